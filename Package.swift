@@ -1,0 +1,79 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Settings every Swift target shares.
+let swift: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// Kernels are optimized in every configuration (a debug build of them is 30 times slower), and no
+/// compiler may fuse a multiplication with an addition on its own: the bits are the contract.
+let kernelC: [CSetting] = [
+    .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra"])
+]
+
+let argumentParser: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+
+let package = Package(
+    name: "counterbias",
+    products: [.executable(name: "counterbias", targets: ["counterbias"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // C libraries and compute kernels.
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
+        .target(name: "CKernels", cSettings: kernelC),
+
+        // Pure values and numerics: no files, no sockets, no clocks.
+        .target(name: "NetworkGraph", swiftSettings: swift),
+        .target(name: "Kernels", dependencies: ["CKernels", "NetworkGraph"], swiftSettings: swift),
+        .target(name: "Quantization", dependencies: ["NetworkGraph"], swiftSettings: swift),
+        .target(
+            name: "Execution", dependencies: ["Kernels", "NetworkGraph", "Quantization"],
+            swiftSettings: swift),
+        .target(
+            name: "Calibration", dependencies: ["Execution", "NetworkGraph", "Quantization"],
+            swiftSettings: swift),
+
+        // The outside world, one thing each.
+        .target(
+            name: "ONNXFormat", dependencies: ["NetworkGraph", "Quantization", protobuf],
+            swiftSettings: swift),
+        .target(name: "Imaging", dependencies: ["CImageCodecs"], swiftSettings: swift),
+        .target(name: "Storage", dependencies: ["CCrypto"], swiftSettings: swift),
+        .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: swift),
+        .target(
+            name: "Settings",
+            dependencies: ["Imaging", "Quantization", .product(name: "Yams", package: "Yams")],
+            swiftSettings: swift),
+
+        // The distributed system and its command line.
+        .target(
+            name: "Cluster",
+            dependencies: [
+                "Calibration", "Execution", "Storage", "ZeroMQ", logging, protobuf,
+            ],
+            swiftSettings: swift),
+        .executableTarget(
+            name: "counterbias",
+            dependencies: [
+                "Calibration", "Cluster", "Imaging", "ONNXFormat", "Settings", "Storage",
+                argumentParser, logging,
+            ],
+            swiftSettings: swift),
+
+        .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
+    ]
+)

@@ -1,0 +1,75 @@
+package import NetworkGraph
+
+/// 8-bit storage type of a tensor.
+package enum IntegerType: String, Hashable, Sendable, Codable {
+    case uint8, int8
+
+    /// What is added to a stored value to make it unsigned.
+    package var offset: Int { self == .int8 ? 128 : 0 }
+    package var minimum: Int { -offset }
+    package var maximum: Int { 255 - offset }
+}
+
+/// `real = scale * (quantized - zeroPoint)`, one pair per tensor (ONNX QuantizeLinear).
+package struct TensorQuantization: Hashable, Sendable, Codable {
+    /// Positive and normal.
+    package var scale: Float
+    /// In the range of `type`.
+    package var zeroPoint: Int
+    package var type: IntegerType
+
+    package init(scale: Float, zeroPoint: Int, type: IntegerType) {
+        self.scale = scale
+        self.zeroPoint = zeroPoint
+        self.type = type
+    }
+
+    /// Zero point as the executor stores activations, always uint8: in `[0, 255]`.
+    package var unsignedZeroPoint: UInt8 { UInt8(zeroPoint + type.offset) }
+}
+
+/// Quantized weights and bias of one convolution.
+package struct QuantizedParameters: Hashable, Sendable {
+    /// `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`, each in the range of `type`.
+    package var weights: [Int16]
+    package var type: IntegerType
+    /// One element (per tensor) or one per output channel.
+    package var scales: [Float]
+    /// As many as scales, each in the range of `type`.
+    package var zeroPoints: [Int]
+    /// Scale `input scale * weight scale`, zero point 0; one per output channel.
+    package var bias: [Int32]
+
+    package init(
+        weights: [Int16], type: IntegerType, scales: [Float], zeroPoints: [Int], bias: [Int32]
+    ) {
+        self.weights = weights
+        self.type = type
+        self.scales = scales
+        self.zeroPoints = zeroPoints
+        self.bias = bias
+    }
+
+    package var isPerChannel: Bool { scales.count > 1 }
+    package func scale(channel: Int) -> Float { scales[scales.count > 1 ? channel : 0] }
+    package func zeroPoint(channel: Int) -> Int { zeroPoints[zeroPoints.count > 1 ? channel : 0] }
+}
+
+/// The deployed integer network: what the exported QDQ file says, and what IBC and BFT run.
+package struct QuantizedNetwork: Hashable, Sendable {
+    package var graph: Graph
+    /// One entry per node; nil where the node is not a convolution.
+    package var parameters: [QuantizedParameters?]
+    /// One entry per value. Nil only for the output when it stays float. A max-pool shares its input's entry.
+    package var activations: [TensorQuantization?]
+
+    package init(
+        graph: Graph, parameters: [QuantizedParameters?], activations: [TensorQuantization?]
+    ) {
+        precondition(parameters.count == graph.nodes.count)
+        precondition(activations.count == graph.valueCount)
+        self.graph = graph
+        self.parameters = parameters
+        self.activations = activations
+    }
+}
