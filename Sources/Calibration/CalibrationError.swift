@@ -1,0 +1,32 @@
+/// Calibration that cannot go on.
+package struct CalibrationError: Error, Hashable, Sendable {
+    package enum Code: Hashable, Sendable {
+        /// A shard result has the wrong size for this network.
+        case malformedResult(expected: Int, found: Int)
+        /// An image's pixels do not fit the network's input.
+        case inputSize(image: Int, expected: Int, found: Int)
+        /// The images do not reach for what was asked.
+        case noImages
+        /// A checkpoint that does not belong to this network.
+        case checkpointMismatch(field: String)
+    }
+
+    package var code: Code
+
+    package init(_ code: Code) { self.code = code }
+}
+
+extension CalibrationError: CustomStringConvertible {
+    package var description: String {
+        switch code {
+        case .malformedResult(let expected, let found):
+            "a worker returned \(found) bytes where this network's result has \(expected)"
+        case .inputSize(let image, let expected, let found):
+            "image \(image) has \(found) values where the network's input takes \(expected)"
+        case .noImages:
+            "calibration needs at least one image"
+        case .checkpointMismatch(let field):
+            "the checkpoint does not fit this network: \(field) differs"
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import Execution
+import Kernels
+import NetworkGraph
+package import Quantization
+
+/// Per-channel sums of quantization errors `e = quantized - float` behind every convolution: the measure round's result.
+package struct ErrorSums: Hashable, Sendable {
+    package var images: Int
+    /// Flat over the channels of all convolutions.
+    package var initial: [Double]
+    package var initialSquares: [Double]
+    package var corrected: [Double]
+    package var correctedSquares: [Double]
+
+    init(channels: Int) {
+        images = 0
+        initial = [Double](repeating: 0, count: channels)
+        initialSquares = initial
+        corrected = initial
+        correctedSquares = initial
+    }
+
+    mutating func add(_ other: ErrorSums) {
+        images += other.images
+        for index in initial.indices {
+            initial[index] += other.initial[index]
+            initialSquares[index] += other.initialSquares[index]
+            corrected[index] += other.corrected[index]
+            correctedSquares[index] += other.correctedSquares[index]
+        }
+    }
+
+    /// One image's errors with the network's own biases and with `biases`.
+    init(
+        image: [Float], float: FloatExecutor, integer: IntegerExecutor, biases: BiasState,
+        layout: ChannelLayout, workspace: Workspace
+    ) {
+        self.init(channels: layout.total)
+        images = 1
+        let initialBiases = BiasState(of: integer.network)
+        var reference = float.start(image, workspace: workspace)
+        var before = integer.start(image, workspace: workspace)
+        var after = integer.start(image, workspace: workspace)
+        for index in float.graph.nodes.indices {
+            let x = reference.step(workspace: workspace)
+            let first = before.step(biases: initialBiases, workspace: workspace)
+            let second = after.step(biases: biases, workspace: workspace)
+            guard layout.channels[index] > 0, let first, let second,
+                let quantization = integer.network.activations[index + 1]
+            else { continue }
+            let shape = float.graph.nodes[index].shape
+            for (q, isCorrected) in [(first, false), (second, true)] {
+                addErrors(
+                    x: x, q: q, quantization: quantization, shape: shape,
+                    offset: layout.offsets[index], corrected: isCorrected)
+            }
+        }
+        let node = float.graph.output.value - 1
+        let x = reference.finish(workspace: workspace)
+        let first = before.finish(biases: initialBiases, workspace: workspace)
+        let second = after.finish(biases: biases, workspace: workspace)
+        // A float output has no 8-bit form; its errors are taken from the real values.
+        if node >= 0, layout.channels[node] > 0, integer.network.activations[node + 1] == nil {
+            for index in x.indices {
+                let channel = layout.offsets[node] + index % layout.channels[node]
+                let e = Double(first[index]) - Double(x[index])
+                let f = Double(second[index]) - Double(x[index])
+                initial[channel] += e
+                initialSquares[channel] += e * e
+                corrected[channel] += f
+                correctedSquares[channel] += f * f
+            }
+        }
+    }
+
+    private mutating func addErrors(
+        x: UnsafePointer<Float>, q: UnsafePointer<UInt8>, quantization: TensorQuantization,
+        shape: FeatureShape, offset: Int, corrected isCorrected: Bool
+    ) {
+        func add(_ sums: inout [Double], _ squares: inout [Double]) {
+            sums.withUnsafeMutableBufferPointer { sums in
+                squares.withUnsafeMutableBufferPointer { squares in
+                    guard let sums = sums.baseAddress, let squares = squares.baseAddress else { return }
+                    IntegerKernels.errorStatistics(
+                        x, q, scale: quantization.scale, zeroPoint: quantization.unsignedZeroPoint,
+                        pixels: shape.pixels, channels: shape.channels, sumE: sums + offset,
+                        sumE2: squares + offset)
+                }
+            }
+        }
+        if isCorrected {
+            add(&corrected, &correctedSquares)
+        } else {
+            add(&initial, &initialSquares)
+        }
+    }
+
+    func payload() -> [UInt8] {
+        var writer = PayloadWriter()
+        writer.append([Int64(images)])
+        for values in [initial, initialSquares, corrected, correctedSquares] { writer.append(values) }
+        return writer.bytes
+    }
+
+    init(payload: [UInt8], channels: Int) throws(CalibrationError) {
+        self.init(channels: channels)
+        var reader = PayloadReader(payload)
+        images = Int(try reader.read(Int64.self, count: 1)[0])
+        initial = try reader.read(Double.self, count: channels)
+        initialSquares = try reader.read(Double.self, count: channels)
+        corrected = try reader.read(Double.self, count: channels)
+        correctedSquares = try reader.read(Double.self, count: channels)
+        try reader.finish()
+    }
+}

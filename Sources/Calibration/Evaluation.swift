@@ -1,0 +1,77 @@
+/// Comparison of float and quantized logits, image by image in order.
+package struct Evaluation: Hashable, Sendable {
+    package private(set) var images = 0
+    private var labelled = 0
+    private var floatHits = 0
+    private var quantizedHits = 0
+    private var agreeing = 0
+    private var signal = 0.0
+    private var noise = 0.0
+    private var divergence = 0.0
+
+    package init() {}
+
+    /// - Parameters:
+    ///   - float: the float network's logits.
+    ///   - quantized: as many logits of the quantized network.
+    ///   - label: index of the right logit.
+    package mutating func add(float: [Float], quantized: [Float], label: Int?) {
+        precondition(float.count == quantized.count)
+        images += 1
+        let floatBest = Self.argmax(float)
+        let quantizedBest = Self.argmax(quantized)
+        if floatBest == quantizedBest { agreeing += 1 }
+        if let label {
+            labelled += 1
+            if floatBest == label { floatHits += 1 }
+            if quantizedBest == label { quantizedHits += 1 }
+        }
+        for (x, y) in zip(float, quantized) {
+            let x = Double(x)
+            let e = Double(y) - x
+            signal += x * x
+            noise += e * e
+        }
+        divergence += SoftmaxDivergence.value(reference: float, other: quantized)
+    }
+
+    /// Index of the largest element, the first of equals.
+    package static func argmax(_ values: [Float]) -> Int {
+        var best = 0
+        for index in values.indices where values[index] > values[best] { best = index }
+        return best
+    }
+
+    /// Share of labelled images whose largest logit is the label; nil without labels.
+    package var floatTop1: Double? { labelled == 0 ? nil : Double(floatHits) / Double(labelled) }
+    package var quantizedTop1: Double? {
+        labelled == 0 ? nil : Double(quantizedHits) / Double(labelled)
+    }
+    /// Share of images on which both networks pick the same logit.
+    package var agreement: Double { images == 0 ? 0 : Double(agreeing) / Double(images) }
+    /// Signal to quantization noise ratio over all logits of all images, in dB; infinite when they are equal.
+    package var sqnr: Double {
+        noise == 0 ? .infinity : 10 * Transcendental.log(signal / noise) / Transcendental.log(10)
+    }
+    /// Mean Kullback-Leibler divergence of the softmax, float ‖ quantized, in nats.
+    package var kl: Double { images == 0 ? 0 : divergence / Double(images) }
+}
+
+enum SoftmaxDivergence {
+    /// `Σ p (log p - log q)` with `p` and `q` the softmax of two logit vectors.
+    static func value(reference: [Float], other: [Float]) -> Double {
+        let p = logSoftmax(reference)
+        let q = logSoftmax(other)
+        var sum = 0.0
+        for index in p.indices { sum += Transcendental.exp(p[index]) * (p[index] - q[index]) }
+        return sum
+    }
+
+    private static func logSoftmax(_ logits: [Float]) -> [Double] {
+        let largest = Double(logits.max() ?? 0)
+        var sum = 0.0
+        for logit in logits { sum += Transcendental.exp(Double(logit) - largest) }
+        let normalizer = largest + Transcendental.log(sum)
+        return logits.map { Double($0) - normalizer }
+    }
+}

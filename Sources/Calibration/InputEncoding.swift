@@ -1,0 +1,56 @@
+/// An image as it travels to workers.
+package enum InputPayload: Hashable, Sendable {
+    /// HWC pixels, resized and cropped, in the network's channel order.
+    case pixels([UInt8])
+    /// HWC values, ready for the network.
+    case tensor([Float])
+
+    package var count: Int {
+        switch self {
+        case .pixels(let pixels): pixels.count
+        case .tensor(let values): values.count
+        }
+    }
+}
+
+/// How pixels become the network's float input: one 256-entry table per channel.
+///
+/// Tables travel instead of formulas, so that no worker can round a mean differently.
+package struct InputEncoding: Hashable, Sendable {
+    /// `[channels][256]`; each finite.
+    package var tables: [[Float]]
+
+    package init(tables: [[Float]]) {
+        self.tables = tables
+    }
+
+    /// Smallest and largest value a pixel can have.
+    package var range: (lower: Float, upper: Float) {
+        let values = tables.joined()
+        return (values.min() ?? 0, values.max() ?? 0)
+    }
+
+    /// - Returns: NHWC input of the network.
+    func encode(_ payload: InputPayload) -> [Float] {
+        switch payload {
+        case .tensor(let values):
+            return values
+        case .pixels(let pixels):
+            return [Float](unsafeUninitializedCapacity: pixels.count) { output, initialized in
+                pixels.withUnsafeBufferPointer { source in
+                    let channels = tables.count
+                    for (channel, table) in tables.enumerated() {
+                        table.withUnsafeBufferPointer { table in
+                            var index = channel
+                            while index < source.count {
+                                output[index] = table[Int(source[index])]
+                                index += channels
+                            }
+                        }
+                    }
+                }
+                initialized = pixels.count
+            }
+        }
+    }
+}

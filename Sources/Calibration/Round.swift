@@ -1,0 +1,62 @@
+/// A fixed range of the sorted image list; set by the configuration, never by the workers.
+package struct Shard: Hashable, Sendable {
+    /// Position in the round.
+    package var index: Int
+    /// Positions in the image list.
+    package var images: Range<Int>
+
+    package init(index: Int, images: Range<Int>) {
+        self.index = index
+        self.images = images
+    }
+
+    /// Cuts `0..<count` into shards of at most `size` images, none of which straddles a boundary.
+    /// - Parameter boundaries: positions inside `0..<count` where a shard must end, such as the number of images a
+    ///   later round uses.
+    package static func cut(count: Int, size: Int, boundaries: [Int] = []) -> [Shard] {
+        precondition(size >= 1)
+        var shards: [Shard] = []
+        var start = 0
+        for end in Set(boundaries.filter { (1..<max(count, 1)).contains($0) } + [count]).sorted() {
+            while start < end {
+                let next = min(start + size, end)
+                shards.append(Shard(index: shards.count, images: start..<next))
+                start = next
+            }
+        }
+        return shards
+    }
+}
+
+/// Whether bias correction compares means in front of the activation or behind it.
+package enum Match: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Means before the clamp: a closed form.
+    case pre
+    /// Means after the clamp and the quantizer: iterations on the stored accumulators.
+    case post
+}
+
+/// What a round computes on every shard.
+package enum RoundKind: Hashable, Sendable {
+    /// Float pass: per-channel sums and extrema of every node.
+    case statistics
+    /// Per-channel sums of one convolution in the integer network, whose earlier layers have their final biases.
+    /// `layer` is its position among the convolutions.
+    case layerSums(layer: Int, match: Match)
+    /// Float pass and two integer passes, with the initial and with the corrected biases: error sums of every convolution.
+    case measure
+}
+
+/// One deterministic map over shards, followed by one ordered reduction.
+package struct Round: Hashable, Sendable {
+    /// Counts up from 0 through the whole job.
+    package var index: Int
+    package var kind: RoundKind
+    package var shards: [Shard]
+
+    package init(index: Int, kind: RoundKind, shards: [Shard]) {
+        self.index = index
+        self.kind = kind
+        self.shards = shards
+    }
+}

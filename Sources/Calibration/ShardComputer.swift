@@ -1,0 +1,172 @@
+import Execution
+import Kernels
+package import NetworkGraph
+package import Quantization
+
+/// What a shard's computation needs besides its images.
+package struct ShardTask: Hashable, Sendable {
+    package var kind: RoundKind
+    package var shard: Shard
+    package var biases: BiasState
+    /// Counts rounds; states unused for two rounds are dropped.
+    package var round: Int
+
+    package init(kind: RoundKind, shard: Shard, biases: BiasState, round: Int) {
+        self.kind = kind
+        self.shard = shard
+        self.biases = biases
+        self.round = round
+    }
+}
+
+/// The pure function every round maps over its shards, with a cache that never changes a result.
+///
+/// `compute` depends on the networks, the task and the images only. What it keeps between calls are integer runs resting in
+/// front of the layer in work; a computer that lacks them, or holds them for other biases, starts from the image.
+package final class ShardComputer {
+    private let float: FloatExecutor
+    private var integer: IntegerExecutor?
+    private let encoding: InputEncoding
+    private let pool: ComputePool
+    private let nodeLayout: ChannelLayout
+    private let convolutionLayout: ChannelLayout
+    private var resting: [Range<Int>: RestingRuns] = [:]
+
+    /// Integer runs of one shard, and the biases they have passed.
+    private struct RestingRuns {
+        var runs: [IntegerRun]
+        var layer: Int
+        var passed: ArraySlice<[Int32]>
+        var lastRound: Int
+    }
+
+    /// - Parameter encoding: applied to images that arrive as pixels.
+    package init(network: FloatNetwork, encoding: InputEncoding, threads: Int) {
+        float = FloatExecutor(network)
+        self.encoding = encoding
+        pool = ComputePool(threads: threads)
+        nodeLayout = ChannelLayout(network.graph)
+        convolutionLayout = ChannelLayout(network.graph, convolutionsOnly: true)
+    }
+
+    /// Sets the integer network that all rounds but statistics run.
+    package func load(_ network: QuantizedNetwork) {
+        resting = [:]
+        integer = IntegerExecutor(network)
+    }
+
+    /// Computes one shard.
+    /// - Parameter images: the shard's images, in order.
+    /// - Returns: the result as it travels.
+    package func compute(_ task: ShardTask, images: [InputPayload]) throws(CalibrationError) -> [UInt8] {
+        let expected = float.graph.input.shape.count
+        for (offset, image) in images.enumerated() where image.count != expected {
+            throw CalibrationError(
+                .inputSize(
+                    image: task.shard.images.lowerBound + offset, expected: expected,
+                    found: image.count))
+        }
+        dropResting(before: task.round - 1)
+        switch task.kind {
+        case .statistics:
+            return statistics(images)
+        case .layerSums(let layer, let match):
+            return layerSums(task, layer: layer, match: match, images: images)
+        case .measure:
+            return measure(task, images: images)
+        }
+    }
+
+    private func statistics(_ images: [InputPayload]) -> [UInt8] {
+        let results = pool.map(images.count) { [float, encoding, nodeLayout] index, workspace in
+            NetworkStatistics(
+                image: encoding.encode(images[index]), executor: float, layout: nodeLayout,
+                workspace: workspace)
+        }
+        var sum = NetworkStatistics(channels: nodeLayout.total)
+        for result in results {
+            sum.addSums(result)
+            sum.widen(result)
+        }
+        return sum.payload()
+    }
+
+    private func measure(_ task: ShardTask, images: [InputPayload]) -> [UInt8] {
+        guard let integer else { preconditionFailure("no integer network") }
+        let results = pool.map(images.count) { [float, encoding, convolutionLayout] index, workspace in
+            ErrorSums(
+                image: encoding.encode(images[index]), float: float, integer: integer,
+                biases: task.biases, layout: convolutionLayout, workspace: workspace)
+        }
+        var sum = ErrorSums(channels: convolutionLayout.total)
+        for result in results { sum.add(result) }
+        return sum.payload()
+    }
+
+    private func layerSums(
+        _ task: ShardTask, layer: Int, match: Match, images: [InputPayload]
+    ) -> [UInt8] {
+        guard let integer else { preconditionFailure("no integer network") }
+        let node = integer.graph.convolutions[layer]
+        let restingRuns = takeResting(task, layer: layer)
+        let results = pool.map(images.count) { [encoding] index, workspace in
+            var run = restingRuns?[index]
+                ?? integer.start(encoding.encode(images[index]), workspace: workspace)
+            while run.next < node { run.step(biases: task.biases, workspace: workspace) }
+            run.accumulate(workspace: workspace)
+            return (run, run.channelSums(match: match, biases: task.biases, workspace: workspace))
+        }
+        resting[task.shard.images] = RestingRuns(
+            runs: results.map(\.0), layer: layer, passed: task.biases.layers[..<layer],
+            lastRound: task.round)
+        var sums = [Int64](repeating: 0, count: integer.graph.nodes[node].shape.channels)
+        for (_, image) in results {
+            for channel in sums.indices { sums[channel] += image[channel] }
+        }
+        var writer = PayloadWriter()
+        writer.append(sums)
+        return writer.bytes
+    }
+
+    private func takeResting(_ task: ShardTask, layer: Int) -> [IntegerRun]? {
+        guard let state = resting.removeValue(forKey: task.shard.images) else { return nil }
+        if state.layer <= layer, task.biases.layers[..<state.layer] == state.passed {
+            return state.runs
+        }
+        discard(state)
+        return nil
+    }
+
+    private func dropResting(before round: Int) {
+        for (shard, state) in resting where state.lastRound < round {
+            discard(state)
+            resting[shard] = nil
+        }
+    }
+
+    private func discard(_ state: RestingRuns) {
+        pool.withWorkspace { workspace in
+            for var run in state.runs { run.discard(workspace: workspace) }
+        }
+    }
+}
+
+extension IntegerRun {
+    /// Per-channel sums of the layer this run rests in: of its accumulators, or of the 8-bit output they give.
+    fileprivate func channelSums(match: Match, biases: BiasState, workspace: Workspace) -> [Int64] {
+        let shape = nextNode.shape
+        var sums = [Int64](repeating: 0, count: shape.channels)
+        switch match {
+        case .pre:
+            IntegerKernels.accumulatorSums(
+                restingAccumulators, pixels: shape.pixels, channels: shape.channels, sums: &sums)
+        case .post:
+            let output = workspace.take(byteCount: shape.count)
+            preview(biases: biases, output: output.bytes)
+            IntegerKernels.byteSums(
+                output.bytes, pixels: shape.pixels, channels: shape.channels, sums: &sums)
+            workspace.give(output)
+        }
+        return sums
+    }
+}

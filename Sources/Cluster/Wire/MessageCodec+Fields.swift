@@ -1,0 +1,139 @@
+import Calibration
+import Foundation
+import Storage
+
+extension Digest {
+    var wire: Data { Data(bytes) }
+
+    init(wire: Data) throws(WireError) {
+        guard let digest = Digest(bytes: Array(wire)) else { throw WireError(.field("digest")) }
+        self = digest
+    }
+}
+
+extension Int {
+    /// Offsets and counts: bounded so that sums of two of them cannot overflow.
+    init(wire value: UInt64) throws(WireError) {
+        guard value <= 1 << 48 else { throw WireError(.field("number")) }
+        self = Int(value)
+    }
+}
+
+extension Hello {
+    func wire() -> Counterbias_Wire_Hello {
+        var message = Counterbias_Wire_Hello()
+        message.oldestVersion = versions.lowerBound
+        message.newestVersion = versions.upperBound
+        message.goldenDigest = golden.wire
+        message.host = host
+        message.process = process
+        message.threads = threads
+        message.isa = isa
+        message.build = build
+        return message
+    }
+
+    init(_ message: Counterbias_Wire_Hello) throws(WireError) {
+        guard message.oldestVersion <= message.newestVersion else { throw WireError(.field("version")) }
+        self.init(
+            versions: message.oldestVersion...message.newestVersion,
+            golden: try Digest(wire: message.goldenDigest), host: message.host,
+            process: message.process, threads: message.threads, isa: message.isa,
+            build: message.build)
+    }
+}
+
+extension Welcome {
+    func wire() -> Counterbias_Wire_Welcome {
+        var message = Counterbias_Wire_Welcome()
+        message.jobDigest = job.wire
+        message.epoch = epoch
+        message.networkDigest = network.wire
+        return message
+    }
+
+    init(_ message: Counterbias_Wire_Welcome) throws(WireError) {
+        self.init(
+            job: try Digest(wire: message.jobDigest), epoch: message.epoch,
+            network: try Digest(wire: message.networkDigest))
+    }
+}
+
+extension TaskMessage {
+    func wire() -> Counterbias_Wire_Task {
+        var message = Counterbias_Wire_Task()
+        message.jobDigest = id.job.wire
+        message.epoch = id.epoch
+        message.round = UInt64(id.round)
+        message.shard = UInt32(id.shard)
+        message.attempt = UInt32(id.attempt)
+        switch kind {
+        case .statistics: message.kind = .statistics
+        case .layerSums(let layer, .pre):
+            message.kind = .layerSumsPre
+            message.layer = UInt32(layer)
+        case .layerSums(let layer, .post):
+            message.kind = .layerSumsPost
+            message.layer = UInt32(layer)
+        case .measure: message.kind = .measure
+        }
+        message.firstImage = UInt64(firstImage)
+        message.images = images.map { image in
+            var reference = Counterbias_Wire_Image()
+            reference.digest = image.digest.wire
+            reference.isTensor = image.isTensor
+            return reference
+        }
+        message.networkDigest = network.wire
+        if let quantized { message.quantizedDigest = quantized.wire }
+        return message
+    }
+
+    init(_ message: Counterbias_Wire_Task, payload: [UInt8]) throws(WireError) {
+        let kind: RoundKind
+        switch message.kind {
+        case .statistics: kind = .statistics
+        case .layerSumsPre: kind = .layerSums(layer: Int(message.layer), match: .pre)
+        case .layerSumsPost: kind = .layerSums(layer: Int(message.layer), match: .post)
+        case .measure: kind = .measure
+        case .unknown, .UNRECOGNIZED: throw WireError(.field("kind"))
+        }
+        var images: [ImageReference] = []
+        for image in message.images {
+            images.append(
+                ImageReference(digest: try Digest(wire: image.digest), isTensor: image.isTensor))
+        }
+        self.init(
+            id: TaskID(
+                job: try Digest(wire: message.jobDigest), epoch: message.epoch,
+                round: try Int(wire: message.round), shard: Int(message.shard),
+                attempt: Int(message.attempt)),
+            kind: kind, firstImage: try Int(wire: message.firstImage), images: images,
+            network: try Digest(wire: message.networkDigest),
+            quantized: message.quantizedDigest.isEmpty
+                ? nil : try Digest(wire: message.quantizedDigest),
+            biases: payload)
+    }
+}
+
+extension ShardResult {
+    func wire() -> Counterbias_Wire_Result {
+        var message = Counterbias_Wire_Result()
+        message.jobDigest = id.job.wire
+        message.epoch = id.epoch
+        message.round = UInt64(id.round)
+        message.shard = UInt32(id.shard)
+        message.attempt = UInt32(id.attempt)
+        message.biasDigest = biases.wire
+        return message
+    }
+
+    init(_ message: Counterbias_Wire_Result, payload: [UInt8]) throws(WireError) {
+        self.init(
+            id: TaskID(
+                job: try Digest(wire: message.jobDigest), epoch: message.epoch,
+                round: try Int(wire: message.round), shard: Int(message.shard),
+                attempt: Int(message.attempt)),
+            biases: try Digest(wire: message.biasDigest), payload: payload)
+    }
+}

@@ -1,0 +1,138 @@
+import Calibration
+import Foundation
+package import Storage
+import SwiftProtobuf
+
+/// Messages as frames: a protobuf header, then the payload in frames of at most 256 KiB.
+package enum MessageCodec {
+    /// A task of 4,096 images stays below it.
+    static let headerLimit = 256 * 1024
+    /// Largest payload: per-channel sums of a network with two million channels.
+    static let payloadLimit: UInt64 = 64 << 20
+    /// Most frames of any message.
+    package static let frameLimit = 1 + Int(payloadLimit) / BlobChunk.limit
+    /// Most bytes of any message.
+    package static let byteLimit = headerLimit + Int(payloadLimit)
+
+    package static func encode(_ message: Message) -> [[UInt8]] {
+        var (header, payload) = message.wire()
+        header.version = WireVersion.newest
+        header.payloadBytes = UInt64(payload.count)
+        if !payload.isEmpty { header.payloadDigest = Data(Digest(of: payload).bytes) }
+        guard let head: [UInt8] = try? header.serializedBytes() else {
+            preconditionFailure("headers hold no required fields")
+        }
+        var frames = [head]
+        var offset = 0
+        while offset < payload.count {
+            let end = min(offset + BlobChunk.limit, payload.count)
+            frames.append(Array(payload[offset..<end]))
+            offset = end
+        }
+        return frames
+    }
+
+    /// - Throws: ``WireError``; nothing is allocated from a size the frames do not back.
+    package static func decode(_ frames: [[UInt8]]) throws(WireError) -> Message {
+        guard let head = frames.first else { throw WireError(.noFrames) }
+        guard head.count <= headerLimit else { throw WireError(.headerTooLarge(bytes: head.count)) }
+        guard let header = try? Wire_Header(serializedBytes: head) else {
+            throw WireError(.undecodableHeader)
+        }
+        guard (WireVersion.oldest...WireVersion.newest).contains(header.version) else {
+            throw WireError(.unsupportedVersion(header.version))
+        }
+        let payload = try payload(header, frames: frames.dropFirst())
+        return try Message(header, payload: payload)
+    }
+
+    private static func payload(
+        _ header: Wire_Header, frames: ArraySlice<[UInt8]>
+    ) throws(WireError) -> [UInt8] {
+        guard header.payloadBytes <= payloadLimit else {
+            throw WireError(.payloadTooLarge(bytes: header.payloadBytes))
+        }
+        let expected = Int(header.payloadBytes)
+        let found = frames.reduce(0) { $0 + $1.count }
+        guard found == expected,
+            frames.count == (expected + BlobChunk.limit - 1) / BlobChunk.limit
+        else { throw WireError(.frameSizes(expected: expected, found: found)) }
+        if expected == 0 { return [] }
+        let payload = frames.count == 1 ? frames[frames.startIndex] : Array(frames.joined())
+        guard header.payloadDigest == Data(Digest(of: payload).bytes) else {
+            throw WireError(.payloadDigest)
+        }
+        return payload
+    }
+}
+
+typealias Wire_Header = Counterbias_Wire_Header
+
+extension Message {
+    fileprivate func wire() -> (header: Wire_Header, payload: [UInt8]) {
+        var header = Wire_Header()
+        var payload: [UInt8] = []
+        switch self {
+        case .hello(let hello): header.hello = hello.wire()
+        case .welcome(let welcome): header.welcome = welcome.wire()
+        case .refusal(let reason): header.refusal.reason = reason
+        case .fetch(let range):
+            header.fetch.digest = range.digest.wire
+            header.fetch.offset = UInt64(range.offset)
+            header.fetch.length = UInt32(range.length)
+        case .chunk(let chunk):
+            header.chunk.digest = chunk.digest.wire
+            header.chunk.offset = UInt64(chunk.offset)
+            header.chunk.total = UInt64(chunk.total)
+            payload = chunk.bytes
+        case .task(let task):
+            header.task = task.wire()
+            payload = task.biases
+        case .result(let result):
+            header.result = result.wire()
+            payload = result.payload
+        case .failure(let id, let reason):
+            header.failure.jobDigest = id.job.wire
+            header.failure.epoch = id.epoch
+            header.failure.round = UInt64(id.round)
+            header.failure.shard = UInt32(id.shard)
+            header.failure.attempt = UInt32(id.attempt)
+            header.failure.reason = reason
+        case .heartbeat(let progress): header.heartbeat.progress = progress
+        case .goodbye(let reason, let isFinished):
+            header.goodbye.reason = reason
+            header.goodbye.isFinished = isFinished
+        }
+        return (header, payload)
+    }
+
+    fileprivate init(_ header: Wire_Header, payload: [UInt8]) throws(WireError) {
+        switch header.body {
+        case .hello(let hello): self = .hello(try Hello(hello))
+        case .welcome(let welcome): self = .welcome(try Welcome(welcome))
+        case .refusal(let refusal): self = .refusal(reason: refusal.reason)
+        case .fetch(let fetch):
+            self = .fetch(
+                BlobRange(
+                    digest: try Digest(wire: fetch.digest), offset: try Int(wire: fetch.offset),
+                    length: Int(fetch.length)))
+        case .chunk(let chunk):
+            self = .chunk(
+                BlobChunk(
+                    digest: try Digest(wire: chunk.digest), offset: try Int(wire: chunk.offset),
+                    total: try Int(wire: chunk.total), bytes: payload))
+        case .task(let task): self = .task(try TaskMessage(task, payload: payload))
+        case .result(let result): self = .result(try ShardResult(result, payload: payload))
+        case .failure(let failure):
+            let id = TaskID(
+                job: try Digest(wire: failure.jobDigest), epoch: failure.epoch,
+                round: try Int(wire: failure.round), shard: Int(failure.shard),
+                attempt: Int(failure.attempt))
+            self = .failure(id, reason: failure.reason)
+        case .heartbeat(let heartbeat): self = .heartbeat(progress: heartbeat.progress)
+        case .goodbye(let goodbye):
+            self = .goodbye(reason: goodbye.reason, isFinished: goodbye.isFinished)
+        case nil: throw WireError(.emptyBody)
+        }
+    }
+}

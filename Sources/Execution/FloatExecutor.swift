@@ -1,0 +1,145 @@
+package import Kernels
+package import NetworkGraph
+
+/// Runs the float network, one image at a time, under the numerics contract.
+///
+/// Weights are packed once; `run` values hold the state of one image. An executor may be used by many threads.
+package final class FloatExecutor: Sendable {
+    package let graph: Graph
+    let lastUses: [Int]
+    private let convolutions: [FloatConvolution?]
+
+    package init(_ network: FloatNetwork) {
+        graph = network.graph
+        lastUses = network.graph.lastUses
+        let graph = network.graph
+        convolutions = graph.nodes.enumerated().map { index, node in
+            guard let convolution = node.convolution, let parameters = network.parameters[index] else {
+                return nil
+            }
+            return FloatConvolution(
+                input: graph.shape(of: node.inputs[0]), output: node.shape,
+                convolution: convolution, weights: parameters.weights, bias: parameters.bias,
+                clamp: node.clamp)
+        }
+    }
+
+    /// Starts one image.
+    /// - Parameter input: NHWC, `graph.input.shape.count` elements; copied.
+    package func start(_ input: UnsafePointer<Float>, workspace: Workspace) -> FloatRun {
+        FloatRun(executor: self, input: input, workspace: workspace)
+    }
+
+    /// Runs one image to the end.
+    /// - Returns: the output, NHWC.
+    package func run(_ input: UnsafePointer<Float>, workspace: Workspace) -> [Float] {
+        var run = start(input, workspace: workspace)
+        while run.next < graph.nodes.count { run.step(workspace: workspace) }
+        return run.finish(workspace: workspace)
+    }
+
+    fileprivate func compute(
+        _ index: Int, values: LiveValues, output: UnsafeMutablePointer<Float>, clamps: Bool,
+        workspace: Workspace
+    ) {
+        let node = graph.nodes[index]
+        let clamp = clamps ? node.clamp : .none
+        let input = UnsafePointer(values[node.inputs[0]].floats)
+        let inputShape = graph.shape(of: node.inputs[0])
+        switch node.operation {
+        case .convolution:
+            guard let kernel = convolutions[index] else { preconditionFailure("no weights") }
+            let scratch = workspace.scratch(byteCount: kernel.scratchBytes)
+            if clamps {
+                kernel.run(input, output, scratch: scratch)
+            } else {
+                kernel.runWithoutClamp(input, output, scratch: scratch)
+            }
+            return
+        case .add:
+            let other = UnsafePointer(values[node.inputs[1]].floats)
+            FloatKernels.add(input, other, count: node.shape.count, clamp: clamp, output: output)
+            return
+        case .concat:
+            var offset = 0
+            for value in node.inputs {
+                let channels = graph.shape(of: value).channels
+                let source = values[value].floats
+                for pixel in 0..<node.shape.pixels {
+                    (output + pixel * node.shape.channels + offset).update(
+                        from: source + pixel * channels, count: channels)
+                }
+                offset += channels
+            }
+        case .maxPool(let window):
+            FloatKernels.maxPool(
+                input, shape: inputShape, window: window, outputShape: node.shape, output: output)
+        case .averagePool(let window, let countIncludePad):
+            FloatKernels.averagePool(
+                input, shape: inputShape, window: window, countIncludePad: countIncludePad,
+                outputShape: node.shape, output: output)
+        case .globalAveragePool:
+            FloatKernels.globalAveragePool(input, shape: inputShape, output: output)
+        case .clamp:
+            output.update(from: input, count: node.shape.count)
+        }
+        if clamp != .none { FloatKernels.clamp(output, count: node.shape.count, clamp: clamp) }
+    }
+}
+
+/// One image on its way through the float network.
+package struct FloatRun {
+    let executor: FloatExecutor
+    private var values: LiveValues
+    /// Index of the node that `step` computes.
+    package private(set) var next = 0
+
+    fileprivate init(executor: FloatExecutor, input: UnsafePointer<Float>, workspace: Workspace) {
+        self.executor = executor
+        let count = executor.graph.input.shape.count
+        values = LiveValues(count: executor.graph.valueCount)
+        let buffer = workspace.take(byteCount: count * MemoryLayout<Float>.stride)
+        buffer.floats.update(from: input, count: count)
+        values[0] = buffer
+    }
+
+    /// Computes the next node, clamp included.
+    /// - Returns: its output, NHWC, valid until the following step.
+    @discardableResult
+    package mutating func step(workspace: Workspace) -> UnsafePointer<Float> {
+        step(workspace: workspace, clamps: true) { _ in }
+    }
+
+    /// Computes the next node without its clamp and hands the result to `observe`, which applies the clamp in place.
+    package mutating func step(
+        workspace: Workspace, observingBeforeClamp observe: (UnsafeMutablePointer<Float>) -> Void
+    ) {
+        step(workspace: workspace, clamps: false, observe)
+    }
+
+    @discardableResult
+    private mutating func step(
+        workspace: Workspace, clamps: Bool, _ observe: (UnsafeMutablePointer<Float>) -> Void
+    ) -> UnsafePointer<Float> {
+        let node = executor.graph.nodes[next]
+        let output = workspace.take(byteCount: node.shape.count * MemoryLayout<Float>.stride)
+        executor.compute(
+            next, values: values, output: output.floats, clamps: clamps, workspace: workspace)
+        observe(output.floats)
+        values[next + 1] = output
+        values.release(
+            after: next, graph: executor.graph, lastUses: executor.lastUses, to: workspace)
+        next += 1
+        return UnsafePointer(output.floats)
+    }
+
+    /// The network's output; gives all buffers back.
+    package mutating func finish(workspace: Workspace) -> [Float] {
+        precondition(next == executor.graph.nodes.count)
+        let value = executor.graph.output.value
+        let count = executor.graph.shape(of: value).count
+        let result = [Float](UnsafeBufferPointer(start: values[value].floats, count: count))
+        values.releaseAll(to: workspace)
+        return result
+    }
+}

@@ -1,0 +1,149 @@
+package import Kernels
+package import NetworkGraph
+package import Quantization
+
+/// Runs the quantized network in integers, exactly as the exported model runs where it is deployed.
+///
+/// Activations are uint8 throughout (int8 tensors are stored with 128 added). Biases are an argument of every step,
+/// since they are what calibration changes; everything else is packed once.
+package final class IntegerExecutor: Sendable {
+    /// A convolution's packed weights and how its accumulators become 8-bit or float values.
+    struct Layer: Sendable {
+        var kernel: IntegerConvolution
+        /// Position among the convolutions: index into ``BiasState/layers``.
+        var ordinal: Int
+        /// Nil where the output stays float.
+        var requantization: Requantization?
+        /// Real value of one accumulator step, per channel.
+        var scales: [Float]
+    }
+
+    package let network: QuantizedNetwork
+    package var graph: Graph { network.graph }
+    let lastUses: [Int]
+    let layers: [Layer?]
+    /// For concatenations and clamps: one 256-entry table per input.
+    private let tables: [[[UInt8]]]
+
+    package init(_ network: QuantizedNetwork) {
+        self.network = network
+        lastUses = network.graph.lastUses
+        var ordinal = 0
+        var layers: [Layer?] = []
+        for index in network.graph.nodes.indices {
+            let layer = Self.layer(network, index: index, ordinal: ordinal)
+            if layer != nil { ordinal += 1 }
+            layers.append(layer)
+        }
+        self.layers = layers
+        tables = network.graph.nodes.indices.map { Self.tables(network, index: $0) }
+    }
+
+    private static func layer(_ network: QuantizedNetwork, index: Int, ordinal: Int) -> Layer? {
+        let node = network.graph.nodes[index]
+        guard let convolution = node.convolution, let parameters = network.parameters[index],
+            let input = network.activations[node.inputs[0]]
+        else { return nil }
+        let channels = node.shape.channels
+        let taps = parameters.weights.count / channels
+        var weights = parameters.weights
+        for channel in 0..<channels {
+            let zero = Int16(parameters.zeroPoint(channel: channel))
+            if zero == 0 { continue }
+            for tap in channel * taps..<(channel + 1) * taps { weights[tap] -= zero }
+        }
+        let scales = (0..<channels).map {
+            BiasQuantization.scale(input: input.scale, weight: parameters.scale(channel: $0))
+        }
+        let requantization = network.activations[index + 1].map { output in
+            let bounds = output.unsignedBounds(lower: node.clamp.lower, upper: node.clamp.upper)
+            return Requantization(
+                multipliers: scales.map { $0 / output.scale }, zeroPoint: output.unsignedZeroPoint,
+                lower: bounds.lower, upper: bounds.upper)
+        }
+        return Layer(
+            kernel: IntegerConvolution(
+                input: network.graph.shape(of: node.inputs[0]), output: node.shape,
+                convolution: convolution, weights: weights,
+                inputZeroPoint: input.unsignedZeroPoint),
+            ordinal: ordinal, requantization: requantization, scales: scales)
+    }
+
+    /// Tables from each input's 8-bit values to the node's: dequantize, clamp, quantize.
+    private static func tables(_ network: QuantizedNetwork, index: Int) -> [[UInt8]] {
+        let node = network.graph.nodes[index]
+        switch node.operation {
+        case .concat, .clamp: break
+        default: return []
+        }
+        guard let output = network.activations[index + 1] else { return [] }
+        return node.inputs.map { value in
+            guard let input = network.activations[value] else { return [] }
+            return (0..<256).map { output.requantized(UInt8($0), from: input, clamp: node.clamp) }
+        }
+    }
+
+    /// Starts one image.
+    /// - Parameter input: NHWC, `graph.input.shape.count` elements; quantized as the model's first node does.
+    package func start(_ input: UnsafePointer<Float>, workspace: Workspace) -> IntegerRun {
+        IntegerRun(executor: self, input: input, workspace: workspace)
+    }
+
+    /// Runs one image to the end.
+    /// - Returns: the output as real values, NHWC: dequantized, or straight from the accumulators.
+    package func run(
+        _ input: UnsafePointer<Float>, biases: BiasState, workspace: Workspace
+    ) -> [Float] {
+        var run = start(input, workspace: workspace)
+        while run.next < graph.nodes.count { run.step(biases: biases, workspace: workspace) }
+        return run.finish(biases: biases, workspace: workspace)
+    }
+
+    func computeWithoutWeights(_ index: Int, values: LiveValues, output: UnsafeMutablePointer<UInt8>) {
+        let node = graph.nodes[index]
+        let input = UnsafePointer(values[node.inputs[0]].bytes)
+        let inputShape = graph.shape(of: node.inputs[0])
+        guard let from = network.activations[node.inputs[0]], let to = network.activations[index + 1]
+        else { preconditionFailure("'\(node.name)' has no 8-bit input or output") }
+        let bounds = to.unsignedBounds(lower: node.clamp.lower, upper: node.clamp.upper)
+        switch node.operation {
+        case .convolution:
+            preconditionFailure("convolutions have weights")
+        case .add:
+            guard let other = network.activations[node.inputs[1]] else { preconditionFailure("8-bit") }
+            IntegerKernels.add(
+                input, scaleA: from.scale, zeroPointA: from.unsignedZeroPoint,
+                UnsafePointer(values[node.inputs[1]].bytes), scaleB: other.scale,
+                zeroPointB: other.unsignedZeroPoint, count: node.shape.count,
+                outputScale: to.scale, outputZeroPoint: to.unsignedZeroPoint,
+                lower: bounds.lower, upper: bounds.upper, output: output)
+        case .concat:
+            var offset = 0
+            for (operand, value) in node.inputs.enumerated() {
+                let channels = graph.shape(of: value).channels
+                let source = UnsafePointer(values[value].bytes)
+                for pixel in 0..<node.shape.pixels {
+                    IntegerKernels.lookup(
+                        source + pixel * channels, count: channels, table: tables[index][operand],
+                        output: output + pixel * node.shape.channels + offset)
+                }
+                offset += channels
+            }
+        case .clamp:
+            IntegerKernels.lookup(
+                input, count: node.shape.count, table: tables[index][0], output: output)
+        case .maxPool(let window):
+            IntegerKernels.maxPool(
+                input, shape: inputShape, window: window, outputShape: node.shape, output: output)
+        case .averagePool(let window, let countIncludePad):
+            IntegerKernels.averagePool(
+                input, shape: inputShape, window: window, countIncludePad: countIncludePad,
+                scale: from.scale, zeroPoint: from.unsignedZeroPoint, outputShape: node.shape,
+                outputScale: to.scale, outputZeroPoint: to.unsignedZeroPoint, output: output)
+        case .globalAveragePool:
+            IntegerKernels.globalAveragePool(
+                input, shape: inputShape, scale: from.scale, zeroPoint: from.unsignedZeroPoint,
+                outputScale: to.scale, outputZeroPoint: to.unsignedZeroPoint, output: output)
+        }
+    }
+}

@@ -1,0 +1,18 @@
+/// Smallest and largest value of every channel of every node after its clamp, over the calibration images.
+package struct ChannelExtrema: Hashable, Sendable {
+    /// One array per node, one element per channel.
+    package var lower: [[Float]]
+    package var upper: [[Float]]
+
+    package init(lower: [[Float]], upper: [[Float]]) {
+        self.lower = lower
+        self.upper = upper
+    }
+
+    /// Range of a whole node's output.
+    package func range(node: Int) -> ActivationRange {
+        ActivationRange(
+            lower: lower[node].reduce(.infinity) { $1.isNaN ? $1 : min($0, $1) },
+            upper: upper[node].reduce(-.infinity) { $1.isNaN ? $1 : max($0, $1) })
+    }
+}

@@ -1,0 +1,31 @@
+/// A network or its calibration data that cannot be quantized.
+package struct QuantizationError: Error, Hashable, Sendable {
+    package enum Code: Hashable, Sendable {
+        /// A value was infinite or NaN on the calibration images.
+        case nonFiniteRange(lower: Float, upper: Float)
+        /// An int32 accumulator could overflow.
+        case accumulatorOverflow(channel: Int)
+    }
+
+    package var code: Code
+    /// Name of the layer or value.
+    package var layer: String
+
+    package init(_ code: Code, layer: String) {
+        self.code = code
+        self.layer = layer
+    }
+}
+
+extension QuantizationError: CustomStringConvertible {
+    package var description: String {
+        switch code {
+        case .nonFiniteRange(let lower, let upper):
+            "layer '\(layer)': the calibration images give values from \(lower) to \(upper); the float "
+                + "network itself overflows, so check the preprocessing (mean, std, channel order)"
+        case .accumulatorOverflow(let channel):
+            "layer '\(layer)', channel \(channel): the int32 accumulator could overflow with these "
+                + "weights and bias; use per-channel weights or fewer weight bits"
+        }
+    }
+}
