@@ -1,0 +1,63 @@
+// What the bodies share. A body is included once per instruction set, by isa_<name>.c, which defines
+// CK_ATTRIBUTES (the target attribute, or nothing); its functions are static there.
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#define CK_FUNCTION CK_ATTRIBUTES static
+#define CK_INLINE CK_ATTRIBUTES static inline __attribute__((always_inline))
+
+/// Clamp of one value, in the order the contract fixes; NaN becomes the bound it meets.
+CK_INLINE float clamp_value(float value, ck_clamp clamp) {
+    if (clamp.has_lower) value = value > clamp.lower ? value : clamp.lower;
+    if (clamp.has_upper) value = value < clamp.upper ? value : clamp.upper;
+    return value;
+}
+
+/// rint for |value| < 2^22, ties to even: the addition drops the fraction. Vectorizes on every instruction set,
+/// and no compiler may simplify it without -ffast-math.
+CK_INLINE float round_small(float value) {
+    const float shift = 12582912.0f;
+    return (value + shift) - shift;
+}
+
+/// clamp(rint(value) + zero_point, lower, upper). The bounds are integers, so they may come first.
+CK_INLINE uint8_t to_byte(float value, ck_target target) {
+    float lower = (float)(target.lower - target.zero_point);
+    float upper = (float)(target.upper - target.zero_point);
+    value = value > lower ? value : lower;
+    value = value < upper ? value : upper;
+    return (uint8_t)((int32_t)round_small(value) + target.zero_point);
+}
+
+/// a + b modulo 2^32.
+CK_INLINE int32_t wrapping_add(int32_t a, int32_t b) {
+    return (int32_t)((uint32_t)a + (uint32_t)b);
+}
+
+/// Range of kernel taps [first, end) along one axis that read inside the input.
+typedef struct ck_taps {
+    ptrdiff_t first, end;
+} ck_taps;
+
+/// `origin` is the coordinate tap 0 reads.
+CK_INLINE ck_taps valid_taps(
+    ptrdiff_t origin, ptrdiff_t dilation, ptrdiff_t kernel, ptrdiff_t extent) {
+    ck_taps taps = {0, kernel};
+    if (origin < 0) taps.first = (-origin + dilation - 1) / dilation;
+    ptrdiff_t reach = origin >= extent ? 0 : (extent - 1 - origin) / dilation + 1;
+    if (taps.end > reach) taps.end = reach;
+    if (taps.first > taps.end) taps.first = taps.end;
+    return taps;
+}
+
+/// Output pixels from `ox` on that read the same column taps: the whole interior, or one border pixel.
+/// `ix` is the column tap 0 of `ox` reads, `columns` its valid taps.
+CK_INLINE ptrdiff_t uniform_run(
+    const ck_geometry *g, ptrdiff_t ox, ptrdiff_t ix, ck_taps columns) {
+    if (columns.first != 0 || columns.end != g->kernel_width) return 1;
+    ptrdiff_t last = ix + (g->kernel_width - 1) * g->dilation_width;
+    ptrdiff_t run = (g->input_width - 1 - last) / g->stride_width + 1;
+    ptrdiff_t left = g->output_width - ox;
+    return run < left ? run : left;
+}

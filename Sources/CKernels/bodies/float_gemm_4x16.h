@@ -1,0 +1,52 @@
+// Float matrix product with one weight panel: out[row][c] (+)= a[row][k] * w[k][c], k ascending, fused.
+//
+// Shared contract of the float_gemm bodies:
+//   rows, depth      extent of this block
+//   a, a_stride      [rows][depth], stride in elements
+//   w                panel, [depth][16]
+//   is_first         0: the chains continue from `output`
+//   bias, clamp      bias of 16 channels: added after the last step; NULL: this is not the last block
+//   output           [rows][channels], stride in elements; channels in [1, 16]
+
+CK_INLINE void float_gemm_rows(
+    const int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_stride, const float *w,
+    int is_first, const float *bias, ck_clamp clamp, ptrdiff_t channels, float *output,
+    ptrdiff_t output_stride) {
+    float sums[4][CK_PANEL];
+    for (int row = 0; row < rows; row++) {
+        for (int c = 0; c < CK_PANEL; c++) {
+            sums[row][c] = !is_first && c < channels ? output[row * output_stride + c] : 0.0f;
+        }
+    }
+    for (ptrdiff_t k = 0; k < depth; k++, w += CK_PANEL) {
+        for (int row = 0; row < rows; row++) {
+            float x = a[row * a_stride + k];
+            for (int c = 0; c < CK_PANEL; c++) sums[row][c] = fmaf(x, w[c], sums[row][c]);
+        }
+    }
+    for (int row = 0; row < rows; row++) {
+        if (bias) {
+            for (int c = 0; c < CK_PANEL; c++) {
+                sums[row][c] = clamp_value(sums[row][c] + bias[c], clamp);
+            }
+        }
+        memcpy(output + row * output_stride, sums[row], (size_t)channels * sizeof(float));
+    }
+}
+
+CK_FUNCTION void float_gemm(
+    ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_stride, const float *w,
+    int is_first, const float *bias, ck_clamp clamp, ptrdiff_t channels, float *output,
+    ptrdiff_t output_stride) {
+    ptrdiff_t row = 0;
+    for (; row + 4 <= rows; row += 4) {
+        float_gemm_rows(
+            4, depth, a + row * a_stride, a_stride, w, is_first, bias, clamp, channels,
+            output + row * output_stride, output_stride);
+    }
+    for (; row < rows; row++) {
+        float_gemm_rows(
+            1, depth, a + row * a_stride, a_stride, w, is_first, bias, clamp, channels,
+            output + row * output_stride, output_stride);
+    }
+}

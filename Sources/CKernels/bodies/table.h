@@ -1,0 +1,15 @@
+// Members of a function table, in the order of struct ck_isa.
+#define CK_TABLE(isa_name) \
+    { \
+        .name = isa_name, .float_convolution = float_convolution, \
+        .integer_accumulate = integer_accumulate, .integer_run = integer_run, \
+        .requantize = requantize, .dequantize_accumulators = dequantize_accumulators, \
+        .quantize = quantize, .dequantize = dequantize, .float_add = float_add, \
+        .float_clamp = float_clamp, .float_max_pool = float_max_pool, \
+        .float_average_pool = float_average_pool, \
+        .float_global_average_pool = float_global_average_pool, .integer_add = integer_add, \
+        .integer_max_pool = integer_max_pool, .integer_average_pool = integer_average_pool, \
+        .integer_global_average_pool = integer_global_average_pool, .lookup = lookup, \
+        .float_statistics = float_statistics, .accumulator_sums = accumulator_sums, \
+        .byte_sums = byte_sums, .error_statistics = error_statistics, \
+    }

@@ -1,0 +1,157 @@
+// Run-time choice of the instruction set, and the public entry points that go through its table.
+#include "isa.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+const ck_isa *ck_isa_portable(void) { return &ck_table_portable; }
+
+const ck_isa *ck_isa_best(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        return &ck_table_avx2;
+    }
+#endif
+    return &ck_table_portable;
+}
+
+const ck_isa *ck_isa_default(void) {
+    const char *choice = getenv("COUNTERBIAS_ISA");
+    return choice && !strcmp(choice, "portable") ? &ck_table_portable : ck_isa_best();
+}
+
+const char *ck_isa_name(const ck_isa *isa) { return isa->name; }
+
+void ck_float_convolution_run(
+    const ck_isa *isa, const ck_float_convolution *convolution, int clamped, const float *input,
+    float *output, void *scratch) {
+    assert((uintptr_t)scratch % 64 == 0);
+    isa->float_convolution(convolution, clamped, input, output, scratch);
+}
+
+void ck_integer_convolution_accumulate(
+    const ck_isa *isa, const ck_integer_convolution *convolution, const uint8_t *input,
+    int32_t *accumulators, void *scratch) {
+    assert((uintptr_t)scratch % 64 == 0);
+    isa->integer_accumulate(convolution, input, accumulators, scratch);
+}
+
+void ck_integer_convolution_run(
+    const ck_isa *isa, const ck_integer_convolution *convolution, const uint8_t *input,
+    uint8_t *output, const int32_t *bias, const float *multipliers, ck_target target,
+    void *scratch) {
+    assert((uintptr_t)scratch % 64 == 0);
+    isa->integer_run(convolution, input, output, bias, multipliers, target, scratch);
+}
+
+void ck_requantize(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
+    const int32_t *bias, const float *multipliers, ck_target target, uint8_t *output) {
+    isa->requantize(
+        pixels, channels, accumulators, channels, bias, multipliers, target, output, channels);
+}
+
+void ck_dequantize_accumulators(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
+    const int32_t *bias, const float *scales, float *output) {
+    isa->dequantize_accumulators(pixels, channels, accumulators, bias, scales, output);
+}
+
+void ck_quantize(
+    const ck_isa *isa, ptrdiff_t count, const float *input, float scale, int32_t zero_point,
+    uint8_t *output) {
+    isa->quantize(count, input, scale, zero_point, output);
+}
+
+void ck_dequantize(
+    const ck_isa *isa, ptrdiff_t count, const uint8_t *input, float scale, int32_t zero_point,
+    float *output) {
+    isa->dequantize(count, input, scale, zero_point, output);
+}
+
+void ck_float_add(
+    const ck_isa *isa, ptrdiff_t count, const float *a, const float *b, ck_clamp clamp,
+    float *output) {
+    isa->float_add(count, a, b, clamp, output);
+}
+
+void ck_float_clamp(
+    const ck_isa *isa, ptrdiff_t count, const float *input, ck_clamp clamp, float *output) {
+    isa->float_clamp(count, input, clamp, output);
+}
+
+void ck_float_max_pool(
+    const ck_isa *isa, const ck_geometry *geometry, const float *input, float *output) {
+    isa->float_max_pool(geometry, input, output);
+}
+
+void ck_float_average_pool(
+    const ck_isa *isa, const ck_geometry *geometry, int count_include_pad, const float *input,
+    float *output) {
+    isa->float_average_pool(geometry, count_include_pad, input, output);
+}
+
+void ck_float_global_average_pool(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *input, float *output) {
+    isa->float_global_average_pool(pixels, channels, input, output);
+}
+
+void ck_integer_add(
+    const ck_isa *isa, ptrdiff_t count, const uint8_t *a, float scale_a, int32_t zero_point_a,
+    const uint8_t *b, float scale_b, int32_t zero_point_b, float scale, ck_target target,
+    uint8_t *output) {
+    isa->integer_add(
+        count, a, scale_a, zero_point_a, b, scale_b, zero_point_b, scale, target, output);
+}
+
+void ck_integer_max_pool(
+    const ck_isa *isa, const ck_geometry *geometry, const uint8_t *input, uint8_t *output) {
+    isa->integer_max_pool(geometry, input, output);
+}
+
+void ck_integer_average_pool(
+    const ck_isa *isa, const ck_geometry *geometry, int count_include_pad, const uint8_t *input,
+    float input_scale, int32_t input_zero_point, float scale, ck_target target, uint8_t *output) {
+    isa->integer_average_pool(
+        geometry, count_include_pad, input, input_scale, input_zero_point, scale, target, output);
+}
+
+void ck_integer_global_average_pool(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *input,
+    float input_scale, int32_t input_zero_point, float scale, ck_target target, uint8_t *output) {
+    isa->integer_global_average_pool(
+        pixels, channels, input, input_scale, input_zero_point, scale, target, output);
+}
+
+void ck_lookup(
+    const ck_isa *isa, ptrdiff_t count, const uint8_t *input, const uint8_t table[256],
+    uint8_t *output) {
+    isa->lookup(count, input, table, output);
+}
+
+void ck_float_statistics(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, float *values, ck_clamp clamp,
+    double *sums_pre, double *sums_post, double *squares_post, float *min_post, float *max_post) {
+    isa->float_statistics(
+        pixels, channels, values, clamp, sums_pre, sums_post, squares_post, min_post, max_post);
+}
+
+void ck_accumulator_sums(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
+    int64_t *sums) {
+    isa->accumulator_sums(pixels, channels, accumulators, sums);
+}
+
+void ck_byte_sums(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *values,
+    int64_t *sums) {
+    isa->byte_sums(pixels, channels, values, sums);
+}
+
+void ck_error_statistics(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *reference,
+    const uint8_t *values, float scale, int32_t zero_point, double *sums, double *squares) {
+    isa->error_statistics(pixels, channels, reference, values, scale, zero_point, sums, squares);
+}

@@ -1,0 +1,97 @@
+// The function table behind every public entry point, and what packed convolutions hold.
+#pragma once
+
+#include "include/CKernels.h"
+
+/// Output channels per weight panel.
+#define CK_PANEL 16
+/// Reduction steps per pass over a panel: a float panel block then takes 16 KiB of the first-level cache.
+#define CK_DEPTH_BLOCK 256
+
+struct ck_isa {
+    const char *name;
+    void (*float_convolution)(
+        const ck_float_convolution *, int, const float *, float *, void *);
+    void (*integer_accumulate)(const ck_integer_convolution *, const uint8_t *, int32_t *, void *);
+    void (*integer_run)(
+        const ck_integer_convolution *, const uint8_t *, uint8_t *, const int32_t *, const float *,
+        ck_target, void *);
+    void (*requantize)(
+        ptrdiff_t, ptrdiff_t, const int32_t *, ptrdiff_t, const int32_t *, const float *,
+        ck_target, uint8_t *, ptrdiff_t);
+    void (*dequantize_accumulators)(
+        ptrdiff_t, ptrdiff_t, const int32_t *, const int32_t *, const float *, float *);
+    void (*quantize)(ptrdiff_t, const float *, float, int32_t, uint8_t *);
+    void (*dequantize)(ptrdiff_t, const uint8_t *, float, int32_t, float *);
+    void (*float_add)(ptrdiff_t, const float *, const float *, ck_clamp, float *);
+    void (*float_clamp)(ptrdiff_t, const float *, ck_clamp, float *);
+    void (*float_max_pool)(const ck_geometry *, const float *, float *);
+    void (*float_average_pool)(const ck_geometry *, int, const float *, float *);
+    void (*float_global_average_pool)(ptrdiff_t, ptrdiff_t, const float *, float *);
+    void (*integer_add)(
+        ptrdiff_t, const uint8_t *, float, int32_t, const uint8_t *, float, int32_t, float,
+        ck_target, uint8_t *);
+    void (*integer_max_pool)(const ck_geometry *, const uint8_t *, uint8_t *);
+    void (*integer_average_pool)(
+        const ck_geometry *, int, const uint8_t *, float, int32_t, float, ck_target, uint8_t *);
+    void (*integer_global_average_pool)(
+        ptrdiff_t, ptrdiff_t, const uint8_t *, float, int32_t, float, ck_target, uint8_t *);
+    void (*lookup)(ptrdiff_t, const uint8_t *, const uint8_t *, uint8_t *);
+    void (*float_statistics)(
+        ptrdiff_t, ptrdiff_t, float *, ck_clamp, double *, double *, double *, float *, float *);
+    void (*accumulator_sums)(ptrdiff_t, ptrdiff_t, const int32_t *, int64_t *);
+    void (*byte_sums)(ptrdiff_t, ptrdiff_t, const uint8_t *, int64_t *);
+    void (*error_statistics)(
+        ptrdiff_t, ptrdiff_t, const float *, const uint8_t *, float, int32_t, double *, double *);
+};
+
+extern const ck_isa ck_table_portable;
+#if defined(__x86_64__)
+extern const ck_isa ck_table_avx2;
+#endif
+
+/// How a convolution is computed.
+typedef enum ck_method {
+    /// groups == input channels == output channels.
+    CK_DEPTHWISE,
+    /// 1x1, stride 1, no padding: the input is the matrix.
+    CK_POINTWISE,
+    /// Windows are gathered into rows of a matrix, a block of rows at a time.
+    CK_GATHERED,
+} ck_method;
+
+typedef struct ck_plan {
+    ck_geometry geometry;
+    ck_method method;
+    /// Output pixels.
+    ptrdiff_t rows;
+    /// Length of one reduction: kernel_height * kernel_width * input_channels / groups.
+    ptrdiff_t depth;
+    /// Output pixels per block.
+    ptrdiff_t block_rows;
+    ptrdiff_t group_input, group_output;
+    /// Weight panels per group (depthwise: channels rounded up to panels).
+    ptrdiff_t panels;
+} ck_plan;
+
+struct ck_float_convolution {
+    ck_plan plan;
+    ck_clamp clamp;
+    /// [group][panel][depth][16]; depthwise [tap][panels * 16]. Missing channels are zero.
+    float *weights;
+    /// [group][panels * 16].
+    float *bias;
+};
+
+struct ck_integer_convolution {
+    ck_plan plan;
+    int32_t input_zero_point;
+    /// Depth rounded up to pairs.
+    ptrdiff_t padded_depth;
+    /// [group][panel][depth / 2][16][2]; depthwise [tap][panels * 16]. Missing channels and steps are zero.
+    int16_t *weights;
+};
+
+static inline ptrdiff_t ck_round_up(ptrdiff_t value, ptrdiff_t multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}

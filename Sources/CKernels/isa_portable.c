@@ -1,0 +1,21 @@
+// The kernels in plain C.
+#include "isa.h"
+
+#define CK_ATTRIBUTES 
+
+// clang-format off: the order matters.
+#include "bodies/common.h"
+#include "bodies/float_gemm_4x16.h"
+#include "bodies/float_depthwise_1x16.h"
+#include "bodies/float_convolution.h"
+#include "bodies/integer_gemm_4x16.h"
+#include "bodies/integer_depthwise_1x16.h"
+#include "bodies/requantize.h"
+#include "bodies/integer_convolution.h"
+#include "bodies/quantize.h"
+#include "bodies/elementwise.h"
+#include "bodies/pool.h"
+#include "bodies/statistics.h"
+#include "bodies/table.h"
+
+const ck_isa ck_table_portable = CK_TABLE("portable");

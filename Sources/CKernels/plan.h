@@ -1,0 +1,10 @@
+// Choice of method and block size for a convolution; the same on every instruction set.
+#pragma once
+
+#include "isa.h"
+
+/// Bytes of gathered rows a block may take: half of a common second-level cache.
+#define CK_BLOCK_BYTES (256 * 1024)
+
+/// `element` is the size of one gathered element.
+ck_plan ck_make_plan(const ck_geometry *geometry, ptrdiff_t element);

@@ -1,0 +1,53 @@
+import CKernels
+package import NetworkGraph
+
+/// A float convolution whose weights have been packed for the kernels.
+///
+/// Each output is one chain of fused multiply-adds from +0 in the order (kernel row, kernel column, input
+/// channel), then `+ bias`, then the clamp. Re-entrant: any number of threads may run it, each with its own
+/// scratch memory.
+///
+/// `@unchecked Sendable`: the packed weights are never written after `init`.
+package final class FloatConvolution: @unchecked Sendable {
+    private let packed: OpaquePointer
+    private let isa: InstructionSet
+
+    /// Bytes of scratch memory one call needs, aligned to 64 bytes; may be 0.
+    package var scratchBytes: Int { ck_float_convolution_scratch(packed) }
+
+    /// - Parameters:
+    ///   - weights: `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`.
+    ///   - bias: one per output channel, none of them -0.
+    package init(
+        input: FeatureShape, output: FeatureShape, convolution: Convolution, weights: [Float],
+        bias: [Float], clamp: Clamp, isa: InstructionSet = .current
+    ) {
+        var geometry = ck_geometry(
+            input: input, output: output, window: convolution.window, groups: convolution.groups)
+        let depth = geometry.kernel_height * geometry.kernel_width * input.channels
+        precondition(weights.count == output.channels * depth / convolution.groups)
+        precondition(bias.count == output.channels)
+        guard let packed = ck_float_convolution_create(&geometry, weights, bias, ck_clamp(clamp))
+        else { fatalError("out of memory while packing weights") }
+        self.packed = packed
+        self.isa = isa
+    }
+
+    deinit { ck_float_convolution_destroy(packed) }
+
+    /// Convolves one image, NHWC in and out.
+    package func run(
+        _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>,
+        scratch: UnsafeMutableRawPointer
+    ) {
+        ck_float_convolution_run(isa.table, packed, 1, input, output, scratch)
+    }
+
+    /// As ``run(_:_:scratch:)`` up to and including the bias, for statistics before the activation.
+    package func runWithoutClamp(
+        _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>,
+        scratch: UnsafeMutableRawPointer
+    ) {
+        ck_float_convolution_run(isa.table, packed, 0, input, output, scratch)
+    }
+}

@@ -1,0 +1,62 @@
+import CKernels
+package import NetworkGraph
+
+/// An integer convolution whose weights have been packed for the kernels: exact sums of
+/// `(x - inputZeroPoint) * w` in int32. Padding contributes 0. Re-entrant.
+///
+/// `@unchecked Sendable`: the packed weights are never written after `init`.
+package final class IntegerConvolution: @unchecked Sendable {
+    /// The longest reduction whose sums always fit int32: `2^31 / 255^2`.
+    package static let maximumReduction = 33_025
+
+    private let packed: OpaquePointer
+    private let isa: InstructionSet
+    private let channels: Int
+
+    /// Bytes of scratch memory one call needs, aligned to 64 bytes.
+    package var scratchBytes: Int { ck_integer_convolution_scratch(packed) }
+
+    /// - Parameters:
+    ///   - weights: weight minus its zero point, in `[-255, 255]`,
+    ///     `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`. The last three extents
+    ///     multiply to at most ``maximumReduction``.
+    package init(
+        input: FeatureShape, output: FeatureShape, convolution: Convolution, weights: [Int16],
+        inputZeroPoint: UInt8, isa: InstructionSet = .current
+    ) {
+        var geometry = ck_geometry(
+            input: input, output: output, window: convolution.window, groups: convolution.groups)
+        let reduction =
+            geometry.kernel_height * geometry.kernel_width * input.channels / convolution.groups
+        precondition(reduction <= Self.maximumReduction)
+        precondition(weights.count == output.channels * reduction)
+        assert(weights.allSatisfy { abs($0) <= 255 })
+        guard let packed = ck_integer_convolution_create(&geometry, weights, inputZeroPoint)
+        else { fatalError("out of memory while packing weights") }
+        self.packed = packed
+        self.isa = isa
+        channels = output.channels
+    }
+
+    deinit { ck_integer_convolution_destroy(packed) }
+
+    /// Sums of one image without bias, `[pixel][channel]`.
+    package func accumulate(
+        _ input: UnsafePointer<UInt8>, _ accumulators: UnsafeMutablePointer<Int32>,
+        scratch: UnsafeMutableRawPointer
+    ) {
+        ck_integer_convolution_accumulate(isa.table, packed, input, accumulators, scratch)
+    }
+
+    /// ``accumulate(_:_:scratch:)`` followed by `IntegerKernels.requantize`, block by block.
+    package func run(
+        _ input: UnsafePointer<UInt8>, _ output: UnsafeMutablePointer<UInt8>,
+        bias: UnsafePointer<Int32>, requantization: Requantization,
+        scratch: UnsafeMutableRawPointer
+    ) {
+        precondition(requantization.multipliers.count == channels)
+        ck_integer_convolution_run(
+            isa.table, packed, input, output, bias, requantization.multipliers,
+            requantization.target, scratch)
+    }
+}

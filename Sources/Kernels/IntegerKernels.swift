@@ -1,0 +1,99 @@
+import CKernels
+package import NetworkGraph
+
+/// Integer operators and conversions on one image, NHWC. Activations are uint8; all roundings are ties to even.
+package enum IntegerKernels {
+    /// `clamp(rint(Float(accumulator + bias) * multiplier) + zeroPoint, lower, upper)`; the sum wraps.
+    package static func requantize(
+        _ accumulators: UnsafePointer<Int32>, bias: UnsafePointer<Int32>,
+        requantization: Requantization, pixels: Int, channels: Int,
+        _ output: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
+    ) {
+        precondition(requantization.multipliers.count == channels)
+        ck_requantize(
+            isa.table, pixels, channels, accumulators, bias, requantization.multipliers,
+            requantization.target, output)
+    }
+
+    /// `Float(accumulator + bias) * scale`; the sum wraps.
+    /// - Parameter scales: one per channel.
+    package static func dequantizeAccumulators(
+        _ accumulators: UnsafePointer<Int32>, bias: UnsafePointer<Int32>, scales: [Float],
+        pixels: Int, channels: Int, _ output: UnsafeMutablePointer<Float>,
+        isa: InstructionSet = .current
+    ) {
+        precondition(scales.count == channels)
+        ck_dequantize_accumulators(
+            isa.table, pixels, channels, accumulators, bias, scales, output)
+    }
+
+    /// ONNX QuantizeLinear: `saturate(rint(x / scale) + zeroPoint)` with a true division. NaN gives 0.
+    package static func quantize(
+        _ input: UnsafePointer<Float>, count: Int, scale: Float, zeroPoint: UInt8,
+        _ output: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
+    ) {
+        ck_quantize(isa.table, count, input, scale, Int32(zeroPoint), output)
+    }
+
+    /// ONNX DequantizeLinear: `Float(q - zeroPoint) * scale`.
+    package static func dequantize(
+        _ input: UnsafePointer<UInt8>, count: Int, scale: Float, zeroPoint: UInt8,
+        _ output: UnsafeMutablePointer<Float>, isa: InstructionSet = .current
+    ) {
+        ck_dequantize(isa.table, count, input, scale, Int32(zeroPoint), output)
+    }
+
+    /// Sum of two quantized tensors.
+    package static func add(
+        _ a: UnsafePointer<UInt8>, _ quantizationA: ByteQuantization, _ b: UnsafePointer<UInt8>,
+        _ quantizationB: ByteQuantization, count: Int, result: ByteQuantization,
+        _ output: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
+    ) {
+        ck_integer_add(
+            isa.table, count, a, quantizationA.scale, Int32(quantizationA.zeroPoint), b,
+            quantizationB.scale, Int32(quantizationB.zeroPoint), result.scale, result.target,
+            output)
+    }
+
+    /// Largest element of each window; 0 if a window lies in padding. Quantization is unchanged.
+    package static func maxPool(
+        _ input: UnsafePointer<UInt8>, shape: FeatureShape, window: Window,
+        _ output: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
+    ) {
+        var geometry = ck_geometry(input: shape, window: window)
+        ck_integer_max_pool(isa.table, &geometry, input, output)
+    }
+
+    /// Average of each window, requantized.
+    package static func averagePool(
+        _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: FeatureShape,
+        window: Window, countIncludePad: Bool, result: ByteQuantization,
+        _ output: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
+    ) {
+        var geometry = ck_geometry(input: shape, window: window)
+        ck_integer_average_pool(
+            isa.table, &geometry, countIncludePad ? 1 : 0, input, quantization.scale,
+            Int32(quantization.zeroPoint), result.scale, result.target, output)
+    }
+
+    /// Average over all pixels, requantized.
+    package static func globalAveragePool(
+        _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: FeatureShape,
+        result: ByteQuantization, _ output: UnsafeMutablePointer<UInt8>,
+        isa: InstructionSet = .current
+    ) {
+        ck_integer_global_average_pool(
+            isa.table, shape.pixels, shape.channels, input, quantization.scale,
+            Int32(quantization.zeroPoint), result.scale, result.target, output)
+    }
+
+    /// `table[x]` for every element: requantization for concat, standalone clamps.
+    /// - Parameter table: 256 entries.
+    package static func lookup(
+        _ input: UnsafePointer<UInt8>, count: Int, table: [UInt8],
+        _ output: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
+    ) {
+        precondition(table.count == 256)
+        ck_lookup(isa.table, count, input, table, output)
+    }
+}
