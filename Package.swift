@@ -55,8 +55,7 @@ let package = Package(
         .target(name: "Storage", dependencies: ["CCrypto"], swiftSettings: swift),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: swift),
         .target(
-            name: "Settings",
-            dependencies: ["Imaging", "Quantization", .product(name: "Yams", package: "Yams")],
+            name: "Settings", dependencies: [.product(name: "Yams", package: "Yams")],
             swiftSettings: swift),
 
         // The distributed system and its command line.
@@ -75,5 +74,11 @@ let package = Package(
             swiftSettings: swift),
 
         .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
+        .testTarget(
+            name: "StorageTests", dependencies: ["Storage"], resources: [.copy("Fixtures")],
+            swiftSettings: swift),
+        .testTarget(
+            name: "SettingsTests", dependencies: ["Settings"], resources: [.copy("Fixtures")],
+            swiftSettings: swift),
     ]
 )

@@ -1,0 +1,28 @@
+/// The newest intact checkpoint of a directory.
+package struct LoadedCheckpoint: Sendable {
+    package let generation: Int
+    package let path: String
+    /// Decoded and checked against its digest.
+    package let content: SafetensorsFile
+    /// Checkpoints that are damaged, newest first. Those of a later generation than this one were
+    /// passed over: the caller must say so, since work is repeated.
+    package let damaged: [DamagedCheckpoint]
+
+    /// One line for the log per damaged checkpoint.
+    package var warnings: [String] {
+        damaged.map { item in
+            item.generation > generation
+                ? "\(item); falling back to the previous one, \(path)" : "\(item)"
+        }
+    }
+}
+
+/// A checkpoint file that cannot be used. It is never deleted, so that it can be examined.
+package struct DamagedCheckpoint: Hashable, Sendable, CustomStringConvertible {
+    package let generation: Int
+    package let path: String
+    /// Why, without the path.
+    package let reason: String
+
+    package var description: String { "checkpoint \(path) is damaged: \(reason)" }
+}
