@@ -33,7 +33,9 @@ let package = Package(
         // C libraries and compute kernels.
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
-        .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
+        .target(
+            name: "CImageCodecs", cSettings: kernelC,
+            linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
         .target(name: "CKernels", cSettings: kernelC),
 
         // Pure values and numerics: no files, no sockets, no clocks.
@@ -74,6 +76,9 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        .testTarget(
+            name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"],
+            swiftSettings: swift),
         .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
     ]
 )
