@@ -33,7 +33,9 @@ let package = Package(
         // C libraries and compute kernels.
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
-        .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
+        .target(
+            name: "CImageCodecs", cSettings: kernelC,
+            linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
         .target(name: "CKernels", cSettings: kernelC),
 
         // Pure values and numerics: no files, no sockets, no clocks.
@@ -44,7 +46,8 @@ let package = Package(
             name: "Execution", dependencies: ["Kernels", "NetworkGraph", "Quantization"],
             swiftSettings: swift),
         .target(
-            name: "Calibration", dependencies: ["Execution", "NetworkGraph", "Quantization"],
+            name: "Calibration",
+            dependencies: ["Execution", "Kernels", "NetworkGraph", "Quantization"],
             swiftSettings: swift),
 
         // The outside world, one thing each.
@@ -73,6 +76,9 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        .testTarget(
+            name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"],
+            swiftSettings: swift),
         .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage"], resources: [.copy("Fixtures")],

@@ -81,10 +81,10 @@ package struct ErrorSums: Hashable, Sendable {
             sums.withUnsafeMutableBufferPointer { sums in
                 squares.withUnsafeMutableBufferPointer { squares in
                     guard let sums = sums.baseAddress, let squares = squares.baseAddress else { return }
-                    IntegerKernels.errorStatistics(
+                    StatisticsKernels.errorStatistics(
                         x, q, scale: quantization.scale, zeroPoint: quantization.unsignedZeroPoint,
-                        pixels: shape.pixels, channels: shape.channels, sumE: sums + offset,
-                        sumE2: squares + offset)
+                        pixels: shape.pixels, channels: shape.channels, sums: sums + offset,
+                        squares: squares + offset)
                 }
             }
         }

@@ -158,12 +158,12 @@ extension IntegerRun {
         var sums = [Int64](repeating: 0, count: shape.channels)
         switch match {
         case .pre:
-            IntegerKernels.accumulatorSums(
+            StatisticsKernels.accumulatorSums(
                 restingAccumulators, pixels: shape.pixels, channels: shape.channels, sums: &sums)
         case .post:
             let output = workspace.take(byteCount: shape.count)
             preview(biases: biases, output: output.bytes)
-            IntegerKernels.byteSums(
+            StatisticsKernels.byteSums(
                 output.bytes, pixels: shape.pixels, channels: shape.channels, sums: &sums)
             workspace.give(output)
         }

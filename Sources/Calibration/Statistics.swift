@@ -71,7 +71,7 @@ extension NetworkStatistics {
         for (index, node) in executor.graph.nodes.enumerated() {
             let offset = layout.offsets[index]
             run.step(workspace: workspace) { values in
-                FloatKernels.statistics(
+                StatisticsKernels.statistics(
                     values, pixels: node.shape.pixels, channels: node.shape.channels,
                     clamp: node.clamp, offset: offset, sumsBefore: &sumsBefore,
                     sumsAfter: &sumsAfter, squaresAfter: &squaresAfter, lower: &lower,
@@ -109,7 +109,7 @@ extension NetworkStatistics {
     }
 }
 
-extension FloatKernels {
+extension StatisticsKernels {
     /// Statistics of one node into flat arrays; `offset` is the node's first channel.
     fileprivate static func statistics(
         _ values: UnsafeMutablePointer<Float>, pixels: Int, channels: Int, clamp: Clamp,
@@ -125,8 +125,8 @@ extension FloatKernels {
                                 let squares = squares.baseAddress, let lower = lower.baseAddress,
                                 let upper = upper.baseAddress
                             else { return }
-                            statistics(
-                                values, pixels: pixels, channels: channels, clamp: clamp,
+                            floatStatistics(
+                                values, clamp: clamp, pixels: pixels, channels: channels,
                                 sumsPre: before + offset, sumsPost: after + offset,
                                 squaresPost: squares + offset, minPost: lower + offset,
                                 maxPost: upper + offset)

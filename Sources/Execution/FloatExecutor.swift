@@ -1,4 +1,4 @@
-package import Kernels
+import Kernels
 package import NetworkGraph
 
 /// Runs the float network, one image at a time, under the numerics contract.
@@ -58,7 +58,7 @@ package final class FloatExecutor: Sendable {
             return
         case .add:
             let other = UnsafePointer(values[node.inputs[1]].floats)
-            FloatKernels.add(input, other, count: node.shape.count, clamp: clamp, output: output)
+            FloatKernels.add(input, other, count: node.shape.count, clamp: clamp, output)
             return
         case .concat:
             var offset = 0
@@ -72,18 +72,16 @@ package final class FloatExecutor: Sendable {
                 offset += channels
             }
         case .maxPool(let window):
-            FloatKernels.maxPool(
-                input, shape: inputShape, window: window, outputShape: node.shape, output: output)
+            FloatKernels.maxPool(input, shape: inputShape, window: window, output)
         case .averagePool(let window, let countIncludePad):
             FloatKernels.averagePool(
-                input, shape: inputShape, window: window, countIncludePad: countIncludePad,
-                outputShape: node.shape, output: output)
+                input, shape: inputShape, window: window, countIncludePad: countIncludePad, output)
         case .globalAveragePool:
-            FloatKernels.globalAveragePool(input, shape: inputShape, output: output)
+            FloatKernels.globalAveragePool(input, shape: inputShape, output)
         case .clamp:
             output.update(from: input, count: node.shape.count)
         }
-        if clamp != .none { FloatKernels.clamp(output, count: node.shape.count, clamp: clamp) }
+        if clamp != .none { FloatKernels.clamp(output, count: node.shape.count, clamp: clamp, output) }
     }
 }
 

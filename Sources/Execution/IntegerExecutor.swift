@@ -1,4 +1,4 @@
-package import Kernels
+import Kernels
 package import NetworkGraph
 package import Quantization
 
@@ -105,45 +105,51 @@ package final class IntegerExecutor: Sendable {
         let inputShape = graph.shape(of: node.inputs[0])
         guard let from = network.activations[node.inputs[0]], let to = network.activations[index + 1]
         else { preconditionFailure("'\(node.name)' has no 8-bit input or output") }
-        let bounds = to.unsignedBounds(lower: node.clamp.lower, upper: node.clamp.upper)
+        let source = ByteQuantization(from)
+        let result = ByteQuantization(to, clamp: node.clamp)
         switch node.operation {
         case .convolution:
             preconditionFailure("convolutions have weights")
         case .add:
-            guard let other = network.activations[node.inputs[1]] else { preconditionFailure("8-bit") }
+            guard let other = network.activations[node.inputs[1]] else {
+                preconditionFailure("'\(node.name)' has no 8-bit second input")
+            }
             IntegerKernels.add(
-                input, scaleA: from.scale, zeroPointA: from.unsignedZeroPoint,
-                UnsafePointer(values[node.inputs[1]].bytes), scaleB: other.scale,
-                zeroPointB: other.unsignedZeroPoint, count: node.shape.count,
-                outputScale: to.scale, outputZeroPoint: to.unsignedZeroPoint,
-                lower: bounds.lower, upper: bounds.upper, output: output)
+                input, source, UnsafePointer(values[node.inputs[1]].bytes), ByteQuantization(other),
+                count: node.shape.count, result: result, output)
         case .concat:
             var offset = 0
             for (operand, value) in node.inputs.enumerated() {
                 let channels = graph.shape(of: value).channels
-                let source = UnsafePointer(values[value].bytes)
+                let operandBytes = UnsafePointer(values[value].bytes)
                 for pixel in 0..<node.shape.pixels {
                     IntegerKernels.lookup(
-                        source + pixel * channels, count: channels, table: tables[index][operand],
-                        output: output + pixel * node.shape.channels + offset)
+                        operandBytes + pixel * channels, count: channels,
+                        table: tables[index][operand],
+                        output + pixel * node.shape.channels + offset)
                 }
                 offset += channels
             }
         case .clamp:
-            IntegerKernels.lookup(
-                input, count: node.shape.count, table: tables[index][0], output: output)
+            IntegerKernels.lookup(input, count: node.shape.count, table: tables[index][0], output)
         case .maxPool(let window):
-            IntegerKernels.maxPool(
-                input, shape: inputShape, window: window, outputShape: node.shape, output: output)
+            IntegerKernels.maxPool(input, shape: inputShape, window: window, output)
         case .averagePool(let window, let countIncludePad):
             IntegerKernels.averagePool(
-                input, shape: inputShape, window: window, countIncludePad: countIncludePad,
-                scale: from.scale, zeroPoint: from.unsignedZeroPoint, outputShape: node.shape,
-                outputScale: to.scale, outputZeroPoint: to.unsignedZeroPoint, output: output)
+                input, source, shape: inputShape, window: window, countIncludePad: countIncludePad,
+                result: result, output)
         case .globalAveragePool:
             IntegerKernels.globalAveragePool(
-                input, shape: inputShape, scale: from.scale, zeroPoint: from.unsignedZeroPoint,
-                outputScale: to.scale, outputZeroPoint: to.unsignedZeroPoint, output: output)
+                input, source, shape: inputShape, result: result, output)
         }
+    }
+}
+
+extension ByteQuantization {
+    init(_ quantization: TensorQuantization, clamp: Clamp = .none) {
+        let bounds = quantization.unsignedBounds(lower: clamp.lower, upper: clamp.upper)
+        self.init(
+            scale: quantization.scale, zeroPoint: quantization.unsignedZeroPoint,
+            lower: bounds.lower, upper: bounds.upper)
     }
 }

@@ -1,4 +1,4 @@
-package import Kernels
+import Kernels
 package import NetworkGraph
 package import Quantization
 
@@ -19,7 +19,7 @@ package struct IntegerRun {
         let buffer = workspace.take(byteCount: count)
         IntegerKernels.quantize(
             input, count: count, scale: quantization.scale,
-            zeroPoint: quantization.unsignedZeroPoint, output: buffer.bytes)
+            zeroPoint: quantization.unsignedZeroPoint, buffer.bytes)
         values[0] = buffer
     }
 
@@ -79,7 +79,7 @@ package struct IntegerRun {
         IntegerKernels.requantize(
             accumulators.int32s, bias: biases.layers[layer.ordinal],
             requantization: requantization, pixels: node.shape.pixels,
-            channels: node.shape.channels, output: output)
+            channels: node.shape.channels, output)
     }
 
     /// Turns the stored accumulators into the node's output.
@@ -95,8 +95,9 @@ package struct IntegerRun {
         if isFloat {
             IntegerKernels.dequantizeAccumulators(
                 buffer.int32s, bias: biases.layers[layer.ordinal], scales: layer.scales,
-                pixels: node.shape.pixels, channels: node.shape.channels, output: output.floats)
-            FloatKernels.clamp(output.floats, count: node.shape.count, clamp: node.clamp)
+                pixels: node.shape.pixels, channels: node.shape.channels, output.floats)
+            FloatKernels.clamp(
+                output.floats, count: node.shape.count, clamp: node.clamp, output.floats)
         } else {
             preview(biases: biases, output: output.bytes)
         }
@@ -130,7 +131,7 @@ package struct IntegerRun {
             guard let base = result.baseAddress else { return }
             IntegerKernels.dequantize(
                 buffer.bytes, count: count, scale: quantization.scale,
-                zeroPoint: quantization.unsignedZeroPoint, output: base)
+                zeroPoint: quantization.unsignedZeroPoint, base)
             initialized = count
         }
     }

@@ -18,7 +18,7 @@ package enum MessageCodec {
         var (header, payload) = message.wire()
         header.version = WireVersion.newest
         header.payloadBytes = UInt64(payload.count)
-        if !payload.isEmpty { header.payloadDigest = Data(Digest(of: payload).bytes) }
+        if !payload.isEmpty { header.payloadDigest = Data(Digest.sha256(of: payload).bytes) }
         guard let head: [UInt8] = try? header.serializedBytes() else {
             preconditionFailure("headers hold no required fields")
         }
@@ -59,7 +59,7 @@ package enum MessageCodec {
         else { throw WireError(.frameSizes(expected: expected, found: found)) }
         if expected == 0 { return [] }
         let payload = frames.count == 1 ? frames[frames.startIndex] : Array(frames.joined())
-        guard header.payloadDigest == Data(Digest(of: payload).bytes) else {
+        guard header.payloadDigest == Data(Digest.sha256(of: payload).bytes) else {
             throw WireError(.payloadDigest)
         }
         return payload

@@ -1,0 +1,139 @@
+import CImageCodecs
+
+/// Image files as Pillow reads them: `Image.open(file).convert("RGB")`.
+///
+/// Read: JPEG (baseline and progressive; grayscale, YCbCr, RGB, and CMYK or YCCK inverted as Adobe
+/// stores them) and PNG (1 to 8 bits, palette, interlaced; alpha and tRNS dropped; 16-bit color
+/// and gray+alpha by their high byte). Refused: 16-bit grayscale PNG, which Pillow would clip to
+/// white. Color profiles and gamma are ignored. The content decides, not the name's ending.
+///
+/// A truncated or damaged file is an error, also where libjpeg would go on with gray pixels.
+package enum ImageFile {
+    /// Twice Pillow's `MAX_IMAGE_PIXELS`, where Pillow too raises an error.
+    package static let pixelLimit = 178_956_970
+
+    /// Decodes a JPEG or PNG file.
+    /// - Parameters:
+    ///   - bytes: the whole file.
+    ///   - name: what errors call it.
+    ///   - maximumPixels: refused before pixels are allocated.
+    /// - Throws: `.unknownFormat`, `.corrupt`, `.unsupported`, `.tooLarge`, `.outOfMemory`, `.turned`.
+    package static func decode(
+        bytes: [UInt8], name: String, exifOrientation: ExifOrientation = .ignore,
+        maximumPixels: Int = pixelLimit
+    ) throws(ImageError) -> PixelImage {
+        guard let format = Format(bytes) else { throw ImageError(.unknownFormat, name) }
+        guard let decoder = format.decoder else {
+            throw ImageError(.unsupported, name, "a NumPy array has no image to decode")
+        }
+        let limit = UInt64(max(maximumPixels, 0))
+        var report = cic_report()
+        let headerStatus = decoder(bytes, bytes.count, limit, nil, 0, &report)
+        try check(headerStatus, report, name)
+        let (width, height) = (Int(report.width), Int(report.height))
+        var status: Int32 = 0
+        let pixels = [UInt8](unsafeUninitializedCapacity: 3 * width * height) { buffer, count in
+            count = 3 * width * height
+            status = decoder(bytes, bytes.count, limit, buffer.baseAddress, count, &report)
+        }
+        try check(status, report, name)
+        let image = PixelImage(width: width, height: height, pixels: pixels)
+        return try exifOrientation.orient(image, format: format, bytes: bytes, name: name)
+    }
+
+    /// Resizes, crops and orders channels; see `Preprocessing`.
+    ///
+    /// The resize has the bits of Pillow's `Image.resize`; only what the crop shows is computed.
+    /// - Throws: `.cropTooLarge`, `.invalidPreprocessing`.
+    package static func preprocess(
+        _ image: PixelImage, _ preprocessing: Preprocessing, name: String
+    ) throws(ImageError) -> PreparedImage {
+        try preprocessing.validate()
+        let plan = try ResizePlan(
+            width: image.width, height: image.height, preprocessing: preprocessing, name: name)
+        var pixels =
+            preprocessing.channels == 1
+            ? plan.run(luma(image), channels: 1) : plan.run(image.pixels, channels: 3)
+        if preprocessing.channels == 3 && preprocessing.channelOrder == .bgr {
+            let count = pixels.count / 3
+            pixels.withUnsafeMutableBufferPointer { cic_swap_red_blue($0.baseAddress, count) }
+        }
+        return PreparedImage(
+            height: preprocessing.cropHeight, width: preprocessing.cropWidth,
+            channels: preprocessing.channels, payload: .pixels(pixels))
+    }
+
+    /// From the bytes of a JPEG, PNG or `.npy` file to what a worker takes.
+    ///
+    /// A `.npy` file must hold the network's input already: `uint8` arrays are pixels in the
+    /// network's channel order and get normalized, float arrays are used as they are.
+    package static func prepare(
+        bytes: [UInt8], name: String, preprocessing: Preprocessing,
+        maximumPixels: Int = pixelLimit
+    ) throws(ImageError) -> PreparedImage {
+        try preprocessing.validate()
+        if Format(bytes) == .numpy {
+            return try NumpyFile(bytes: bytes, name: name).prepared(for: preprocessing)
+        }
+        let image = try decode(
+            bytes: bytes, name: name, exifOrientation: preprocessing.exifOrientation,
+            maximumPixels: maximumPixels)
+        return try preprocess(image, preprocessing, name: name)
+    }
+
+    private static func luma(_ image: PixelImage) -> [UInt8] {
+        let size = image.width * image.height
+        return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            cic_luma(image.pixels, size, buffer.baseAddress)
+            count = size
+        }
+    }
+
+    private static func check(
+        _ status: Int32, _ report: cic_report, _ name: String
+    ) throws(ImageError) {
+        guard status != CIC_OK.rawValue else { return }
+        let code: ImageError.Code =
+            switch UInt32(status) {
+            case CIC_UNSUPPORTED.rawValue: .unsupported
+            case CIC_TOO_LARGE.rawValue: .tooLarge
+            case CIC_NO_MEMORY.rawValue: .outOfMemory
+            default: .corrupt
+            }
+        var message = withUnsafeBytes(of: report.message) {
+            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        if code == .tooLarge { message = "\(report.width)×\(report.height) pixels" }
+        throw ImageError(code, name, message)
+    }
+}
+
+/// File formats by their first bytes.
+enum Format {
+    case jpeg, png, numpy
+
+    init?(_ bytes: [UInt8]) {
+        if bytes.starts(with: [0xFF, 0xD8, 0xFF]) {
+            self = .jpeg
+        } else if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
+            self = .png
+        } else if bytes.starts(with: NumpyFile.magic) {
+            self = .numpy
+        } else {
+            return nil
+        }
+    }
+
+    typealias Decoder = (
+        UnsafePointer<UInt8>?, Int, UInt64, UnsafeMutablePointer<UInt8>?, Int,
+        UnsafeMutablePointer<cic_report>?
+    ) -> Int32
+
+    var decoder: Decoder? {
+        switch self {
+        case .jpeg: cic_decode_jpeg
+        case .png: cic_decode_png
+        case .numpy: nil
+        }
+    }
+}
