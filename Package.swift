@@ -65,8 +65,10 @@ let package = Package(
         .target(
             name: "Cluster",
             dependencies: [
-                "Calibration", "Execution", "Storage", "ZeroMQ", logging, protobuf,
+                "Calibration", "Execution", "Kernels", "NetworkGraph", "Quantization", "Storage",
+                "ZeroMQ", logging, protobuf,
             ],
+            exclude: ["Wire/wire.proto"],
             swiftSettings: swift),
         .executableTarget(
             name: "counterbias",

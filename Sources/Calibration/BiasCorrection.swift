@@ -1,4 +1,4 @@
-package import Quantization
+import Quantization
 
 /// Settings of iterative bias correction.
 package struct CorrectionOptions: Hashable, Sendable, Codable {

@@ -1,4 +1,4 @@
-package import NetworkGraph
+import NetworkGraph
 
 /// Where each node's channels lie in one flat array over a network.
 struct ChannelLayout: Hashable, Sendable {

@@ -1,7 +1,7 @@
 import Execution
 import Kernels
 import NetworkGraph
-package import Quantization
+import Quantization
 
 /// Per-channel sums of quantization errors `e = quantized - float` behind every convolution: the measure round's result.
 package struct ErrorSums: Hashable, Sendable {

@@ -1,5 +1,5 @@
 import NetworkGraph
-package import Quantization
+import Quantization
 
 /// What calibration found and did, layer by layer: `ledger.json`.
 ///

@@ -1,6 +1,6 @@
 import Calibration
 import Foundation
-package import Storage
+import Storage
 import SwiftProtobuf
 
 /// Messages as frames: a protobuf header, then the payload in frames of at most 256 KiB.

@@ -1,0 +1,218 @@
+package import Storage
+
+/// A task whose blobs are all here.
+package struct ComputeRequest: Hashable, Sendable {
+    package var task: TaskMessage
+    package var network: [UInt8]
+    package var quantized: [UInt8]?
+    package var images: [[UInt8]]
+}
+
+/// Limits of the protocol on a worker's side.
+package struct WorkerLimits: Hashable, Sendable {
+    package var heartbeat: Duration = .seconds(1)
+    /// A coordinator that says nothing for so long gets a new connection: libzmq never revives some dead ones.
+    package var silence: Duration = .seconds(5)
+    /// Bytes of blobs kept besides those the tasks at hand need.
+    package var blobBytes = 512 << 20
+
+    package init() {}
+}
+
+/// The worker's half of the round protocol: greets, fetches what tasks need, hands them to the compute thread in order.
+///
+/// A value without sockets, clock or randomness.
+package struct WorkerCore: Sendable {
+    package enum Event: Hashable, Sendable {
+        /// A fresh socket exists; greet on it.
+        case connected
+        case received(Message)
+        case malformed(WireError)
+        case computed(TaskID, biases: Digest, payload: [UInt8])
+        case failed(TaskID, reason: String)
+        case tick
+        case stop(reason: String)
+    }
+
+    package enum Action: Hashable, Sendable {
+        case send(Message)
+        case compute(ComputeRequest)
+        /// Throw the socket away and open a new one.
+        case reconnect
+        case exit(WorkerExit)
+        case log(WorkerLog)
+    }
+
+    /// greeting → serving, left; serving → greeting (new connection), left
+    private enum State: Hashable {
+        case greeting
+        case serving(Welcome)
+        case left
+    }
+
+    private let hello: Hello
+    private let limits: WorkerLimits
+    private var state = State.greeting
+    private var blobs = BlobCache()
+    private var tasks: [TaskMessage] = []
+    private var computing: TaskID?
+    private var finished: UInt64 = 0
+    private var lastHeard: Duration = .zero
+    private var lastSent: Duration = .zero
+
+    package init(hello: Hello, limits: WorkerLimits = WorkerLimits()) {
+        self.hello = hello
+        self.limits = limits
+    }
+
+    package mutating func handle(_ event: Event, at now: Duration) -> [Action] {
+        if state == .left { return [] }
+        switch event {
+        case .connected:
+            state = .greeting
+            lastHeard = now
+            lastSent = now
+            blobs.restart()
+            return [.send(.hello(hello))]
+        case .received(let message):
+            lastHeard = now
+            return receive(message, at: now)
+        case .malformed(let error):
+            return [.log(.malformed(error))] + reconnect(at: now)
+        case .computed(let id, let biases, let payload):
+            return settle(id, .result(ShardResult(id: id, biases: biases, payload: payload)))
+        case .failed(let id, let reason):
+            return settle(id, .failure(id, reason: reason))
+        case .tick:
+            return beat(at: now)
+        case .stop(let reason):
+            state = .left
+            return [.send(.goodbye(reason: reason, isFinished: false)), .exit(.stopped(reason))]
+        }
+    }
+
+    // MARK: Messages
+
+    private mutating func receive(_ message: Message, at now: Duration) -> [Action] {
+        switch message {
+        case .welcome(let welcome):
+            if case .serving = state { return [] }
+            state = .serving(welcome)
+            // Tasks of an earlier connection or incarnation were given to somebody else.
+            tasks = []
+            blobs.want(welcome.network)
+            return [.log(.welcomed(welcome))] + fetch()
+        case .refusal(let reason):
+            state = .left
+            return [.exit(.refused(reason))]
+        case .task(let task):
+            return take(task)
+        case .chunk(let chunk):
+            switch blobs.store(chunk) {
+            case .ignored, .stored: return fetch()
+            case .completed: return fetch() + startNext()
+            case .damaged: return [.log(.damagedBlob(chunk.digest))] + reconnect(at: now)
+            }
+        case .heartbeat:
+            return []
+        case .goodbye(let reason, let isFinished):
+            if isFinished {
+                state = .left
+                return [.exit(.finished(reason))]
+            }
+            return [.log(.dismissed(reason))] + reconnect(at: now)
+        case .hello, .fetch, .result, .failure:
+            return [.log(.malformed(WireError(.field("direction"))))] + reconnect(at: now)
+        }
+    }
+
+    private mutating func take(_ task: TaskMessage) -> [Action] {
+        guard case .serving(let welcome) = state, task.id.job == welcome.job,
+            task.id.epoch == welcome.epoch
+        else { return [] }
+        // The coordinator runs one round at a time: what waits for an older one is not wanted any more.
+        tasks.removeAll { $0.id.round < task.id.round }
+        if !tasks.contains(where: { $0.id == task.id }), computing != task.id { tasks.append(task) }
+        blobs.trim(keeping: Set(tasks.flatMap(\.blobs)), above: limits.blobBytes)
+        for digest in task.blobs { blobs.want(digest) }
+        return fetch() + startNext()
+    }
+
+    private mutating func fetch() -> [Action] {
+        guard case .serving = state else { return [] }
+        return blobs.requests().map { .send(.fetch($0)) }
+    }
+
+    // MARK: Computing
+
+    private mutating func startNext() -> [Action] {
+        guard computing == nil,
+            let position = tasks.firstIndex(where: { $0.blobs.allSatisfy { blobs[$0] != nil } })
+        else { return [] }
+        let task = tasks.remove(at: position)
+        guard let network = blobs[task.network] else { return [] }
+        computing = task.id
+        return [
+            .compute(
+                ComputeRequest(
+                    task: task, network: network,
+                    quantized: task.quantized.flatMap { blobs[$0] },
+                    images: task.images.compactMap { blobs[$0.digest] }))
+        ]
+    }
+
+    private mutating func settle(_ id: TaskID, _ answer: Message) -> [Action] {
+        guard computing == id else { return [] }
+        computing = nil
+        finished += 1
+        var actions: [Action] = []
+        if case .serving(let welcome) = state, welcome.job == id.job, welcome.epoch == id.epoch {
+            actions.append(.send(answer))
+        }
+        return actions + startNext()
+    }
+
+    // MARK: Time
+
+    private mutating func beat(at now: Duration) -> [Action] {
+        if now - lastHeard >= limits.silence {
+            return [.log(.silence(now - lastHeard))] + reconnect(at: now)
+        }
+        guard now - lastSent >= limits.heartbeat else { return [] }
+        lastSent = now
+        guard case .serving = state else { return [.send(.hello(hello))] }
+        return [.send(.heartbeat(progress: finished))]
+    }
+
+    private mutating func reconnect(at now: Duration) -> [Action] {
+        state = .greeting
+        lastHeard = now
+        return [.reconnect]
+    }
+}
+
+extension TaskMessage {
+    /// Everything a worker must hold to compute this task.
+    fileprivate var blobs: [Digest] {
+        [network] + (quantized.map { [$0] } ?? []) + images.map(\.digest)
+    }
+}
+
+/// Why a worker ends.
+package enum WorkerExit: Hashable, Sendable {
+    /// The job is done.
+    case finished(String)
+    /// The coordinator does not want this worker.
+    case refused(String)
+    /// Asked to stop here.
+    case stopped(String)
+}
+
+/// Named events an operator can look for.
+package enum WorkerLog: Hashable, Sendable {
+    case welcomed(Welcome)
+    case dismissed(String)
+    case silence(Duration)
+    case damagedBlob(Digest)
+    case malformed(WireError)
+}
