@@ -1,17 +1,19 @@
 // The kernels for x86-64 with AVX2 and FMA; only called where both exist.
 #if defined(__x86_64__)
+
 #include "isa.h"
 
 #define CK_ATTRIBUTES __attribute__((target("avx2,fma")))
 
 // clang-format off: the order matters.
 #include "bodies/common.h"
-#include "bodies/float_gemm_4x16.h"
-#include "bodies/float_depthwise_1x16.h"
+#include "bodies/common_avx2.h"
+#include "bodies/float_gemm_6x16_avx2.h"
+#include "bodies/float_depthwise_4x16_avx2.h"
 #include "bodies/float_convolution.h"
-#include "bodies/integer_gemm_4x16.h"
-#include "bodies/integer_depthwise_1x16.h"
-#include "bodies/requantize.h"
+#include "bodies/integer_gemm_6x16_avx2.h"
+#include "bodies/integer_depthwise_4x16_avx2.h"
+#include "bodies/requantize_avx2.h"
 #include "bodies/integer_convolution.h"
 #include "bodies/quantize.h"
 #include "bodies/elementwise.h"
@@ -20,4 +22,5 @@
 #include "bodies/table.h"
 
 const ck_isa ck_table_avx2 = CK_TABLE("avx2");
+
 #endif

@@ -1,4 +1,4 @@
-// Between float and 8 bits (ONNX QuantizeLinear and DequantizeLinear), and table lookup.
+// Between float and integers (ONNX QuantizeLinear and DequantizeLinear), and table lookup.
 
 CK_FUNCTION void quantize(
     ptrdiff_t count, const float *input, float scale, int32_t zero_point, uint8_t *output) {
@@ -14,4 +14,16 @@ CK_FUNCTION void dequantize(
 CK_FUNCTION void lookup(
     ptrdiff_t count, const uint8_t *input, const uint8_t *table, uint8_t *output) {
     for (ptrdiff_t i = 0; i < count; i++) output[i] = table[input[i]];
+}
+
+CK_FUNCTION void dequantize_accumulators(
+    ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators, const int32_t *bias,
+    const float *scales, float *output) {
+    for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
+        for (ptrdiff_t c = 0; c < channels; c++) {
+            output[c] = (float)wrapping_add(accumulators[c], bias[c]) * scales[c];
+        }
+        accumulators += channels;
+        output += channels;
+    }
 }

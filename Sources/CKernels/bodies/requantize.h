@@ -1,4 +1,4 @@
-// From accumulators to 8 bits or to float.
+// From accumulators to 8 bits; strides in elements.
 
 CK_FUNCTION void requantize(
     ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
@@ -10,17 +10,5 @@ CK_FUNCTION void requantize(
         for (ptrdiff_t c = 0; c < channels; c++) {
             bytes[c] = to_byte((float)wrapping_add(sums[c], bias[c]) * multipliers[c], target);
         }
-    }
-}
-
-CK_FUNCTION void dequantize_accumulators(
-    ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators, const int32_t *bias,
-    const float *scales, float *output) {
-    for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
-        for (ptrdiff_t c = 0; c < channels; c++) {
-            output[c] = (float)wrapping_add(accumulators[c], bias[c]) * scales[c];
-        }
-        accumulators += channels;
-        output += channels;
     }
 }
