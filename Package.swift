@@ -85,8 +85,6 @@ let package = Package(
         .testTarget(
             name: "StorageTests", dependencies: ["Storage"], resources: [.copy("Fixtures")],
             swiftSettings: swift),
-        .testTarget(
-            name: "SettingsTests", dependencies: ["Settings"], resources: [.copy("Fixtures")],
-            swiftSettings: swift),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift),
     ]
 )

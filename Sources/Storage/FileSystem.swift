@@ -56,16 +56,20 @@ extension FileSystem {
         }
     }
 
-    /// Creates `path` and the directories above it that are missing, each durable before the next.
+    /// Creates `path` and the directories above it that are missing.
+    ///
+    /// The entry of `path` itself is made durable even if it was there before: a crash may have
+    /// come between its creation and its synchronization.
     package func createDirectories(_ path: String) throws(StorageError) {
+        let parent = parentDirectory(of: path)
         do throws(StorageError) {
-            if try createDirectory(path) { try synchronizeDirectory(parentDirectory(of: path)) }
+            _ = try createDirectory(path)
         } catch {
-            let parent = parentDirectory(of: path)
             guard error.isNotFound, parent != path else { throw error }
             try createDirectories(parent)
-            if try createDirectory(path) { try synchronizeDirectory(parent) }
+            _ = try createDirectory(path)
         }
+        try synchronizeDirectory(parent)
     }
 }
 

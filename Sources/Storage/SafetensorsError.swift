@@ -64,7 +64,7 @@ extension SafetensorsError.Code: CustomStringConvertible {
                 + "the file is truncated or not a safetensors file"
         case .malformedHeader(let byte, let detail):
             "malformed header at byte \(byte): \(detail)"
-        case .duplicateKey(let key): "'\(key)' appears twice in the header"
+        case .duplicateKey(let key): "'\(key)' appears twice"
         case .unknownField(let field): "unknown field '\(field)'"
         case .missingField(let field): "field '\(field)' is missing"
         case .unsupportedType(let type):

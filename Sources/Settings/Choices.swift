@@ -1,0 +1,94 @@
+/// A bias correction method.
+package enum CorrectionMethod: String, Codable, Sendable, CaseIterable {
+    /// Iterative bias correction: channel means, layer by layer.
+    case ibc
+}
+
+/// The methods to run, in order; none at all is plain quantization.
+package struct CorrectionMethods: Hashable, Sendable {
+    package let list: [CorrectionMethod]
+
+    /// Takes methods that are all different; nil otherwise.
+    package init?(_ list: [CorrectionMethod]) {
+        guard Set(list).count == list.count else { return nil }
+        self.list = list
+    }
+
+    /// Parses `none`, or method names separated by commas; nil for anything else.
+    package init?(_ text: String) {
+        var methods: [CorrectionMethod] = []
+        if text == "none" {
+            self.init(methods)
+            return
+        }
+        for name in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let method = CorrectionMethod(rawValue: String(name)) else { return nil }
+            methods.append(method)
+        }
+        self.init(methods)
+    }
+
+    package func contains(_ method: CorrectionMethod) -> Bool { list.contains(method) }
+}
+
+extension CorrectionMethods: CustomStringConvertible {
+    package var description: String {
+        list.isEmpty ? "none" : list.map(\.rawValue).joined(separator: ",")
+    }
+}
+
+extension CorrectionMethods: Codable {
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let methods = CorrectionMethods(try container.decode(String.self)) else {
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "expected none or method names")
+        }
+        self = methods
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
+/// How many weights share a scale.
+package enum WeightGranularity: String, Codable, Sendable, CaseIterable {
+    case tensor, channel
+}
+
+/// Where the weights' zero point lies.
+package enum WeightScheme: String, Codable, Sendable, CaseIterable {
+    case asymmetric, symmetric
+}
+
+/// Storage type of activations.
+package enum ActivationType: String, Codable, Sendable, CaseIterable {
+    case uint8, int8
+}
+
+/// How an activation's range follows from what was observed.
+package enum RangeEstimator: String, Codable, Sendable, CaseIterable {
+    case minmax
+}
+
+/// Which means a correction matches: before the activation function or after it.
+package enum MatchPoint: String, Codable, Sendable, CaseIterable {
+    case pre, post
+}
+
+/// Resampling filter, as Pillow defines them.
+package enum Interpolation: String, Codable, Sendable, CaseIterable {
+    case bilinear, bicubic
+}
+
+/// Order of the color channels that the model expects.
+package enum ChannelOrder: String, Codable, Sendable, CaseIterable {
+    case rgb, bgr
+}
+
+/// What to do with an image whose EXIF data ask for a rotation.
+package enum EXIFOrientation: String, Codable, Sendable, CaseIterable {
+    case ignore, apply, refuse
+}

@@ -1,0 +1,128 @@
+/// What a run does, every default filled in and every value validated.
+///
+/// Relative paths are relative to the current directory, wherever they were written. Made by
+/// `PartialConfiguration.resolved(requiringOut:)`; keys in JSON are those of the YAML file.
+package struct Configuration: Codable, Equatable, Sendable {
+    /// Path of the float network.
+    package var model: String
+    /// Directory of the images.
+    package var images: String
+    /// Directory of the results; nil for commands that write none.
+    package var out: String?
+    package var method: CorrectionMethods
+    /// How many of the sorted images are used, at least 1; nil for all.
+    package var limit: Int?
+    /// Images from which activation ranges are taken, at least 1; fewer if the pool is smaller.
+    package var rangeImages: Int
+    /// Images for IBC, at least 1; fewer if the pool is smaller.
+    package var ibcImages: Int
+    /// Images in a shard, at least 1.
+    package var shardImages: Int
+    package var weights: WeightSettings
+    package var activations: ActivationSettings
+    package var output: OutputSettings
+    package var deadChannels: DeadChannelSettings
+    package var match: MatchPoint
+    /// Most iterations per layer with `match: post`, in `[1, 100]`.
+    package var matchIterations: Int
+    /// Residual shift that ends the iterations with `match: post`; in `(0, 1]`.
+    package var matchTolerance: Double
+    package var preprocessing: PreprocessingSettings
+    package var labels: LabelSettings
+    package var cluster: ClusterSettings
+    /// Leave out images that cannot be read, instead of stopping.
+    package var skipBadImages: Bool
+
+    enum CodingKeys: String, CodingKey {
+        case model, images, out, method, limit
+        case rangeImages = "range_images"
+        case ibcImages = "ibc_images"
+        case shardImages = "shard_images"
+        case weights, activations, output
+        case deadChannels = "dead_channels"
+        case match
+        case matchIterations = "match_iterations"
+        case matchTolerance = "match_tolerance"
+        case preprocessing, labels, cluster
+        case skipBadImages = "skip_bad_images"
+    }
+
+    /// The directory of the results.
+    /// - Throws: `SettingsError` with code `missing` if none was given.
+    package func outDirectory() throws(SettingsError) -> String {
+        guard let out else { throw SettingsError(.missing, key: "out") }
+        return out
+    }
+}
+
+/// How weights are quantized.
+package struct WeightSettings: Codable, Hashable, Sendable {
+    package var granularity: WeightGranularity
+    package var scheme: WeightScheme
+    /// Bits per weight, in `[4, 8]`.
+    package var bits: Int
+}
+
+/// How activations are quantized.
+package struct ActivationSettings: Codable, Hashable, Sendable {
+    package var type: ActivationType
+    package var range: RangeEstimator
+}
+
+/// What the quantized network returns.
+package struct OutputSettings: Codable, Hashable, Sendable {
+    /// Whether the logits are quantized, as runtimes do, or stay float.
+    package var quantized: Bool
+}
+
+/// What is done about channels that do not vary over the calibration images.
+package struct DeadChannelSettings: Codable, Hashable, Sendable {
+    package var remove: Bool
+}
+
+/// From an image file to the model's input.
+package struct PreprocessingSettings: Codable, Hashable, Sendable {
+    package var resizeShortSide: ResizeShortSide
+    package var crop: Crop
+    package var interpolation: Interpolation
+    package var channelOrder: ChannelOrder
+    /// Subtracted from pixel values in `[0, 255]`; one for all channels or one per channel, in
+    /// `channelOrder`.
+    package var mean: [Double]
+    /// What the difference is divided by, positive; as many as of `mean` or not.
+    package var std: [Double]
+    package var exifOrientation: EXIFOrientation
+
+    enum CodingKeys: String, CodingKey {
+        case resizeShortSide = "resize_short_side"
+        case crop, interpolation
+        case channelOrder = "channel_order"
+        case mean, std
+        case exifOrientation = "exif_orientation"
+    }
+}
+
+/// Known classes of the images, for evaluation.
+package struct LabelSettings: Codable, Hashable, Sendable {
+    /// Path of the table; nil if there is none.
+    package var file: String?
+    /// Added to a label to give the index of its logit: 1 for models with a background class.
+    package var offset: Int
+}
+
+/// Processes and threads. Never decides the result.
+package struct ClusterSettings: Codable, Hashable, Sendable {
+    /// Local worker processes, at least 1; without effect on `coordinator`.
+    package var workers: Int
+    /// Threads of each worker, at least 1.
+    package var threads: Int
+    /// Endpoint to bind; nil for local workers over a private socket.
+    package var listen: String?
+    /// Seconds without progress after which a shard is given to another worker, in `[0.1, 3600]`.
+    package var leaseSeconds: Double
+
+    enum CodingKeys: String, CodingKey {
+        case workers, threads, listen
+        case leaseSeconds = "lease_seconds"
+    }
+}

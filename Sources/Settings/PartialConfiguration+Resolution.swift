@@ -1,0 +1,119 @@
+extension PartialConfiguration {
+    /// Fills in the defaults and validates every value and their combination.
+    ///
+    /// Values from a file were validated where they stood; this reports those from flags.
+    /// - Parameter requiringOut: whether the command writes results, so that `out` must be
+    ///   given.
+    /// - Returns: the resolved configuration.
+    /// - Throws: `SettingsError` with code `missing`, `invalidValue` or `conflict`.
+    package func resolved(requiringOut: Bool = true) throws(SettingsError) -> Configuration {
+        let all = Self.defaults.merging(flags: self)
+        for field in Schema.fields {
+            if let error = field.check(all) { throw error }
+        }
+        let configuration = try Configuration(all)
+        if requiringOut { _ = try configuration.outDirectory() }
+        try configuration.checkCombinations()
+        return configuration
+    }
+
+    /// Everything that a resolved configuration says.
+    init(_ configuration: Configuration) {
+        model = configuration.model
+        images = configuration.images
+        out = configuration.out
+        method = configuration.method
+        limit = configuration.limit
+        rangeImages = configuration.rangeImages
+        ibcImages = configuration.ibcImages
+        shardImages = configuration.shardImages
+        weightGranularity = configuration.weights.granularity
+        weightScheme = configuration.weights.scheme
+        weightBits = configuration.weights.bits
+        activationType = configuration.activations.type
+        activationRange = configuration.activations.range
+        outputQuantized = configuration.output.quantized
+        removeDeadChannels = configuration.deadChannels.remove
+        match = configuration.match
+        matchIterations = configuration.matchIterations
+        matchTolerance = configuration.matchTolerance
+        resizeShortSide = configuration.preprocessing.resizeShortSide
+        crop = configuration.preprocessing.crop
+        interpolation = configuration.preprocessing.interpolation
+        channelOrder = configuration.preprocessing.channelOrder
+        mean = configuration.preprocessing.mean
+        std = configuration.preprocessing.std
+        exifOrientation = configuration.preprocessing.exifOrientation
+        labelsFile = configuration.labels.file
+        labelsOffset = configuration.labels.offset
+        workers = configuration.cluster.workers
+        threads = configuration.cluster.threads
+        listen = configuration.cluster.listen
+        leaseSeconds = configuration.cluster.leaseSeconds
+        skipBadImages = configuration.skipBadImages
+    }
+}
+
+extension Configuration {
+    init(_ all: PartialConfiguration) throws(SettingsError) {
+        try self.init(
+            model: required(all.model, "model"), images: required(all.images, "images"),
+            out: all.out, method: required(all.method, "method"), limit: all.limit,
+            rangeImages: required(all.rangeImages, "range_images"),
+            ibcImages: required(all.ibcImages, "ibc_images"),
+            shardImages: required(all.shardImages, "shard_images"),
+            weights: WeightSettings(
+                granularity: required(all.weightGranularity, "weights.granularity"),
+                scheme: required(all.weightScheme, "weights.scheme"),
+                bits: required(all.weightBits, "weights.bits")),
+            activations: ActivationSettings(
+                type: required(all.activationType, "activations.type"),
+                range: required(all.activationRange, "activations.range")),
+            output: OutputSettings(quantized: required(all.outputQuantized, "output.quantized")),
+            deadChannels: DeadChannelSettings(
+                remove: required(all.removeDeadChannels, "dead_channels.remove")),
+            match: required(all.match, "match"),
+            matchIterations: required(all.matchIterations, "match_iterations"),
+            matchTolerance: required(all.matchTolerance, "match_tolerance"),
+            preprocessing: PreprocessingSettings(all),
+            labels: LabelSettings(
+                file: all.labelsFile, offset: required(all.labelsOffset, "labels.offset")),
+            cluster: ClusterSettings(
+                workers: required(all.workers, "cluster.workers"),
+                threads: required(all.threads, "cluster.threads"), listen: all.listen,
+                leaseSeconds: required(all.leaseSeconds, "cluster.lease_seconds")),
+            skipBadImages: required(all.skipBadImages, "skip_bad_images"))
+    }
+
+    /// Rules over several keys.
+    func checkCombinations() throws(SettingsError) {
+        if case .size(let height, let width) = preprocessing.crop,
+            case .pixels(let short) = preprocessing.resizeShortSide, min(height, width) > short
+        {
+            // Only the shorter side is known to have this extent, so only it is compared.
+            throw SettingsError(
+                .conflict(
+                    "\(height)×\(width) does not fit into an image whose shorter side is resized "
+                        + "to \(short); enlarge preprocessing.resize_short_side"),
+                key: "preprocessing.crop")
+        }
+    }
+}
+
+extension PreprocessingSettings {
+    init(_ all: PartialConfiguration) throws(SettingsError) {
+        try self.init(
+            resizeShortSide: required(all.resizeShortSide, "preprocessing.resize_short_side"),
+            crop: required(all.crop, "preprocessing.crop"),
+            interpolation: required(all.interpolation, "preprocessing.interpolation"),
+            channelOrder: required(all.channelOrder, "preprocessing.channel_order"),
+            mean: required(all.mean, "preprocessing.mean"),
+            std: required(all.std, "preprocessing.std"),
+            exifOrientation: required(all.exifOrientation, "preprocessing.exif_orientation"))
+    }
+}
+
+private func required<Value>(_ value: Value?, _ key: String) throws(SettingsError) -> Value {
+    guard let value else { throw SettingsError(.missing, key: key) }
+    return value
+}

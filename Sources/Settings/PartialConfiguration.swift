@@ -1,0 +1,81 @@
+/// What a user wrote, in a file or as flags: any key may be absent.
+///
+/// For the meaning of each value see `Configuration`.
+package struct PartialConfiguration: Equatable, Sendable {
+    package var model: String?
+    package var images: String?
+    package var out: String?
+    package var method: CorrectionMethods?
+    package var limit: Int?
+    package var rangeImages: Int?
+    package var ibcImages: Int?
+    package var shardImages: Int?
+    package var weightGranularity: WeightGranularity?
+    package var weightScheme: WeightScheme?
+    package var weightBits: Int?
+    package var activationType: ActivationType?
+    package var activationRange: RangeEstimator?
+    package var outputQuantized: Bool?
+    package var removeDeadChannels: Bool?
+    package var match: MatchPoint?
+    package var matchIterations: Int?
+    package var matchTolerance: Double?
+    package var resizeShortSide: ResizeShortSide?
+    package var crop: Crop?
+    package var interpolation: Interpolation?
+    package var channelOrder: ChannelOrder?
+    package var mean: [Double]?
+    package var std: [Double]?
+    package var exifOrientation: EXIFOrientation?
+    package var labelsFile: String?
+    package var labelsOffset: Int?
+    package var workers: Int?
+    package var threads: Int?
+    package var listen: String?
+    package var leaseSeconds: Double?
+    package var skipBadImages: Bool?
+
+    /// Nothing given.
+    package init() {}
+
+    /// This configuration with the values that `flags` gives in place of its own.
+    package func merging(flags: PartialConfiguration) -> PartialConfiguration {
+        var merged = self
+        for field in Schema.fields { field.merge(flags, &merged) }
+        return merged
+    }
+}
+
+extension PartialConfiguration {
+    /// Every default there is. Keys that are not set here have none.
+    package static let defaults: PartialConfiguration = {
+        var defaults = PartialConfiguration()
+        defaults.method = CorrectionMethods("ibc")
+        defaults.rangeImages = 64
+        defaults.ibcImages = 8
+        defaults.shardImages = 2
+        defaults.weightGranularity = .tensor
+        defaults.weightScheme = .asymmetric
+        defaults.weightBits = 8
+        defaults.activationType = .uint8
+        defaults.activationRange = .minmax
+        defaults.outputQuantized = true
+        defaults.removeDeadChannels = true
+        defaults.match = .pre
+        defaults.matchIterations = 3
+        defaults.matchTolerance = 0.001
+        defaults.resizeShortSide = .derived
+        defaults.crop = .modelInput
+        defaults.interpolation = .bilinear
+        defaults.channelOrder = .rgb
+        defaults.mean = [127.5]
+        defaults.std = [127.5]
+        defaults.exifOrientation = .ignore
+        defaults.labelsOffset = 0
+        defaults.workers = 2
+        defaults.threads = 1
+        defaults.leaseSeconds = 4
+        defaults.skipBadImages = false
+        return defaults
+    }()
+}
