@@ -32,7 +32,8 @@ let package = Package(
     targets: [
         // C libraries and compute kernels.
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        // Without pkgConfig: libzmq.pc names Kerberos include paths that SwiftPM refuses with a warning.
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
         .target(name: "CKernels", cSettings: kernelC),
 
@@ -74,6 +75,7 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: swift),
         .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
     ]
 )
