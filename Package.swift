@@ -81,6 +81,7 @@ let package = Package(
         .testTarget(
             name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"],
             swiftSettings: swift),
+        .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: swift),
         .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage"], resources: [.copy("Fixtures")],
