@@ -1,0 +1,90 @@
+import NetworkGraph
+
+/// The network's input and output.
+extension GraphTranslation {
+    /// Description of the input and images per batch.
+    static func input(
+        _ info: Onnx_ValueInfoProto, calls: [OperatorCall]
+    ) throws(ONNXError) -> (Graph.Input, batch: Int) {
+        func unsupported(_ detail: String) -> ONNXError {
+            ONNXError(.unsupported, tensor: info.name, detail)
+        }
+        let type = info.type.tensorType
+        let element = ElementType(rawValue: Int(type.elemType))
+        guard element?.isReal == true else {
+            throw unsupported("is not an input of real numbers; export the model with float input.")
+        }
+        let dims = type.shape.dim
+        guard dims.count == 4 else {
+            throw unsupported("the input has \(dims.count) axes; images have 4, one of them N.")
+        }
+        let extents = dims.map { $0.dimValue > 0 ? Int(clamping: $0.dimValue) : nil }
+        guard let first = extents[1], let second = extents[2], let third = extents[3] else {
+            throw unsupported(
+                "only N may be symbolic in the input; export the model for a fixed image size.")
+        }
+        let batch = extents[0] ?? 1
+        let layout = try inputLayout(of: info.name, extents: [batch, first, second, third], calls)
+        let shape =
+            switch layout {
+            case .nchw: FeatureShape(height: second, width: third, channels: first)
+            case .nhwc: FeatureShape(height: first, width: second, channels: third)
+            }
+        guard [batch, first, second, third].allSatisfy({ $0 <= ImportLimits.extent }),
+            ONNXTensor.count([first, second, third], limit: ImportLimits.featureMap) != nil
+        else { throw unsupported("the input is too large.") }
+        return (
+            Graph.Input(name: info.name, shape: shape, layout: layout, batch: extents[0]), batch
+        )
+    }
+
+    /// Follows the input to the first operator that tells channels from pixels.
+    private static func inputLayout(
+        of input: String, extents: [Int], _ calls: [OperatorCall]
+    ) throws(ONNXError) -> Graph.Layout {
+        var orders = [input: [0, 1, 2, 3]]
+        for call in calls {
+            guard let order = call.node.input.lazy.compactMap({ orders[$0] }).first,
+                let result = call.node.output.first
+            else { continue }
+            switch call.type {
+            case "Transpose":
+                let permutation = try ShapeRules.permutation(rank: 4, at: call)
+                orders[result] = permutation.map { order[$0] }
+            case "Add", "Cast", "Clip", "Div", "Dropout", "Identity", "Max", "Min", "Mul", "Pad",
+                "Relu", "Sub":
+                orders[result] = order
+            case "AveragePool", "BatchNormalization", "Conv", "GlobalAveragePool", "MaxPool":
+                switch order {
+                case [0, 1, 2, 3]: return .nchw
+                case [0, 3, 1, 2]: return .nhwc
+                default:
+                    throw call.unsupported(
+                        "takes the input's axes in the order \(order); only [N, C, H, W] and "
+                            + "[N, H, W, C] inputs are supported.")
+                }
+            default: continue
+            }
+        }
+        return extents[3] <= 4 && extents[1] > 4 ? .nhwc : .nchw
+    }
+
+    /// The output's rank and layout; marks its value in the draft.
+    mutating func output() throws(ONNXError) -> (rank: Int, layout: Graph.Layout) {
+        let name = document.model.graph.output.first?.name ?? ""
+        guard case .activation(let activation) = values[name] else {
+            throw ONNXError(
+                .unsupported, tensor: name, "the output does not depend on the input.")
+        }
+        draft.output = activation.value
+        if activation.isOrdered(Activation.nchw) { return (4, .nchw) }
+        if activation.isOrdered(Activation.nhwc) { return (4, .nhwc) }
+        if activation.isOrdered([.batch, .channel]), activation.shape.pixels == 1 {
+            return (2, .nchw)
+        }
+        throw ONNXError(
+            .unsupported, tensor: name,
+            "the output has extents \(activation.dims) from features of \(activation.shape); "
+                + "[N, C], [N, C, H, W] and [N, H, W, C] are supported.")
+    }
+}

@@ -1,0 +1,58 @@
+/// What stops a model from being read or written.
+package struct ONNXError: Error, Hashable, Sendable {
+    package enum Code: String, Hashable, Sendable {
+        /// The model or a file it refers to cannot be opened or read.
+        case unreadable
+        /// The file is not ONNX, or contradicts itself or the specification.
+        case malformed
+        /// A constant tensor is damaged: wrong size, unknown type, non-finite.
+        case invalidTensor
+        /// Valid ONNX that Counterbias does not take.
+        case unsupported
+    }
+
+    package var code: Code
+    /// Path of the model; set where the error leaves the module.
+    package var file: String
+    /// Name of the node, or of its first output where it has no name.
+    package var node: String?
+    /// Operator of the node, such as `Conv`.
+    package var operatorType: String?
+    /// Name of the tensor.
+    package var tensor: String?
+    /// What is wrong, and where possible what to do.
+    package var detail: String
+
+    package init(
+        _ code: Code, file: String = "", node: String? = nil, operatorType: String? = nil,
+        tensor: String? = nil, _ detail: String
+    ) {
+        self.code = code
+        self.file = file
+        self.node = node
+        self.operatorType = operatorType
+        self.tensor = tensor
+        self.detail = detail
+    }
+}
+
+extension ONNXError: CustomStringConvertible {
+    package var description: String {
+        var place = file.isEmpty ? [] : [file]
+        if let node {
+            place.append("node \(printable(node))\(operatorType.map { " (\(printable($0)))" } ?? "")")
+        }
+        if let tensor { place.append("tensor \(printable(tensor))") }
+        return (place + [detail]).joined(separator: ": ")
+    }
+}
+
+/// A name from the file, quoted, without control characters, and shortened.
+func printable(_ name: String) -> String {
+    let clean = String(
+        String.UnicodeScalarView(
+            name.unicodeScalars.prefix(200).map {
+                $0.properties.generalCategory == .control ? "\u{FFFD}" : $0
+            }))
+    return "'\(clean)'"
+}
