@@ -25,6 +25,13 @@ package struct LayerCorrection: Hashable, Sendable {
     package var residual: [Double]
     /// Channels left as they were, since the corrected bias would overflow the accumulator.
     package var overflowing: [Int]
+
+    package init(rounds: Int, shift: [Double], residual: [Double], overflowing: [Int]) {
+        self.rounds = rounds
+        self.shift = shift
+        self.residual = residual
+        self.overflowing = overflowing
+    }
 }
 
 /// The arithmetic of one layer's correction (arXiv 1906.03193, iterative bias correction).

@@ -12,6 +12,17 @@ package struct ErrorSums: Hashable, Sendable {
     package var corrected: [Double]
     package var correctedSquares: [Double]
 
+    package init(
+        images: Int, initial: [Double], initialSquares: [Double], corrected: [Double],
+        correctedSquares: [Double]
+    ) {
+        self.images = images
+        self.initial = initial
+        self.initialSquares = initialSquares
+        self.corrected = corrected
+        self.correctedSquares = correctedSquares
+    }
+
     init(channels: Int) {
         images = 0
         initial = [Double](repeating: 0, count: channels)

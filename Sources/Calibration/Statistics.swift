@@ -19,6 +19,20 @@ package struct NetworkStatistics: Hashable, Sendable {
     package var inputLower: Float
     package var inputUpper: Float
 
+    package init(
+        sumImages: Int, sumsBefore: [Double], sumsAfter: [Double], squaresAfter: [Double],
+        lower: [Float], upper: [Float], inputLower: Float, inputUpper: Float
+    ) {
+        self.sumImages = sumImages
+        self.sumsBefore = sumsBefore
+        self.sumsAfter = sumsAfter
+        self.squaresAfter = squaresAfter
+        self.lower = lower
+        self.upper = upper
+        self.inputLower = inputLower
+        self.inputUpper = inputUpper
+    }
+
     init(channels: Int) {
         sumImages = 0
         sumsBefore = [Double](repeating: 0, count: channels)

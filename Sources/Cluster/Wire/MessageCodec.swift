@@ -7,8 +7,8 @@ import SwiftProtobuf
 package enum MessageCodec {
     /// A task of 4,096 images stays below it.
     static let headerLimit = 256 * 1024
-    /// Largest payload: per-channel sums of a network with two million channels.
-    static let payloadLimit: UInt64 = 64 << 20
+    /// Largest payload: per-channel sums of a network with a million channels.
+    static let payloadLimit: UInt64 = 32 << 20
     /// Most frames of any message.
     package static let frameLimit = 1 + Int(payloadLimit) / BlobChunk.limit
     /// Most bytes of any message.

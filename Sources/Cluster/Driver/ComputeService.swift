@@ -1,0 +1,141 @@
+import Calibration
+import Foundation
+import Quantization
+import Storage
+import Synchronization
+import ZeroMQ
+
+/// A worker's compute thread: takes requests in order, answers through a queue the socket thread drains.
+final class ComputeService: Sendable {
+    enum Outcome: Sendable {
+        case computed(TaskID, biases: Digest, payload: [UInt8])
+        case failed(TaskID, reason: String)
+    }
+
+    private struct State {
+        var requests: [ComputeRequest] = []
+        var outcomes: [Outcome] = []
+        var isStopping = false
+    }
+
+    private let state = Mutex(State())
+    private let pending = DispatchSemaphore(value: 0)
+    private let wakeup: Wakeup
+    private let thread = Mutex<DedicatedThread?>(nil)
+
+    /// - Parameter wakeup: signalled after every outcome.
+    init(threads: Int, wakeup: Wakeup) throws {
+        self.wakeup = wakeup
+        let started = try DedicatedThread(name: "compute") { [self] in
+            var host = ComputerHost(threads: threads)
+            while let request = take() {
+                let outcome = host.compute(request)
+                state.withLock { $0.outcomes.append(outcome) }
+                self.wakeup.signal()
+            }
+        }
+        thread.withLock { $0 = started }
+    }
+
+    func submit(_ request: ComputeRequest) {
+        state.withLock { $0.requests.append(request) }
+        pending.signal()
+    }
+
+    func drain() -> [Outcome] {
+        state.withLock { state in
+            defer { state.outcomes = [] }
+            return state.outcomes
+        }
+    }
+
+    /// Lets the thread end after the shard in work; does not wait for it.
+    func stop() {
+        state.withLock { $0.isStopping = true }
+        pending.signal()
+    }
+
+    private func take() -> ComputeRequest? {
+        pending.wait()
+        return state.withLock { state in
+            state.isStopping || state.requests.isEmpty ? nil : state.requests.removeFirst()
+        }
+    }
+}
+
+/// Keeps the computer for the networks of the latest task.
+private struct ComputerHost {
+    let threads: Int
+    var network: Digest?
+    var quantized: Digest?
+    var computer: ShardComputer?
+    var layout: QuantizedLayout?
+
+    struct QuantizedLayout {
+        var decode: ([UInt8]) -> BiasState?
+    }
+
+    init(threads: Int) { self.threads = threads }
+
+    mutating func compute(_ request: ComputeRequest) -> ComputeService.Outcome {
+        let task = request.task
+        do {
+            let computer = try prepare(request)
+            let images = try zip(task.images, request.images).map { try $0.payload($1) }
+            let biases = try layout.map { layout in
+                guard let state = layout.decode(task.biases) else {
+                    throw WireError(.field("biases"))
+                }
+                return state
+            }
+            let range = task.firstImage..<task.firstImage + images.count
+            let payload = try computer.compute(
+                ShardTask(
+                    kind: task.kind, shard: Shard(index: task.id.shard, images: range),
+                    biases: biases ?? BiasState(layers: []), round: task.id.round),
+                images: images)
+            return .computed(
+                task.id, biases: Digest.sha256(of: task.biases), payload: payload)
+        } catch {
+            return .failed(task.id, reason: "\(error)")
+        }
+    }
+
+    private mutating func prepare(_ request: ComputeRequest) throws -> ShardComputer {
+        let task = request.task
+        let current: ShardComputer
+        if let computer, network == task.network {
+            current = computer
+        } else {
+            let blob = try NetworkBlob(decoding: request.network)
+            current = ShardComputer(
+                network: blob.network, encoding: blob.encoding, threads: threads)
+            computer = current
+            network = task.network
+            quantized = nil
+            layout = nil
+        }
+        if let digest = task.quantized, digest != quantized, let bytes = request.quantized {
+            let network = try QuantizedNetworkBlob.decode(bytes)
+            current.load(network)
+            quantized = digest
+            layout = QuantizedLayout { BiasState(decoding: $0, for: network) }
+        }
+        if task.kind != .statistics, quantized == nil { throw WireError(.field("quantized_digest")) }
+        if task.quantized == nil { layout = nil }
+        return current
+    }
+}
+
+extension ImageReference {
+    func payload(_ bytes: [UInt8]) throws(WireError) -> InputPayload {
+        guard isTensor else { return .pixels(bytes) }
+        guard bytes.count % 4 == 0 else { throw WireError(.field("images")) }
+        return .tensor(
+            bytes.withUnsafeBytes { source in
+                (0..<bytes.count / 4).map {
+                    source.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)
+                }
+            })
+    }
+}

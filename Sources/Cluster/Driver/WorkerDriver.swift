@@ -1,0 +1,183 @@
+import Foundation
+import Kernels
+package import Logging
+import Storage
+import ZeroMQ
+
+/// Runs a worker on the calling thread: owns the socket, performs what ``WorkerCore`` decides.
+package final class WorkerDriver {
+    private let target: WorkerTarget
+    private let logger: Logger
+    private let stop: StopSignal
+    private let parent: Int32?
+    private let wakeup: Wakeup
+    private let compute: ComputeService
+    private let context: Context
+    private let clock = MonotonicClock()
+    private var core: WorkerCore
+    private var socket: Socket?
+    private var outbox = Outbox<[[UInt8]]>(limit: 256)
+    private var exit: WorkerExit?
+
+    /// How long to wait for something to happen before looking at the clock, in milliseconds.
+    private static let tick = 100
+
+    /// - Parameters:
+    ///   - threads: compute threads, at least 1.
+    ///   - parent: process whose end ends this worker; nil for none.
+    package init(
+        target: WorkerTarget, threads: Int, stop: StopSignal, parent: Int32? = nil, logger: Logger
+    ) throws {
+        self.target = target
+        self.logger = logger
+        self.stop = stop
+        self.parent = parent
+        wakeup = try Wakeup()
+        compute = try ComputeService(threads: threads, wakeup: wakeup)
+        context = try Context()
+        core = WorkerCore(
+            hello: Hello(
+                golden: GoldenShard.digest, host: ProcessInfo.processInfo.hostName,
+                process: UInt32(ProcessInfo.processInfo.processIdentifier),
+                threads: UInt32(threads), isa: CPU.isaName, build: Build.version))
+    }
+
+    /// Works until the job is finished, the coordinator refuses, or a signal arrives.
+    package func run() throws -> WorkerExit {
+        defer { compute.stop() }
+        try connect()
+        while exit == nil { try step() }
+        _ = try flush()
+        socket?.close(goodbye: true)
+        return exit ?? .stopped("")
+    }
+
+    private func connect() throws {
+        socket?.close()
+        outbox = Outbox(limit: 256)
+        socket = try Socket.worker(
+            context, connect: target.endpoint, security: target.security,
+            insecure: target.insecure, profile: .cluster)
+        logger.debug("connecting", metadata: ["endpoint": "\(target.endpoint)"])
+        try perform(core.handle(.connected, at: clock.now))
+    }
+
+    private func step() throws {
+        guard let socket else { return }
+        var items: [PollItem] = [
+            .socket(socket), .wakeup(wakeup), .wakeup(stop.wakeup),
+        ]
+        if let monitor = socket.monitor { items.append(.monitor(monitor)) }
+        _ = try Poller.poll(items, timeoutMilliseconds: try flush() ? Self.tick : 5)
+        wakeup.drain()
+        if let signal = stop.received {
+            try perform(core.handle(.stop(reason: signal), at: clock.now))
+            return
+        }
+        if let parent, getppid() != parent {
+            try perform(core.handle(.stop(reason: "the parent process ended"), at: clock.now))
+            return
+        }
+        for outcome in compute.drain() {
+            switch outcome {
+            case .computed(let id, let biases, let payload):
+                try perform(
+                    core.handle(.computed(id, biases: biases, payload: payload), at: clock.now))
+            case .failed(let id, let reason):
+                logger.warning(
+                    "shard failed",
+                    metadata: ["round": "\(id.round)", "shard": "\(id.shard)", "reason": "\(reason)"])
+                try perform(core.handle(.failed(id, reason: reason), at: clock.now))
+            }
+        }
+        try receive(from: socket)
+        try readMonitor(of: socket)
+        if exit == nil { try perform(core.handle(.tick, at: clock.now)) }
+    }
+
+    private func receive(from socket: Socket) throws {
+        // Bounded, so that the clock and the compute thread get their turn.
+        for _ in 0..<64 where exit == nil && self.socket === socket {
+            switch try socket.receive() {
+            case .wouldBlock:
+                return
+            case .message(let message):
+                let event: WorkerCore.Event
+                do throws(WireError) {
+                    event = .received(try MessageCodec.decode(message.frames))
+                } catch {
+                    event = .malformed(error)
+                }
+                try perform(core.handle(event, at: clock.now))
+            case .oversized(_, _, let bytes):
+                let error = WireError(.payloadTooLarge(bytes: UInt64(bytes)))
+                try perform(core.handle(.malformed(error), at: clock.now))
+            }
+        }
+    }
+
+    private func readMonitor(of socket: Socket) throws {
+        guard self.socket === socket, let monitor = socket.monitor else { return }
+        while let event = try monitor.receive() {
+            if case .handshakeFailed(let failure) = event.kind {
+                logger.warning(
+                    "handshake failed: check the key files of both sides",
+                    metadata: ["endpoint": "\(target.endpoint)", "failure": "\(failure)"])
+            } else {
+                logger.trace("connection", metadata: ["event": "\(event)"])
+            }
+        }
+    }
+
+    private func perform(_ actions: [WorkerCore.Action]) throws {
+        for action in actions {
+            switch action {
+            case .send(let message):
+                if !outbox.append(MessageCodec.encode(message)) {
+                    logger.warning("the coordinator does not take messages; connecting anew")
+                    try connect()
+                    return
+                }
+            case .compute(let request):
+                compute.submit(request)
+            case .reconnect:
+                try connect()
+                return
+            case .exit(let reason):
+                exit = reason
+            case .log(let entry):
+                log(entry)
+            }
+        }
+        _ = try flush()
+    }
+
+    /// - Returns: whether nothing waits to be sent.
+    private func flush() throws -> Bool {
+        guard let socket else { return true }
+        _ = try outbox.flush { try socket.send($0) }
+        return outbox.isEmpty
+    }
+
+    private func log(_ entry: WorkerLog) {
+        switch entry {
+        case .welcomed(let welcome):
+            logger.info(
+                "welcomed",
+                metadata: ["job": "\(welcome.job.hex.prefix(12))", "epoch": "\(welcome.epoch)"])
+        case .dismissed(let reason):
+            logger.notice("dismissed, greeting again", metadata: ["reason": "\(reason)"])
+        case .silence(let duration):
+            logger.notice("no word from the coordinator, connecting anew", metadata: ["for": "\(duration)"])
+        case .damagedBlob(let digest):
+            logger.warning("blob arrived damaged", metadata: ["digest": "\(digest.hex.prefix(12))"])
+        case .malformed(let error):
+            logger.warning("malformed message", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// This build, as workers and results name it.
+package enum Build {
+    package static let version = "0.1.0"
+}

@@ -1,0 +1,164 @@
+package import Calibration
+import Quantization
+package import Storage
+
+/// A checkpoint of another job, or one whose content makes no sense.
+package struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Code: Hashable, Sendable {
+        case otherJob(found: String, expected: String)
+        case field(String)
+    }
+
+    package var code: Code
+
+    package init(_ code: Code) { self.code = code }
+
+    package var description: String {
+        switch code {
+        case .otherJob(let found, let expected):
+            "the checkpoint belongs to another job (\(found.prefix(12)), this one is "
+                + "\(expected.prefix(12)))"
+        case .field(let name): "the checkpoint's '\(name)' is missing or makes no sense"
+        }
+    }
+}
+
+/// A job's state between two rounds, as the checkpoint file holds it.
+package struct JobCheckpoint: Hashable, Sendable {
+    package var job: Digest
+    /// Incarnation of the coordinator that wrote it.
+    package var epoch: UInt64
+    package var progress: CalibrationJob.Progress
+    /// Resolved configuration that decides the bits, to name differences.
+    package var configuration: String
+
+    package init(
+        job: Digest, epoch: UInt64, progress: CalibrationJob.Progress, configuration: String
+    ) {
+        self.job = job
+        self.epoch = epoch
+        self.progress = progress
+        self.configuration = configuration
+    }
+}
+
+extension JobCheckpoint {
+    package func file() throws -> SafetensorsFile {
+        var file = SafetensorsFile(metadata: [
+            "job": job.hex, "epoch": String(epoch), "round": String(progress.rounds),
+            "stage": progress.stage.text, "configuration": configuration,
+        ])
+        if let statistics = progress.statistics { try file.add(statistics) }
+        for (layer, biases) in (progress.biases?.layers ?? []).enumerated() {
+            try file.add("bias.\(layer)", biases)
+        }
+        for (layer, correction) in progress.corrections.enumerated() {
+            try file.add("correction.\(layer).rounds", [Int64(correction.rounds)])
+            try file.add("correction.\(layer).shift", correction.shift)
+            try file.add("correction.\(layer).residual", correction.residual)
+            try file.add("correction.\(layer).overflowing", correction.overflowing.map(Int64.init))
+        }
+        if let errors = progress.errors {
+            try file.add("errors.images", [Int64(errors.images)])
+            try file.add("errors.initial", errors.initial)
+            try file.add("errors.initial-squares", errors.initialSquares)
+            try file.add("errors.corrected", errors.corrected)
+            try file.add("errors.corrected-squares", errors.correctedSquares)
+        }
+        return file
+    }
+
+    package init(_ file: SafetensorsFile) throws {
+        guard let job = Digest(hex: file.metadata["job"] ?? "") else { throw Self.missing("job") }
+        guard let epoch = UInt64(file.metadata["epoch"] ?? "") else { throw Self.missing("epoch") }
+        guard let rounds = Int(file.metadata["round"] ?? ""), rounds >= 0 else {
+            throw Self.missing("round")
+        }
+        guard let stage = CalibrationJob.Progress.Stage(text: file.metadata["stage"] ?? "") else {
+            throw Self.missing("stage")
+        }
+        var progress = CalibrationJob.Progress()
+        progress.rounds = rounds
+        progress.stage = stage
+        progress.statistics = try file.statistics()
+        var layers: [[Int32]] = []
+        while file["bias.\(layers.count)"] != nil {
+            layers.append(try file.int32s("bias.\(layers.count)"))
+        }
+        progress.biases = layers.isEmpty ? nil : BiasState(layers: layers)
+        while file["correction.\(progress.corrections.count).rounds"] != nil {
+            let name = "correction.\(progress.corrections.count)"
+            progress.corrections.append(
+                LayerCorrection(
+                    rounds: Int(try file.int64s("\(name).rounds", shape: [1])[0]),
+                    shift: try file.doubles("\(name).shift"),
+                    residual: try file.doubles("\(name).residual"),
+                    overflowing: try file.int64s("\(name).overflowing").map(Int.init)))
+        }
+        if file["errors.images"] != nil {
+            progress.errors = ErrorSums(
+                images: Int(try file.int64s("errors.images", shape: [1])[0]),
+                initial: try file.doubles("errors.initial"),
+                initialSquares: try file.doubles("errors.initial-squares"),
+                corrected: try file.doubles("errors.corrected"),
+                correctedSquares: try file.doubles("errors.corrected-squares"))
+        }
+        if stage != .statistics, progress.statistics == nil || progress.biases == nil {
+            throw Self.missing("statistics")
+        }
+        self.init(
+            job: job, epoch: epoch, progress: progress,
+            configuration: file.metadata["configuration"] ?? "")
+    }
+
+    private static func missing(_ field: String) -> CheckpointError { CheckpointError(.field(field)) }
+}
+
+extension SafetensorsFile {
+    fileprivate mutating func add(_ statistics: NetworkStatistics) throws {
+        try add("statistics.images", [Int64(statistics.sumImages)])
+        try add("statistics.sums-before", statistics.sumsBefore)
+        try add("statistics.sums-after", statistics.sumsAfter)
+        try add("statistics.squares-after", statistics.squaresAfter)
+        try add("statistics.lower", statistics.lower)
+        try add("statistics.upper", statistics.upper)
+        try add("statistics.input", [statistics.inputLower, statistics.inputUpper])
+    }
+
+    fileprivate func statistics() throws -> NetworkStatistics? {
+        guard self["statistics.images"] != nil else { return nil }
+        let before = try doubles("statistics.sums-before")
+        let shape = [before.count]
+        let input = try floats("statistics.input", shape: [2])
+        return NetworkStatistics(
+            sumImages: Int(try int64s("statistics.images", shape: [1])[0]), sumsBefore: before,
+            sumsAfter: try doubles("statistics.sums-after", shape: shape),
+            squaresAfter: try doubles("statistics.squares-after", shape: shape),
+            lower: try floats("statistics.lower", shape: shape),
+            upper: try floats("statistics.upper", shape: shape),
+            inputLower: input[0], inputUpper: input[1])
+    }
+}
+
+extension CalibrationJob.Progress.Stage {
+    fileprivate var text: String {
+        switch self {
+        case .statistics: "statistics"
+        case .correcting(let layer): "correcting \(layer)"
+        case .measuring: "measuring"
+        case .finished: "finished"
+        }
+    }
+
+    fileprivate init?(text: String) {
+        switch text {
+        case "statistics": self = .statistics
+        case "measuring": self = .measuring
+        case "finished": self = .finished
+        default:
+            let words = text.split(separator: " ")
+            guard words.count == 2, words[0] == "correcting", let layer = Int(words[1]) else { return nil }
+            self = .correcting(layer: layer)
+        }
+    }
+}

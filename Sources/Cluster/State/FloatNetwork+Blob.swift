@@ -1,0 +1,117 @@
+import Foundation
+package import NetworkGraph
+package import Calibration
+import Storage
+
+/// What a worker needs to run float rounds, as one content-addressed blob: graph, weights and pixel encoding.
+package struct NetworkBlob: Hashable, Sendable {
+    package var network: FloatNetwork
+    package var encoding: InputEncoding
+
+    package init(network: FloatNetwork, encoding: InputEncoding) {
+        self.network = network
+        self.encoding = encoding
+    }
+
+    /// A safetensors file; the same value always gives the same bytes.
+    package func encoded() throws -> [UInt8] {
+        var file = SafetensorsFile(metadata: ["graph": try GraphText.encode(network.graph)])
+        for (index, parameters) in network.parameters.enumerated() {
+            guard let parameters else { continue }
+            try file.add("weights.\(index)", parameters.weights)
+            try file.add("bias.\(index)", parameters.bias)
+        }
+        for (channel, table) in encoding.tables.enumerated() {
+            try file.add("pixel-table.\(channel)", table)
+        }
+        return file.encoded()
+    }
+
+    /// - Throws: ``BlobError`` or the safetensors decoder's error when the bytes are no such blob.
+    package init(decoding bytes: [UInt8]) throws {
+        let file = try SafetensorsFile(decoding: bytes)
+        let graph = try GraphText.decode(file.metadata["graph"])
+        var parameters: [FloatParameters?] = []
+        for (index, node) in graph.nodes.enumerated() {
+            guard let count = graph.weightCount(node) else {
+                parameters.append(nil)
+                continue
+            }
+            parameters.append(
+                FloatParameters(
+                    weights: try file.floats("weights.\(index)", shape: [count]),
+                    bias: try file.floats("bias.\(index)", shape: [node.shape.channels])))
+        }
+        network = FloatNetwork(graph: graph, parameters: parameters)
+        var tables: [[Float]] = []
+        for channel in 0..<graph.input.shape.channels {
+            guard file["pixel-table.\(channel)"] != nil else { break }
+            tables.append(try file.floats("pixel-table.\(channel)", shape: [256]))
+        }
+        guard tables.isEmpty || tables.count == graph.input.shape.channels else {
+            throw BlobError.pixelTables(found: tables.count, channels: graph.input.shape.channels)
+        }
+        encoding = InputEncoding(tables: tables)
+    }
+}
+
+/// A blob that passed its digest and still is no network: made by another version.
+package enum BlobError: Error, Hashable, Sendable, CustomStringConvertible {
+    case noGraph
+    case graph(String)
+    case pixelTables(found: Int, channels: Int)
+
+    package var description: String {
+        switch self {
+        case .noGraph: "network blob has no graph"
+        case .graph(let reason): "network blob's graph does not decode: \(reason)"
+        case .pixelTables(let found, let channels):
+            "network blob has \(found) pixel tables for \(channels) channels"
+        }
+    }
+}
+
+/// A graph as deterministic JSON text.
+enum GraphText {
+    static func encode(_ graph: Graph) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        return String(decoding: try encoder.encode(graph), as: UTF8.self)
+    }
+
+    static func decode(_ text: String?) throws -> Graph {
+        guard let text else { throw BlobError.noGraph }
+        let graph: Graph
+        do {
+            graph = try JSONDecoder().decode(Graph.self, from: Data(text.utf8))
+        } catch {
+            throw BlobError.graph("\(error)")
+        }
+        if let fault = graph.structuralFault { throw BlobError.graph(fault) }
+        return graph
+    }
+}
+
+extension Graph {
+    /// Weights of a node, nil if it has none.
+    fileprivate func weightCount(_ node: Node) -> Int? {
+        guard let convolution = node.convolution else { return nil }
+        let window = convolution.window
+        return node.shape.channels * window.kernelHeight * window.kernelWidth
+            * (shape(of: node.inputs[0]).channels / max(convolution.groups, 1))
+    }
+
+    /// Why this graph cannot run, as far as its structure tells; nil if it can.
+    fileprivate var structuralFault: String? {
+        guard (0..<valueCount).contains(output.value) else { return "output value out of range" }
+        for (index, node) in nodes.enumerated() {
+            guard !node.inputs.isEmpty, node.inputs.allSatisfy({ (0...index).contains($0) }) else {
+                return "node '\(node.name)' reads a value that does not precede it"
+            }
+            guard node.shape.height > 0, node.shape.width > 0, node.shape.channels > 0 else {
+                return "node '\(node.name)' has an empty shape"
+            }
+        }
+        return nil
+    }
+}

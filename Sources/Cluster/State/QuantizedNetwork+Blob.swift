@@ -1,0 +1,83 @@
+import Foundation
+import NetworkGraph
+package import Quantization
+import Storage
+
+/// The integer network as a content-addressed blob; graph and weights as in ``NetworkBlob``.
+package enum QuantizedNetworkBlob {
+    package static func encode(_ network: QuantizedNetwork) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        var file = SafetensorsFile(metadata: [
+            "graph": try GraphText.encode(network.graph),
+            "activations": String(
+                decoding: try encoder.encode(network.activations), as: UTF8.self),
+        ])
+        for (index, parameters) in network.parameters.enumerated() {
+            guard let parameters else { continue }
+            try file.add("weights.\(index)", parameters.weights)
+            try file.add("scales.\(index)", parameters.scales)
+            try file.add("zero-points.\(index)", parameters.zeroPoints.map(Int32.init))
+            try file.add("bias.\(index)", parameters.bias)
+            file.metadata["type.\(index)"] = parameters.type.rawValue
+        }
+        return file.encoded()
+    }
+
+    package static func decode(_ bytes: [UInt8]) throws -> QuantizedNetwork {
+        let file = try SafetensorsFile(decoding: bytes)
+        let graph = try GraphText.decode(file.metadata["graph"])
+        let activations = try JSONDecoder().decode(
+            [TensorQuantization?].self, from: Data((file.metadata["activations"] ?? "").utf8))
+        guard activations.count == graph.valueCount else {
+            throw BlobError.graph("\(activations.count) activations for \(graph.valueCount) values")
+        }
+        var parameters: [QuantizedParameters?] = []
+        for (index, node) in graph.nodes.enumerated() {
+            guard node.convolution != nil else {
+                parameters.append(nil)
+                continue
+            }
+            guard let type = IntegerType(rawValue: file.metadata["type.\(index)"] ?? "") else {
+                throw BlobError.graph("node '\(node.name)' has no weight type")
+            }
+            parameters.append(
+                QuantizedParameters(
+                    weights: try file.int16s("weights.\(index)"), type: type,
+                    scales: try file.floats("scales.\(index)"),
+                    zeroPoints: try file.int32s("zero-points.\(index)").map(Int.init),
+                    bias: try file.int32s("bias.\(index)", shape: [node.shape.channels])))
+        }
+        return QuantizedNetwork(graph: graph, parameters: parameters, activations: activations)
+    }
+}
+
+extension BiasState {
+    /// Little-endian int32, layer after layer: the payload of a task.
+    package func encoded() -> [UInt8] {
+        var bytes: [UInt8] = []
+        for layer in layers { layer.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+        return bytes
+    }
+
+    /// - Parameter network: says how many channels each layer has.
+    /// - Returns: nil if the size does not fit.
+    package init?(decoding bytes: [UInt8], for network: QuantizedNetwork) {
+        var layers: [[Int32]] = []
+        var offset = 0
+        for parameters in network.parameters {
+            guard let count = parameters?.bias.count else { continue }
+            let size = 4 * count
+            guard offset + size <= bytes.count else { return nil }
+            layers.append(
+                bytes.withUnsafeBytes { source in
+                    (0..<count).map {
+                        source.loadUnaligned(fromByteOffset: offset + 4 * $0, as: Int32.self)
+                    }
+                })
+            offset += size
+        }
+        guard offset == bytes.count else { return nil }
+        self.init(layers: layers)
+    }
+}

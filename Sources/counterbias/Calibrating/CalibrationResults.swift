@@ -1,0 +1,121 @@
+import Calibration
+import Cluster
+import Foundation
+import ONNXFormat
+import Quantization
+import Settings
+import Storage
+
+/// What a finished calibration leaves in its folder and says on stdout.
+struct CalibrationResults {
+    let configuration: Configuration
+    let description: JobDescription
+    let job: CalibrationJob
+    let skipped: [PreparedPool.SkippedImage]
+    let timings: Timings
+
+    /// `run.json`, and what `--json` prints.
+    struct Summary: Encodable {
+        var version: String
+        var configuration: Configuration
+        var digests: [String: String]
+        var timings: Timings
+        var rounds: Int
+        var images: Int
+        var skippedImages: [PreparedPool.SkippedImage]
+        var deadChannels: [DeadChannels]
+        var warnings: [String]
+        var mssrBefore: Double
+        var mssrAfter: Double
+        var rqnsrBefore: Double
+        var rqnsrAfter: Double
+    }
+
+    private var ledger: Ledger? { Ledger(job) }
+
+    var summary: Summary {
+        let layers = ledger?.layers ?? []
+        func mean(_ value: (Ledger.Layer) -> Double) -> Double {
+            layers.isEmpty ? 0 : layers.map(value).reduce(0, +) / Double(layers.count)
+        }
+        var digests = [
+            "network": description.network.hex, "images": description.images.hex,
+            "job": ((try? description.text()).map { Digest.sha256(of: $0).hex }) ?? "",
+        ]
+        if let biases = job.progress.biases { digests["biases"] = Digest.sha256(of: biases.encoded()).hex }
+        return Summary(
+            version: Build.version, configuration: configuration, digests: digests, timings: timings,
+            rounds: job.progress.rounds, images: description.imageCount, skippedImages: skipped,
+            deadChannels: job.deadChannels, warnings: warnings,
+            mssrBefore: mean(\.mssrBefore), mssrAfter: mean(\.mssrAfter),
+            rqnsrBefore: mean(\.rqnsrBefore), rqnsrAfter: mean(\.rqnsrAfter))
+    }
+
+    var warnings: [String] {
+        var warnings: [String] = []
+        if configuration.weights.scheme == .symmetric {
+            warnings.append(
+                "int8 weights: ONNX Runtime adds pairs of products in 16 bits on x86 CPUs without VNNI and "
+                    + "saturates; exact there are asymmetric (uint8) weights, or the session option "
+                    + "session.x64quantprecision=1")
+        }
+        for layer in ledger?.layers ?? [] {
+            if let reason = layer.skipped, job.options.correction != nil {
+                warnings.append("layer '\(layer.name)': \(reason)")
+            }
+        }
+        return warnings
+    }
+
+    func write(to out: String) throws {
+        guard let network = job.result, let ledger else {
+            preconditionFailure("results of an unfinished job")
+        }
+        let metadata = ["counterbias.version": Build.version]
+        try AtomicFile.write(
+            try QDQModel.encode(network, metadata: metadata), to: out + "/model.int8.onnx")
+        try AtomicFile.write(try biasFile(network).sealed(), to: out + "/bias.safetensors")
+        try AtomicFile.write(try json(ledger), to: out + "/ledger.json")
+        try AtomicFile.write(try json(summary), to: out + "/run.json")
+    }
+
+    private func biasFile(_ network: QuantizedNetwork) throws -> SafetensorsFile {
+        var file = SafetensorsFile(metadata: [
+            "job": Digest.sha256(of: try description.text()).hex, "version": Build.version,
+        ])
+        for node in network.graph.convolutions {
+            guard let bias = network.parameters[node]?.bias else { continue }
+            try file.add(network.graph.nodes[node].name, bias)
+        }
+        return file
+    }
+
+    private func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+    }
+
+    var table: String {
+        let layers = ledger?.layers ?? []
+        var table = TextTable(
+            header: ["layer", "kind", "channels", "dead", "shift/signal", "→ after", "noise/signal", "→ after", "rounds"],
+            leftColumns: [0, 1])
+        func percent(_ value: Double) -> String { (100 * value).formatted(decimals: 2) + " %" }
+        for layer in layers {
+            table.rows.append([
+                layer.name, layer.kind, "\(layer.channels)",
+                layer.deadChannels.isEmpty ? "" : "\(layer.deadChannels.count)",
+                percent(layer.mssrBefore), percent(layer.mssrAfter), percent(layer.rqnsrBefore),
+                percent(layer.rqnsrAfter), "\(layer.rounds)",
+            ])
+        }
+        let out = configuration.out ?? ""
+        let dead = job.deadChannels.reduce(0) { $0 + $1.channels.count }
+        return table.text + "\n\n" + """
+            \(description.imageCount) images, \(job.progress.rounds) rounds, \
+            \(timings.total.formatted(decimals: 2)) s; \(dead) dead channels removed
+            \(out)/model.int8.onnx
+            """
+    }
+}

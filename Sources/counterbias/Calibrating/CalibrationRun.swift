@@ -1,0 +1,162 @@
+import Calibration
+import Cluster
+import Foundation
+import Imaging
+import Logging
+import NetworkGraph
+import ONNXFormat
+import Quantization
+import Settings
+import Storage
+import ZeroMQ
+
+/// One calibration from files to files: `calibrate` and `coordinator` differ only in who the workers are.
+struct CalibrationRun {
+    let configuration: Configuration
+    let resumes: Bool
+    let printsJSON: Bool
+    let isQuiet: Bool
+    let logger: Logger
+
+    /// - Parameters:
+    ///   - startsWorkers: called with the bound endpoint; nil when workers come by themselves.
+    ///   - upkeep: called between polls.
+    func run(
+        address: CoordinatorAddress, stop: StopSignal,
+        listening: @escaping (String) throws -> Void, upkeep: @escaping () throws -> Void
+    ) throws {
+        let clock = ContinuousClock()
+        let started = clock.now
+        var timings = Timings()
+        let out = try configuration.outDirectory()
+        for line in configuration.describe().split(separator: "\n") { logger.info("\(line)") }
+
+        let network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
+        timings.load = (clock.now - started).seconds
+        let pool = try preparePool(network)
+        timings.images = (clock.now - started).seconds - timings.load
+        let encoding = InputEncoding(tables: pool.preprocessing.lookupTables())
+        let blob = try NetworkBlob(network: network, encoding: encoding).encoded()
+        let options = CalibrationOptions(configuration)
+        let description = JobDescription(
+            network: Digest.sha256(of: blob),
+            images: Digest.sha256(of: pool.images.flatMap { $0.reference.digest.bytes }),
+            imageCount: pool.images.count, options: options)
+        let text = try description.text()
+
+        try makeDirectory(out)
+        let lock = try DirectoryLock(directory: out)
+        defer { withExtendedLifetime(lock) {} }
+        var store = CheckpointStore(directory: out + "/checkpoint")
+        let checkpoint = try loadCheckpoint(&store, description: description, out: out)
+        let job = try CalibrationJob(
+            network: network, options: options, imageCount: pool.images.count,
+            inputRange: pool.isPixels
+                ? ActivationRange(lower: encoding.range.lower, upper: encoding.range.upper) : nil,
+            resuming: checkpoint?.progress ?? CalibrationJob.Progress())
+
+        let display = ProgressDisplay(quiet: isQuiet, logger: logger)
+        let driver = try CoordinatorDriver(
+            job: CoordinatorDriver.Job(
+                digest: Digest.sha256(of: text), calibration: job,
+                epoch: (checkpoint?.epoch ?? 0) + 1, network: blob, images: pool.images,
+                configuration: text),
+            store: store, address: address,
+            limits: CoordinatorLimits(lease: .seconds(configuration.cluster.leaseSeconds)),
+            stop: stop, logger: logger,
+            report: { news in
+                if case .roundFinished(let round, let seconds) = news { timings.add(round, seconds) }
+                display.show(news)
+            }, upkeep: upkeep)
+        defer { display.clear() }
+        let finished = try driver.run(listening: listening)
+        display.clear()
+
+        timings.total = (clock.now - started).seconds
+        let results = CalibrationResults(
+            configuration: configuration, description: description, job: finished,
+            skipped: pool.skipped, timings: timings)
+        try results.write(to: out)
+        if printsJSON { try Console.print(json: results.summary) } else { Console.print(results.table) }
+        for warning in results.warnings { logger.warning("\(warning)") }
+    }
+
+    private func preparePool(_ network: FloatNetwork) throws -> PreparedPool {
+        let preprocessing = try Preprocessing(
+            configuration.preprocessing, input: network.graph.input)
+        let folder = try ImageFolder.list(configuration.images)
+        let limit = configuration.limit ?? folder.entries.count
+        let wanted = min(
+            limit,
+            max(configuration.rangeImages, configuration.method.contains(.ibc) ? configuration.ibcImages : 0))
+        let pool = try PreparedPool(
+            entries: Array(folder.entries.prefix(limit)), count: wanted,
+            preprocessing: preprocessing, skipsBad: configuration.skipBadImages)
+        for image in pool.skipped {
+            logger.warning("image skipped", metadata: ["file": "\(image.file)", "reason": "\(image.reason)"])
+        }
+        guard !pool.images.isEmpty else {
+            throw CommandError(EX_DATAERR, "\(configuration.images): no image could be read")
+        }
+        return pool
+    }
+
+    private func makeDirectory(_ path: String) throws {
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw CommandError(
+                EX_CANTCREAT, "\(path): the results' folder cannot be made: \(error.localizedDescription)")
+        }
+    }
+
+    private func loadCheckpoint(
+        _ store: inout CheckpointStore, description: JobDescription, out: String
+    ) throws -> JobCheckpoint? {
+        guard let loaded = try store.load() else {
+            if resumes { logger.notice("nothing to resume in \(out), starting from the beginning") }
+            return nil
+        }
+        for warning in loaded.warnings { logger.error("\(warning)") }
+        let checkpoint = try JobCheckpoint(loaded.content)
+        guard resumes else {
+            if checkpoint.progress.stage == .finished { return nil }
+            throw CommandError(
+                EX_TEMPFAIL,
+                "\(out) holds an unfinished job (round \(checkpoint.progress.rounds)): add --resume to go "
+                    + "on with it, choose another --out, or remove \(out)/checkpoint")
+        }
+        let text = try description.text()
+        guard checkpoint.job == Digest.sha256(of: text) else {
+            let other = try? JSONDecoder().decode(
+                JobDescription.self, from: Data(checkpoint.configuration.utf8))
+            let differences = other.map(description.differences) ?? []
+            throw CommandError(
+                EX_DATAERR,
+                "\(out): the checkpoint belongs to another job; different: "
+                    + (differences.isEmpty ? "the format" : differences.joined(separator: ", ")))
+        }
+        logger.notice(
+            "resuming",
+            metadata: ["round": "\(checkpoint.progress.rounds)", "checkpoint": "\(loaded.path)"])
+        return checkpoint
+    }
+}
+
+/// Seconds by stage.
+struct Timings: Codable {
+    var load = 0.0
+    var images = 0.0
+    var statistics = 0.0
+    var correction = 0.0
+    var measurement = 0.0
+    var total = 0.0
+
+    mutating func add(_ round: Round, _ seconds: Double) {
+        switch round.kind {
+        case .statistics: statistics += seconds
+        case .layerSums: correction += seconds
+        case .measure: measurement += seconds
+        }
+    }
+}

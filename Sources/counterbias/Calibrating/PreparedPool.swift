@@ -1,0 +1,118 @@
+import Calibration
+import Cluster
+import Dispatch
+import Foundation
+import Imaging
+import Logging
+import NetworkGraph
+import Settings
+import Storage
+import Synchronization
+
+/// The images of a job, decoded once, in order.
+struct PreparedPool {
+    var names: [String] = []
+    var images: [(reference: ImageReference, bytes: [UInt8])] = []
+    /// Images that could not be read, with the reason.
+    var skipped: [SkippedImage] = []
+    var preprocessing: Preprocessing
+
+    struct SkippedImage: Codable {
+        var file: String
+        var reason: String
+    }
+
+    /// Range of the network's input where all images are pixels; nil where arrays set it.
+    var isPixels: Bool { !images.contains { $0.reference.isTensor } }
+
+    /// - Parameters:
+    ///   - count: images wanted; bad ones are replaced by the next of the folder when they may be skipped.
+    ///   - skipsBad: list bad images instead of stopping.
+    init(
+        entries: [ImageEntry], count: Int, preprocessing: Preprocessing, skipsBad: Bool
+    ) throws {
+        self.preprocessing = preprocessing
+        try preprocessing.validate()
+        var position = 0
+        while images.count < count, position < entries.count {
+            let end = min(position + count - images.count, entries.count)
+            let batch = Array(entries[position..<end])
+            position = end
+            for (entry, result) in zip(batch, Self.prepare(batch, preprocessing)) {
+                switch result {
+                case .success(let image):
+                    names.append(entry.name)
+                    images.append(image)
+                case .failure(let error):
+                    guard skipsBad, error.concernsOneImage else { throw error }
+                    skipped.append(SkippedImage(file: entry.name, reason: "\(error)"))
+                }
+            }
+        }
+    }
+
+    private typealias Prepared = Result<(reference: ImageReference, bytes: [UInt8]), ImageError>
+
+    private static func prepare(_ entries: [ImageEntry], _ preprocessing: Preprocessing) -> [Prepared] {
+        let results = Mutex([Prepared?](repeating: nil, count: entries.count))
+        DispatchQueue.concurrentPerform(iterations: entries.count) { index in
+            let result: Prepared
+            do throws(ImageError) {
+                result = .success(try entries[index].prepare(preprocessing).blob)
+            } catch {
+                result = .failure(error)
+            }
+            results.withLock { $0[index] = result }
+        }
+        return results.withLock { $0.compactMap { $0 } }
+    }
+}
+
+extension PreparedImage {
+    /// Content address and bytes, as workers get them.
+    var blob: (reference: ImageReference, bytes: [UInt8]) {
+        let (bytes, isTensor): ([UInt8], Bool) =
+            switch payload {
+            case .pixels(let pixels): (pixels, false)
+            case .tensor(let values): (values.withUnsafeBytes { Array($0) }, true)
+            }
+        return (ImageReference(digest: Digest.sha256(of: bytes), isTensor: isTensor), bytes)
+    }
+
+    var input: InputPayload {
+        switch payload {
+        case .pixels(let pixels): .pixels(pixels)
+        case .tensor(let values): .tensor(values)
+        }
+    }
+}
+
+extension Preprocessing {
+    /// Resolves sizes against the network's input: crop = input size, short side = round(size / 0.875).
+    init(_ settings: PreprocessingSettings, input: Graph.Input) throws {
+        let shape = input.shape
+        let (height, width): (Int, Int) =
+            switch settings.crop {
+            case .modelInput: (shape.height, shape.width)
+            case .size(let height, let width): (height, width)
+            }
+        guard height == shape.height, width == shape.width else {
+            throw CommandError(
+                EX_CONFIG,
+                "preprocessing.crop is \(height)×\(width), but the model's input '\(input.name)' is "
+                    + "\(shape.height)×\(shape.width)")
+        }
+        let side: Int? =
+            switch settings.resizeShortSide {
+            case .derived: Int((Double(max(height, width)) / 0.875).rounded())
+            case .none: nil
+            case .pixels(let pixels): pixels
+            }
+        self.init(
+            resizeShortSide: side, cropHeight: height, cropWidth: width, channels: shape.channels,
+            interpolation: settings.interpolation == .bicubic ? .bicubic : .bilinear,
+            channelOrder: settings.channelOrder == .bgr ? .bgr : .rgb,
+            mean: settings.mean.map(Float.init), std: settings.std.map(Float.init),
+            exifOrientation: ExifOrientation(rawValue: settings.exifOrientation.rawValue) ?? .ignore)
+    }
+}

@@ -1,0 +1,60 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import ZeroMQ
+
+struct Worker: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Compute shards for a coordinator; needs nothing but its address.")
+
+    @Option(help: ArgumentHelp("The coordinator's endpoint.", valueName: "tcp://HOST:PORT"))
+    var connect: String
+
+    @Option(help: "Compute threads.")
+    var threads = 1
+
+    @Option(help: ArgumentHelp("Secret key of this worker.", valueName: "FILE"))
+    var key: String?
+
+    @Option(help: ArgumentHelp("Public key of the coordinator.", valueName: "FILE"))
+    var serverKey: String?
+
+    @Flag(help: "Connect off loopback without keys.")
+    var insecure = false
+
+    @Flag(help: ArgumentHelp("End when the process that started this one ends.", visibility: .hidden))
+    var exitWithParent = false
+
+    @OptionGroup var logging: LoggingFlags
+
+    func validate() throws {
+        guard (1...1024).contains(threads) else { throw ValidationError("--threads must be 1 to 1024") }
+    }
+
+    func run() throws {
+        try reportingFailures {
+            let driver = try WorkerDriver(
+                target: WorkerTarget(
+                    endpoint: try Endpoint(connect), security: try security(), insecure: insecure),
+                threads: threads, stop: try StopSignal(), parent: exitWithParent ? getppid() : nil,
+                logger: logging.logger("counterbias.worker", default: .info))
+            switch try driver.run() {
+            case .finished: break
+            case .stopped: throw ExitCode(EX_TEMPFAIL)
+            case .refused(let reason):
+                throw CommandError(EX_UNAVAILABLE, "the coordinator refuses this worker: \(reason)")
+            }
+        }
+    }
+
+    private func security() throws -> ClientSecurity {
+        switch (key, serverKey) {
+        case (nil, nil): return .none
+        case (let key?, let serverKey?):
+            return .curve(
+                try KeyFile.readPair(key), serverKey: try KeyFile.readPublicKey(serverKey))
+        default:
+            throw ValidationError("--key and --server-key belong together")
+        }
+    }
+}

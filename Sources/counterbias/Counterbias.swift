@@ -1,0 +1,18 @@
+import ArgumentParser
+import Cluster
+
+@main
+struct Counterbias: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "counterbias",
+        abstract: "Repairs 8-bit quantized convolutional networks by changing only their biases.",
+        discussion: """
+            Exit codes: 0 done; 64 wrong arguments; 65 unusable model, image, label or checkpoint; 69 no \
+            connection or not admitted; 70 a shard cannot be computed; 73 results cannot be written; \
+            75 stopped or already running, resume later; 77 keys or permissions; 78 configuration.
+            """,
+        version: Build.version,
+        subcommands: [
+            Calibrate.self, Evaluate.self, Coordinator.self, Worker.self, Inspect.self, Keygen.self,
+        ])
+}

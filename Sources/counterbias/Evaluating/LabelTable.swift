@@ -1,0 +1,54 @@
+import Foundation
+
+/// Known classes of images: a CSV table with the columns `file` and `class_index`.
+struct LabelTable {
+    private let path: String
+    private var classes: [String: Int] = [:]
+
+    /// - Throws: an error naming the file and the line.
+    init(path: String) throws {
+        self.path = path
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw CommandError(EX_NOINPUT, "\(path): the labels cannot be read")
+        }
+        let lines = String(decoding: data, as: UTF8.self).split(
+            omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        let header = Self.cells(lines.first ?? "")
+        guard let file = header.firstIndex(of: "file"), let label = header.firstIndex(of: "class_index")
+        else {
+            throw CommandError(
+                EX_DATAERR, "\(path), line 1: columns 'file' and 'class_index' are expected")
+        }
+        for (number, line) in lines.enumerated().dropFirst() where !line.isEmpty {
+            let cells = Self.cells(line)
+            guard cells.count > max(file, label), let index = Int(cells[label]), index >= 0 else {
+                throw CommandError(
+                    EX_DATAERR, "\(path), line \(number + 1): '\(line)' is not file,class_index")
+            }
+            guard classes.updateValue(index, forKey: cells[file]) == nil else {
+                throw CommandError(
+                    EX_DATAERR, "\(path), line \(number + 1): '\(cells[file])' is listed twice")
+            }
+        }
+    }
+
+    private static func cells(_ line: Substring) -> [String] {
+        line.split(separator: ",", omittingEmptySubsequences: false).map {
+            $0.trimmingCharacters(in: .whitespaces)
+        }
+    }
+
+    /// Index of an image's logit.
+    func label(of file: String, offset: Int, classes count: Int) throws -> Int {
+        guard let index = classes[file] else {
+            throw CommandError(EX_DATAERR, "\(path): no label for '\(file)'")
+        }
+        guard (0..<count).contains(index + offset) else {
+            throw CommandError(
+                EX_DATAERR,
+                "\(path): class \(index) of '\(file)' with labels.offset \(offset) is not one of the "
+                    + "model's \(count) classes")
+        }
+        return index + offset
+    }
+}

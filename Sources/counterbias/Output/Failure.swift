@@ -1,0 +1,49 @@
+import ArgumentParser
+import Calibration
+import Cluster
+import Foundation
+import Imaging
+import ONNXFormat
+import Quantization
+import Settings
+import Storage
+import ZeroMQ
+
+/// A problem of the command line itself: files beside each other that do not fit.
+struct CommandError: Error, CustomStringConvertible {
+    var exitCode: Int32
+    var description: String
+
+    init(_ exitCode: Int32, _ description: String) {
+        self.exitCode = exitCode
+        self.description = description
+    }
+}
+
+/// Runs a command's body; an error becomes one line on stderr and a documented exit code.
+func reportingFailures(_ body: () throws -> Void) throws {
+    do {
+        try body()
+    } catch let error as ExitCode {
+        throw error
+    } catch {
+        FileHandle.standardError.write(Data("counterbias: \(error)\n".utf8))
+        throw ExitCode(exitCode(of: error))
+    }
+}
+
+/// Documented in the help text and the README.
+private func exitCode(of error: any Error) -> Int32 {
+    switch error {
+    case let error as CommandError: error.exitCode
+    case is ONNXError, is ImageError, is QuantizationError, is CalibrationError,
+        is CheckpointError, is SafetensorsError, is BlobError:
+        EX_DATAERR
+    case is SettingsError: EX_CONFIG
+    case let error as StorageError: error.isLockHeld ? EX_TEMPFAIL : EX_CANTCREAT
+    case let error as ZeroMQError: error.concernsKeys ? EX_NOPERM : EX_UNAVAILABLE
+    case is CoordinatorDriver.Interrupted: EX_TEMPFAIL
+    case is CoordinatorFailure, is LocalWorkers.Exhausted: EX_SOFTWARE
+    default: EX_SOFTWARE
+    }
+}

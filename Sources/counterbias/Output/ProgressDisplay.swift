@@ -1,0 +1,79 @@
+import Calibration
+import Cluster
+import Foundation
+import Logging
+import Quantization
+
+/// Progress of a calibration on stderr: a bar on a terminal, a line per stage elsewhere.
+final class ProgressDisplay {
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private let isQuiet: Bool
+    private let logger: Logger
+    private let start = ContinuousClock.now
+    private var workers = 0
+    private var lastStage = ""
+    private var lastDraw: ContinuousClock.Instant?
+    private var isBarShown = false
+
+    init(quiet: Bool, logger: Logger) {
+        isQuiet = quiet
+        self.logger = logger
+    }
+
+    func show(_ news: CoordinatorNews) {
+        guard !isQuiet else { return }
+        switch news {
+        case .listening(let endpoint):
+            logger.info("listening", metadata: ["endpoint": "\(endpoint)"])
+        case .workers(let count):
+            workers = count
+        case .quantized(let dead):
+            let channels = dead.reduce(0) { $0 + $1.channels.count }
+            clear()
+            logger.info(
+                "network quantized", metadata: ["dead channels removed": "\(channels)"])
+        case .progress(let round, let done, let total, let limit):
+            draw(round: round, done: done, total: total, limit: limit)
+        case .roundFinished(let round, let seconds):
+            logger.debug(
+                "round finished",
+                metadata: ["round": "\(round.index)", "seconds": "\(seconds.formatted(decimals: 3))"])
+        }
+    }
+
+    /// Takes the bar away, so that results and errors start on a clean line.
+    func clear() {
+        guard isBarShown else { return }
+        write("\r\u{1B}[K")
+        isBarShown = false
+    }
+
+    private func draw(round: Round, done: Int, total: Int, limit: Int) {
+        let stage =
+            switch round.kind {
+            case .statistics: "statistics"
+            case .layerSums(let layer, _): "correcting layer \(layer + 1)"
+            case .measure: "measuring"
+            }
+        guard isTerminal else {
+            // One line per kind of round; layers would be too many.
+            let kind = String(stage.prefix { $0 != " " })
+            if kind != lastStage { write("\(kind): \(total) shards, \(workers) workers\n") }
+            lastStage = kind
+            return
+        }
+        let now = ContinuousClock.now
+        if let lastDraw, now - lastDraw < .milliseconds(50), done < total { return }
+        lastDraw = now
+        let share = (Double(round.index) + Double(done) / Double(max(total, 1))) / Double(max(limit, 1))
+        let width = 30
+        let filled = min(width, Int(share * Double(width)))
+        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+        let elapsed = (now - start).seconds
+        write("\r\u{1B}[K\(bar) \(stage)  \(done)/\(total) shards  \(workers) workers  "
+            + "\(elapsed.formatted(decimals: 1)) s")
+        isBarShown = true
+    }
+
+    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}
