@@ -113,15 +113,18 @@ void ck_float_global_average_pool(
 
 // Integer operators.
 
+/// rint(fma(a, ra, fma(b, rb, zero_point - fma(ra, za, rb * zb)))), saturated; ra = scale_a / scale, rb likewise.
 void ck_integer_add(
     const ck_isa *isa, ptrdiff_t count, const uint8_t *a, float scale_a, int32_t zero_point_a,
     const uint8_t *b, float scale_b, int32_t zero_point_b, float scale, ck_target target,
     uint8_t *output);
 void ck_integer_max_pool(
     const ck_isa *isa, const ck_geometry *geometry, const uint8_t *input, uint8_t *output);
+/// rint(sum of (float)(x - zx) * sx in order / count / scale + zero_point), saturated.
 void ck_integer_average_pool(
     const ck_isa *isa, const ck_geometry *geometry, int count_include_pad, const uint8_t *input,
     float input_scale, int32_t input_zero_point, float scale, ck_target target, uint8_t *output);
+/// rint((float)(sum of (x - zx)) * (sx / (scale * pixels))) + zero_point, saturated.
 void ck_integer_global_average_pool(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *input,
     float input_scale, int32_t input_zero_point, float scale, ck_target target, uint8_t *output);

@@ -1,0 +1,108 @@
+package import NetworkGraph
+
+// Elementwise operators and pooling.
+extension ScalarReference {
+    package static func add(_ a: [Float], _ b: [Float], clamp: Clamp) -> [Float] {
+        zip(a, b).map { clamp.applied(to: $0 + $1) }
+    }
+
+    package static func clamp(_ input: [Float], clamp: Clamp) -> [Float] {
+        input.map { clamp.applied(to: $0) }
+    }
+
+    package static func maxPool(_ input: [Float], shape: FeatureShape, window: Window) -> [Float] {
+        pool(input, shape: shape, window: window) { values in
+            values.reduce(-Float.infinity) { $1 > $0 ? $1 : $0 }
+        }
+    }
+
+    package static func averagePool(
+        _ input: [Float], shape: FeatureShape, window: Window, countIncludePad: Bool
+    ) -> [Float] {
+        pool(input, shape: shape, window: window) { values in
+            values.reduce(0, +) / divisor(values.count, window: window, countIncludePad)
+        }
+    }
+
+    package static func globalAveragePool(_ input: [Float], shape: FeatureShape) -> [Float] {
+        averagePool(
+            input, shape: shape,
+            window: Window(kernelHeight: shape.height, kernelWidth: shape.width),
+            countIncludePad: false)
+    }
+
+    package static func add(
+        _ a: [UInt8], _ quantizationA: ByteQuantization, _ b: [UInt8],
+        _ quantizationB: ByteQuantization, result: ByteQuantization
+    ) -> [UInt8] {
+        let ratioA = quantizationA.scale / result.scale
+        let ratioB = quantizationB.scale / result.scale
+        var offset = ratioB * Float(quantizationB.zeroPoint)
+        offset.addProduct(ratioA, Float(quantizationA.zeroPoint))
+        return zip(a, b).map { left, right in
+            var value = Float(result.zeroPoint) - offset
+            value.addProduct(Float(right), ratioB)
+            value.addProduct(Float(left), ratioA)
+            return byte(value, zeroPoint: 0, lower: result.lower, upper: result.upper)
+        }
+    }
+
+    package static func maxPool(_ input: [UInt8], shape: FeatureShape, window: Window) -> [UInt8] {
+        pool(input, shape: shape, window: window) { $0.max() ?? 0 }
+    }
+
+    package static func averagePool(
+        _ input: [UInt8], _ quantization: ByteQuantization, shape: FeatureShape, window: Window,
+        countIncludePad: Bool, result: ByteQuantization
+    ) -> [UInt8] {
+        pool(input, shape: shape, window: window) { values in
+            var sum: Float = 0
+            for value in values {
+                sum += Float(Int(value) - Int(quantization.zeroPoint)) * quantization.scale
+            }
+            let average = sum / divisor(values.count, window: window, countIncludePad)
+            let scaled = average / result.scale + Float(result.zeroPoint)
+            return byte(scaled, zeroPoint: 0, lower: result.lower, upper: result.upper)
+        }
+    }
+
+    package static func globalAveragePool(
+        _ input: [UInt8], _ quantization: ByteQuantization, shape: FeatureShape,
+        result: ByteQuantization
+    ) -> [UInt8] {
+        let multiplier = quantization.scale / (result.scale * Float(shape.pixels))
+        return (0..<shape.channels).map { channel in
+            var sum = 0
+            for pixel in 0..<shape.pixels {
+                sum += Int(input[pixel * shape.channels + channel]) - Int(quantization.zeroPoint)
+            }
+            return byte(
+                Float(sum) * multiplier, zeroPoint: result.zeroPoint, lower: result.lower,
+                upper: result.upper)
+        }
+    }
+
+    package static func lookup(_ input: [UInt8], table: [UInt8]) -> [UInt8] {
+        input.map { table[Int($0)] }
+    }
+
+    /// Elements an average divides by; 1 where there is none.
+    private static func divisor(_ inside: Int, window: Window, _ countIncludePad: Bool) -> Float {
+        Float(countIncludePad ? window.kernelHeight * window.kernelWidth : max(inside, 1))
+    }
+
+    /// Combines the elements of every window, in order.
+    private static func pool<Element>(
+        _ input: [Element], shape: FeatureShape, window: Window, _ combine: ([Element]) -> Element
+    ) -> [Element] {
+        guard let taps = Taps(input: shape, window: window) else { return [] }
+        var result: [Element] = []
+        for pixel in 0..<taps.output.pixels {
+            let inside = taps.inside(pixel: pixel)
+            for channel in 0..<shape.channels {
+                result.append(combine(inside.map { input[$0.pixel * shape.channels + channel] }))
+            }
+        }
+        return result
+    }
+}

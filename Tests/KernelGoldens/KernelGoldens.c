@@ -1,0 +1,337 @@
+#include "KernelGoldens.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Inputs: SplitMix64, so that every machine draws the same.
+
+static uint64_t draw(uint64_t *state) {
+    uint64_t z = *state += 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+/// Multiples of 2^-20 in [-4, 4).
+static float draw_float(uint64_t *state) {
+    return (float)((int64_t)(draw(state) >> 41) - (1 << 22)) * 0x1p-20f;
+}
+
+static int32_t draw_int(uint64_t *state, int32_t low, int32_t high) {
+    return low + (int32_t)(draw(state) % (uint64_t)(high - low + 1));
+}
+
+// Buffers: filled with 0xA5, with guard bytes behind.
+
+#define KG_GUARD 64
+
+static void *make_buffer(size_t bytes) {
+    size_t total = (bytes + KG_GUARD + 63) / 64 * 64;
+    void *buffer = aligned_alloc(64, total);
+    if (!buffer) abort();
+    return memset(buffer, 0xA5, total);
+}
+
+static float *float_input(uint64_t *state, ptrdiff_t count) {
+    float *values = make_buffer((size_t)count * sizeof *values);
+    for (ptrdiff_t i = 0; i < count; i++) values[i] = draw_float(state);
+    return values;
+}
+
+static uint8_t *byte_input(uint64_t *state, ptrdiff_t count) {
+    uint8_t *values = make_buffer((size_t)count);
+    for (ptrdiff_t i = 0; i < count; i++) values[i] = (uint8_t)draw_int(state, 0, 255);
+    return values;
+}
+
+static int32_t *int_input(uint64_t *state, ptrdiff_t count, int32_t bound) {
+    int32_t *values = make_buffer((size_t)count * sizeof *values);
+    for (ptrdiff_t i = 0; i < count; i++) values[i] = draw_int(state, -bound, bound);
+    return values;
+}
+
+/// Positive values around 1 / 4096.
+static float *scale_input(uint64_t *state, ptrdiff_t count) {
+    float *values = make_buffer((size_t)count * sizeof *values);
+    for (ptrdiff_t i = 0; i < count; i++) {
+        values[i] = (float)draw_int(state, 1 << 18, 1 << 22) * 0x1p-32f;
+    }
+    return values;
+}
+
+#define KG_SEED 0xCBF29CE484222325u
+
+/// FNV-1a over the elements' bits as little-endian bytes, then over the guard; frees the buffer.
+static uint64_t digest_buffer(uint64_t hash, void *buffer, ptrdiff_t count, size_t size) {
+    const unsigned char *bytes = buffer;
+    size_t end = (size_t)count * size + KG_GUARD;
+    for (size_t i = 0; i < end; i++) {
+        size_t at = i;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        if (i < (size_t)count * size) at = i / size * size + (size - 1 - i % size);
+#endif
+        hash = (hash ^ bytes[at]) * 0x100000001B3u;
+    }
+    free(buffer);
+    return hash;
+}
+
+#define DIGEST(hash, buffer, count) digest_buffer(hash, buffer, count, sizeof *(buffer))
+
+// Convolutions.
+
+typedef struct shape {
+    const char *name;
+    /// Input height, width, channels; output channels; kernel height, width; stride y, x; dilation y, x;
+    /// padding top, left, bottom, right; groups.
+    int ih, iw, ic, oc, kh, kw, sy, sx, dy, dx, pt, pl, pb, pr, groups;
+} shape;
+
+static const shape shapes[] = {
+    {"pointwise", 5, 7, 33, 21, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {"pointwise, depth over two blocks", 3, 5, 513, 40, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {"pointwise, several row blocks", 20, 21, 24, 16, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {"strided 1x1", 9, 8, 12, 9, 1, 1, 2, 3, 1, 1, 0, 0, 0, 0, 1},
+    {"first layer", 15, 17, 3, 32, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, 1},
+    {"dense 3x3, dilated", 9, 8, 19, 18, 3, 3, 1, 1, 2, 3, 2, 3, 1, 2, 1},
+    {"dense 5x4, asymmetric", 7, 10, 20, 7, 5, 4, 1, 2, 1, 1, 3, 0, 1, 2, 1},
+    {"padding wider than input", 2, 3, 4, 5, 3, 3, 1, 1, 1, 1, 4, 5, 4, 5, 1},
+    {"grouped", 6, 7, 12, 18, 3, 2, 1, 1, 1, 1, 1, 1, 1, 0, 3},
+    {"grouped pointwise", 4, 4, 40, 36, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2},
+    {"depth multiplier 3", 5, 6, 10, 30, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 10},
+    {"depthwise 3x3", 11, 13, 48, 48, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 48},
+    {"depthwise 3x3 stride 2", 12, 12, 37, 37, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, 37},
+    {"depthwise 5x5 dilated", 13, 9, 21, 21, 5, 5, 1, 1, 2, 2, 4, 4, 4, 4, 21},
+    {"depthwise 9x9", 11, 10, 17, 17, 9, 9, 1, 1, 1, 1, 4, 4, 4, 4, 17},
+    {"depthwise 1x1", 4, 3, 30, 30, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 30},
+    {"fully connected", 1, 1, 1030, 101, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {"kernel covers input", 7, 5, 16, 10, 7, 5, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+};
+
+static ck_geometry geometry_of(const shape *s) {
+    return (ck_geometry){
+        .input_height = s->ih, .input_width = s->iw, .input_channels = s->ic,
+        .output_height = (s->ih + s->pt + s->pb - s->dy * (s->kh - 1) - 1) / s->sy + 1,
+        .output_width = (s->iw + s->pl + s->pr - s->dx * (s->kw - 1) - 1) / s->sx + 1,
+        .output_channels = s->oc, .kernel_height = s->kh, .kernel_width = s->kw,
+        .stride_height = s->sy, .stride_width = s->sx, .dilation_height = s->dy,
+        .dilation_width = s->dx, .pad_top = s->pt, .pad_left = s->pl, .groups = s->groups,
+    };
+}
+
+static ptrdiff_t output_count(const ck_geometry *g) {
+    return g->output_height * g->output_width * g->output_channels;
+}
+
+static ptrdiff_t weight_count(const ck_geometry *g) {
+    return g->output_channels * g->kernel_height * g->kernel_width * g->input_channels
+        / g->groups;
+}
+
+static uint64_t digest_float_convolution(const ck_isa *isa, ptrdiff_t index) {
+    uint64_t state = 1000 + (uint64_t)index, hash = KG_SEED;
+    ck_geometry g = geometry_of(&shapes[index]);
+    float *input = float_input(&state, g.input_height * g.input_width * g.input_channels);
+    float *weights = float_input(&state, weight_count(&g));
+    float *bias = float_input(&state, g.output_channels);
+    ck_clamp clamp = {-1.5f, 6.0f, index % 3 != 0, index % 2};
+    ck_float_convolution *c = ck_float_convolution_create(&g, weights, bias, clamp);
+    if (!c) abort();
+    void *scratch = make_buffer(ck_float_convolution_scratch(c));
+    for (int clamped = 0; clamped < 2; clamped++) {
+        float *output = make_buffer((size_t)output_count(&g) * sizeof *output);
+        ck_float_convolution_run(isa, c, clamped, input, output, scratch);
+        hash = DIGEST(hash, output, output_count(&g));
+    }
+    ck_float_convolution_destroy(c);
+    free(scratch), free(bias), free(weights), free(input);
+    return hash;
+}
+
+static uint64_t digest_integer_convolution(const ck_isa *isa, ptrdiff_t index) {
+    uint64_t state = 2000 + (uint64_t)index, hash = KG_SEED;
+    ck_geometry g = geometry_of(&shapes[index]);
+    uint8_t *input = byte_input(&state, g.input_height * g.input_width * g.input_channels);
+    int16_t *weights = make_buffer((size_t)weight_count(&g) * sizeof *weights);
+    for (ptrdiff_t i = 0; i < weight_count(&g); i++) {
+        weights[i] = (int16_t)draw_int(&state, -255, 255);
+    }
+    int32_t *bias = int_input(&state, g.output_channels, 100000);
+    float *multipliers = scale_input(&state, g.output_channels);
+    static const uint8_t zero_points[] = {0, 255, 128, 3};
+    ck_target target = {zero_points[(index + 1) % 4], index % 3, 255 - index % 5};
+    ck_integer_convolution *c =
+        ck_integer_convolution_create(&g, weights, zero_points[index % 4]);
+    if (!c) abort();
+    void *scratch = make_buffer(ck_integer_convolution_scratch(c));
+    int32_t *sums = make_buffer((size_t)output_count(&g) * sizeof *sums);
+    uint8_t *output = make_buffer((size_t)output_count(&g));
+    ck_integer_convolution_accumulate(isa, c, input, sums, scratch);
+    memset(scratch, 0xA5, ck_integer_convolution_scratch(c));
+    ck_integer_convolution_run(isa, c, input, output, bias, multipliers, target, scratch);
+    hash = DIGEST(hash, sums, output_count(&g));
+    hash = DIGEST(hash, output, output_count(&g));
+    ck_integer_convolution_destroy(c);
+    free(scratch), free(multipliers), free(bias), free(weights), free(input);
+    return hash;
+}
+
+// Everything else.
+
+static uint64_t digest_formats(const ck_isa *isa, ptrdiff_t index) {
+    uint64_t state = 3000 + (uint64_t)index, hash = KG_SEED;
+    ptrdiff_t pixels = 13, channels = 5 + 22 * index, count = pixels * channels;
+    int32_t *sums = int_input(&state, count, 2000000), *bias = int_input(&state, channels, 5000);
+    float *scales = scale_input(&state, channels), *floats = float_input(&state, count);
+    uint8_t *bytes = make_buffer((size_t)count), *quantized = make_buffer((size_t)count);
+    float *restored = make_buffer((size_t)count * sizeof *restored);
+    float *logits = make_buffer((size_t)count * sizeof *logits);
+    floats[0] = NAN, floats[1] = INFINITY, floats[2] = -INFINITY, floats[3] = 1e30f;
+    sums[0] = INT32_MAX, bias[0] = 1;
+    ck_requantize(
+        isa, pixels, channels, sums, bias, scales, (ck_target){77, 0, 255}, bytes);
+    ck_dequantize_accumulators(isa, pixels, channels, sums, bias, scales, logits);
+    ck_quantize(isa, count, floats, 0.03125f, 128, quantized);
+    ck_dequantize(isa, count, quantized, 0.7f, 200, restored);
+    uint8_t table[256], *looked = make_buffer((size_t)count);
+    for (int i = 0; i < 256; i++) table[i] = (uint8_t)draw(&state);
+    ck_lookup(isa, count, bytes, table, looked);
+    hash = DIGEST(hash, bytes, count);
+    hash = DIGEST(hash, quantized, count);
+    hash = DIGEST(hash, restored, count);
+    hash = DIGEST(hash, logits, count);
+    hash = DIGEST(hash, looked, count);
+    free(sums), free(bias), free(scales), free(floats);
+    return hash;
+}
+
+static uint64_t digest_float_operators(const ck_isa *isa, ptrdiff_t index) {
+    uint64_t state = 4000 + (uint64_t)index, hash = KG_SEED;
+    shape s = {"", 9, 11, 19 + 16 * (int)index, 0, 3, 2, 2, 1, 1, 2, 1, 2, 2, 1, 1};
+    s.oc = s.ic;
+    ck_geometry g = geometry_of(&s);
+    ptrdiff_t pixels = g.input_height * g.input_width, count = pixels * g.input_channels;
+    float *a = float_input(&state, count), *b = float_input(&state, count);
+    ck_clamp clamp = {0.0f, 2.0f, 1, 1};
+    for (int i = 0; i < 6; i++) {
+        ptrdiff_t size = i < 2 ? count : i < 5 ? output_count(&g) : g.input_channels;
+        float *output = make_buffer((size_t)size * sizeof *output);
+        if (i == 0) ck_float_add(isa, count, a, b, clamp, output);
+        if (i == 1) ck_float_clamp(isa, count, a, clamp, output);
+        if (i == 2) ck_float_max_pool(isa, &g, a, output);
+        if (i == 3) ck_float_average_pool(isa, &g, 0, a, output);
+        if (i == 4) ck_float_average_pool(isa, &g, 1, a, output);
+        if (i == 5) ck_float_global_average_pool(isa, pixels, g.input_channels, a, output);
+        hash = DIGEST(hash, output, size);
+    }
+    free(a), free(b);
+    return hash;
+}
+
+static uint64_t digest_integer_operators(const ck_isa *isa, ptrdiff_t index) {
+    uint64_t state = 5000 + (uint64_t)index, hash = KG_SEED;
+    shape s = {"", 9, 11, 19 + 48 * (int)index, 0, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1};
+    s.oc = s.ic;
+    ck_geometry g = geometry_of(&s);
+    ptrdiff_t pixels = g.input_height * g.input_width, count = pixels * g.input_channels;
+    uint8_t *a = byte_input(&state, count), *b = byte_input(&state, count);
+    ck_target target = {101, 2, 250};
+    for (int i = 0; i < 5; i++) {
+        ptrdiff_t size = i < 1 ? count : i < 4 ? output_count(&g) : g.input_channels;
+        uint8_t *output = make_buffer((size_t)size);
+        if (i == 0) ck_integer_add(isa, count, a, 0.3f, 12, b, 0.2f, 255, 0.4f, target, output);
+        if (i == 1) ck_integer_max_pool(isa, &g, a, output);
+        if (i == 2) ck_integer_average_pool(isa, &g, 0, a, 0.25f, 9, 0.25f, target, output);
+        if (i == 3) ck_integer_average_pool(isa, &g, 1, a, 0.3f, 255, 0.2f, target, output);
+        if (i == 4) {
+            ck_integer_global_average_pool(
+                isa, pixels, g.input_channels, a, 0.3f, 100, 0.07f, target, output);
+        }
+        hash = DIGEST(hash, output, size);
+    }
+    free(a), free(b);
+    return hash;
+}
+
+static uint64_t digest_statistics(const ck_isa *isa, ptrdiff_t index) {
+    uint64_t state = 6000 + (uint64_t)index, hash = KG_SEED;
+    ptrdiff_t pixels = 150, channels = 3 + 18 * index, count = pixels * channels;
+    float *values = float_input(&state, count), *reference = float_input(&state, count);
+    uint8_t *bytes = byte_input(&state, count);
+    int32_t *accumulators = int_input(&state, count, INT32_MAX / 2);
+    double *doubles = make_buffer((size_t)channels * 5 * sizeof *doubles);
+    float *bounds = make_buffer((size_t)channels * 2 * sizeof *bounds);
+    int64_t *sums = make_buffer((size_t)channels * 2 * sizeof *sums);
+    for (ptrdiff_t c = 0; c < 5 * channels; c++) doubles[c] = 0.125 * (double)c;
+    for (ptrdiff_t c = 0; c < 2 * channels; c++) {
+        bounds[c] = c < channels ? INFINITY : -INFINITY;
+        sums[c] = c;
+    }
+    ck_float_statistics(
+        isa, pixels, channels, values, (ck_clamp){0.0f, 3.0f, 1, index % 2 == 0}, doubles,
+        doubles + channels, doubles + 2 * channels, bounds, bounds + channels);
+    ck_error_statistics(
+        isa, pixels, channels, reference, bytes, 0.03f, 120, doubles + 3 * channels,
+        doubles + 4 * channels);
+    ck_accumulator_sums(isa, pixels, channels, accumulators, sums);
+    ck_byte_sums(isa, pixels, channels, bytes, sums + channels);
+    hash = DIGEST(hash, values, count);
+    hash = DIGEST(hash, doubles, 5 * channels);
+    hash = DIGEST(hash, bounds, 2 * channels);
+    hash = DIGEST(hash, sums, 2 * channels);
+    free(reference), free(bytes), free(accumulators);
+    return hash;
+}
+
+// The list.
+
+enum { KG_SHAPES = sizeof shapes / sizeof *shapes };
+
+static const struct {
+    const char *name;
+    uint64_t (*digest)(const ck_isa *, ptrdiff_t);
+    ptrdiff_t count;
+} families[] = {
+    {"float convolution", digest_float_convolution, KG_SHAPES},
+    {"integer convolution", digest_integer_convolution, KG_SHAPES},
+    {"formats", digest_formats, 2},
+    {"float operators", digest_float_operators, 2},
+    {"integer operators", digest_integer_operators, 2},
+    {"statistics", digest_statistics, 2},
+};
+
+static const uint64_t expected[] = {
+#include "digests.h"
+};
+
+enum { KG_FAMILIES = sizeof families / sizeof *families };
+
+/// Family of case `index`, and its place there.
+static ptrdiff_t locate(ptrdiff_t index, ptrdiff_t *within) {
+    ptrdiff_t family = 0;
+    while (index >= families[family].count) index -= families[family++].count;
+    *within = index;
+    return family;
+}
+
+ptrdiff_t kg_count(void) {
+    ptrdiff_t count = 0;
+    for (int i = 0; i < KG_FAMILIES; i++) count += families[i].count;
+    return count;
+}
+
+const char *kg_name(ptrdiff_t index) {
+    ptrdiff_t within, family = locate(index, &within);
+    return family < 2 ? shapes[within].name : families[family].name;
+}
+
+uint64_t kg_expected(ptrdiff_t index) {
+    ptrdiff_t known = (ptrdiff_t)(sizeof expected / sizeof *expected);
+    return index < known ? expected[index] : 0;
+}
+
+uint64_t kg_digest(const ck_isa *isa, ptrdiff_t index) {
+    ptrdiff_t within, family = locate(index, &within);
+    return families[family].digest(isa, within);
+}

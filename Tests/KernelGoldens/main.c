@@ -1,0 +1,34 @@
+// Compares every kernel with the golden digests on every instruction set this machine runs. With --print, prints
+// the digests of the portable kernels instead, as the contents of digests.h.
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "KernelGoldens.h"
+
+static int check(const ck_isa *isa) {
+    int failures = 0;
+    for (ptrdiff_t i = 0; i < kg_count(); i++) {
+        uint64_t digest = kg_digest(isa, i);
+        if (digest == kg_expected(i)) continue;
+        failures++;
+        printf(
+            "%s: case %td (%s): digest %016" PRIx64 ", expected %016" PRIx64 "\n",
+            ck_isa_name(isa), i, kg_name(i), digest, kg_expected(i));
+    }
+    printf("%s: %td cases, %d mismatches\n", ck_isa_name(isa), kg_count(), failures);
+    return failures;
+}
+
+int main(int argc, char **argv) {
+    const ck_isa *portable = ck_isa_portable(), *best = ck_isa_best();
+    if (argc > 1 && !strcmp(argv[1], "--print")) {
+        for (ptrdiff_t i = 0; i < kg_count(); i++) {
+            printf("0x%016" PRIx64 ",  // %s\n", kg_digest(portable, i), kg_name(i));
+        }
+        return 0;
+    }
+    int failures = check(portable);
+    if (best != portable) failures += check(best);
+    return failures != 0;
+}
