@@ -75,5 +75,8 @@ let package = Package(
             swiftSettings: swift),
 
         .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
+        .testTarget(
+            name: "ONNXFormatTests", dependencies: ["NetworkGraph", "ONNXFormat"],
+            swiftSettings: swift),
     ]
 )

@@ -1,0 +1,57 @@
+extension GraphSummary {
+    /// The summary as an aligned text table, ending in a newline.
+    package var table: String {
+        let header = ["#", "layer", "kind", "reads", "input", "output", "clamp", "params", "MACs"]
+        let cells = rows.map { row in
+            [
+                "\(row.index)", Self.shortened(row.name), row.kind,
+                row.inputs.map { "\($0)" }.joined(separator: ","), "\(row.inputShape)",
+                "\(row.outputShape)", "\(row.clamp)",
+                row.parameters == 0 ? "" : "\(row.parameters)", row.macs == 0 ? "" : "\(row.macs)",
+            ]
+        }
+        let widths = header.indices.map { column in
+            ([header] + cells).map { $0[column].count }.max() ?? 0
+        }
+        let numeric: Set = [0, 7, 8]
+        func line(_ cells: [String]) -> String {
+            let padded = cells.enumerated().map { column, cell in
+                let space = String(repeating: " ", count: widths[column] - cell.count)
+                return numeric.contains(column) ? space + cell : cell + space
+            }
+            let line = padded.joined(separator: "  ")
+            return String(line.reversed().drop { $0 == " " }.reversed()) + "\n"
+        }
+        let batch = input.batch.map { "\($0)" } ?? "any"
+        let layers = rows.count
+        return """
+            input   \(Self.shortened(input.name)): \(input.shape) \
+            (\(input.layout.rawValue.uppercased()) in the file, batch \(batch))
+            output  \(Self.shortened(output.name)): \(outputShape)
+
+            \(line(header))\(cells.map(line).joined())
+            \(layers) nodes, \(parameters) parameters, \(macs) MACs (\(Self.scaled(macs)))
+
+            """
+    }
+
+    /// Long names lose their beginning, since exporters nest them.
+    private static func shortened(_ name: String) -> String {
+        let clean = String(
+            String.UnicodeScalarView(
+                name.unicodeScalars.map {
+                    $0.properties.generalCategory == .control ? "\u{FFFD}" : $0
+                }))
+        return clean.count <= 48 ? clean : "…" + clean.suffix(47)
+    }
+
+    /// Three digits or so with a unit.
+    private static func scaled(_ count: Int) -> String {
+        for (unit, name) in [(1_000_000_000, "G"), (1_000_000, "M"), (1000, "k")]
+        where count >= unit {
+            let tenths = count / (unit / 10)
+            return "\(tenths / 10).\(tenths % 10) \(name)"
+        }
+        return "\(count)"
+    }
+}
