@@ -87,5 +87,8 @@ let package = Package(
             name: "StorageTests", dependencies: ["Storage"], resources: [.copy("Fixtures")],
             swiftSettings: swift),
         .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift),
+        .testTarget(
+            name: "ONNXFormatTests", dependencies: ["NetworkGraph", "ONNXFormat"],
+            swiftSettings: swift),
     ]
 )

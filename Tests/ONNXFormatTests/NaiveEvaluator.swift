@@ -1,0 +1,120 @@
+import NetworkGraph
+
+/// Evaluates a float network by definition: plain loops in Double, nothing shared with the executors.
+struct NaiveEvaluator {
+    let network: FloatNetwork
+
+    /// - Parameter input: one image, `[H][W][C]`.
+    /// - Returns: the output value, `[H][W][C]`.
+    func run(_ input: [Double]) -> [Double] {
+        var values = [input]
+        for (index, node) in network.graph.nodes.enumerated() {
+            let inputs = node.inputs.map { values[$0] }
+            let shapes = node.inputs.map { network.graph.shape(of: $0) }
+            var result = compute(
+                node, inputs: inputs, shapes: shapes, parameters: network.parameters[index])
+            if let lower = node.clamp.lower { result = result.map { max($0, Double(lower)) } }
+            if let upper = node.clamp.upper { result = result.map { min($0, Double(upper)) } }
+            precondition(result.count == node.shape.count)
+            values.append(result)
+        }
+        return values[network.graph.output.value]
+    }
+
+    private func compute(
+        _ node: Node, inputs: [[Double]], shapes: [FeatureShape], parameters: FloatParameters?
+    ) -> [Double] {
+        let shape = shapes[0]
+        switch node.operation {
+        case .convolution(let convolution):
+            return convolve(
+                convolution, inputs[0], shape, parameters: parameters!, output: node.shape)
+        case .add: return zip(inputs[0], inputs[1]).map(+)
+        case .clamp: return inputs[0]
+        case .concat:
+            return (0..<shape.pixels).flatMap { pixel in
+                zip(inputs, shapes).flatMap { values, shape in
+                    values[pixel * shape.channels..<(pixel + 1) * shape.channels]
+                }
+            }
+        case .globalAveragePool:
+            return (0..<shape.channels).map { channel in
+                let column = stride(from: channel, to: inputs[0].count, by: shape.channels)
+                return column.reduce(0) { $0 + inputs[0][$1] } / Double(shape.pixels)
+            }
+        case .maxPool(let window):
+            return pool(inputs[0], shape, window, output: node.shape) { taps, _ in
+                taps.max() ?? -.infinity
+            }
+        case .averagePool(let window, let countIncludePad):
+            return pool(inputs[0], shape, window, output: node.shape) { taps, all in
+                taps.reduce(0, +) / Double(countIncludePad ? all : taps.count)
+            }
+        }
+    }
+
+    private func convolve(
+        _ convolution: Convolution, _ input: [Double], _ shape: FeatureShape,
+        parameters: FloatParameters, output: FeatureShape
+    ) -> [Double] {
+        let window = convolution.window
+        let perGroup = shape.channels / convolution.groups
+        let outputsPerGroup = output.channels / convolution.groups
+        var result: [Double] = []
+        for row in 0..<output.height {
+            for column in 0..<output.width {
+                for channel in 0..<output.channels {
+                    var sum = Double(parameters.bias[channel])
+                    for (y, x, tap) in taps(window, row, column, shape) {
+                        let first = channel / outputsPerGroup * perGroup
+                        for offset in 0..<perGroup {
+                            let taps = window.kernelHeight * window.kernelWidth
+                            let weight = parameters.weights[
+                                (channel * taps + tap) * perGroup + offset]
+                            let index = (y * shape.width + x) * shape.channels + first + offset
+                            sum += input[index] * Double(weight)
+                        }
+                    }
+                    result.append(sum)
+                }
+            }
+        }
+        return result
+    }
+
+    private func pool(
+        _ input: [Double], _ shape: FeatureShape, _ window: Window, output: FeatureShape,
+        _ reduce: ([Double], Int) -> Double
+    ) -> [Double] {
+        var result: [Double] = []
+        for row in 0..<output.height {
+            for column in 0..<output.width {
+                let taps = taps(window, row, column, shape)
+                for channel in 0..<shape.channels {
+                    let values = taps.map { y, x, _ in
+                        input[(y * shape.width + x) * shape.channels + channel]
+                    }
+                    result.append(reduce(values, window.kernelHeight * window.kernelWidth))
+                }
+            }
+        }
+        return result
+    }
+
+    /// Positions inside the image that a window reads, with the index of the tap.
+    private func taps(
+        _ window: Window, _ row: Int, _ column: Int, _ shape: FeatureShape
+    ) -> [(y: Int, x: Int, tap: Int)] {
+        var taps: [(Int, Int, Int)] = []
+        for ky in 0..<window.kernelHeight {
+            let y = row * window.strideHeight - window.padTop + ky * window.dilationHeight
+            for kx in 0..<window.kernelWidth {
+                let x = column * window.strideWidth - window.padLeft + kx * window.dilationWidth
+                if (0..<shape.height).contains(y), (0..<shape.width).contains(x) {
+                    taps.append((y, x, ky * window.kernelWidth + kx))
+                }
+            }
+        }
+        return taps
+    }
+}
