@@ -50,7 +50,7 @@ let package = Package(
         // The outside world, one thing each.
         .target(
             name: "ONNXFormat", dependencies: ["NetworkGraph", "Quantization", protobuf],
-            swiftSettings: swift),
+            exclude: ["onnx.proto"], swiftSettings: swift),
         .target(name: "Imaging", dependencies: ["CImageCodecs"], swiftSettings: swift),
         .target(name: "Storage", dependencies: ["CCrypto"], swiftSettings: swift),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: swift),
