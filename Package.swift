@@ -75,5 +75,9 @@ let package = Package(
             swiftSettings: swift),
 
         .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
+        .testTarget(
+            name: "ONNXFormatQDQTests",
+            dependencies: ["NetworkGraph", "ONNXFormat", "Quantization", protobuf],
+            swiftSettings: swift),
     ]
 )
