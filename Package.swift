@@ -89,6 +89,8 @@ let package = Package(
         .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift),
         .testTarget(
             name: "ONNXFormatTests", dependencies: ["NetworkGraph", "ONNXFormat"],
+            name: "ONNXFormatQDQTests",
+            dependencies: ["NetworkGraph", "ONNXFormat", "Quantization", protobuf],
             swiftSettings: swift),
     ]
 )

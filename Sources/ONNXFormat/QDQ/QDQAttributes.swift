@@ -1,0 +1,90 @@
+import NetworkGraph
+
+/// Attributes of one node, read with their defaults; anything unknown is an error.
+struct QDQAttributes {
+    private let node: Onnx_NodeProto
+    private var byName: [String: Onnx_AttributeProto] = [:]
+
+    /// - Parameter known: Names this node may have.
+    init(_ node: Onnx_NodeProto, known: Set<String>) throws {
+        self.node = node
+        for attribute in node.attribute {
+            guard known.contains(attribute.name) else {
+                throw QDQError(
+                    .unsupported, node: node.name,
+                    "\(node.opType) has the attribute '\(attribute.name)', which is not read")
+            }
+            byName[attribute.name] = attribute
+        }
+    }
+
+    func int(_ name: String, default standard: Int) throws -> Int {
+        guard let attribute = byName[name] else { return standard }
+        guard attribute.type == .int else { throw wrongType(name) }
+        return Int(attribute.i)
+    }
+
+    func float(_ name: String, default standard: Float) throws -> Float {
+        guard let attribute = byName[name] else { return standard }
+        guard attribute.type == .float else { throw wrongType(name) }
+        return attribute.f
+    }
+
+    func text(_ name: String, default standard: String) throws -> String {
+        guard let attribute = byName[name] else { return standard }
+        guard attribute.type == .string else { throw wrongType(name) }
+        return String(decoding: attribute.s, as: UTF8.self)
+    }
+
+    /// Exactly `count` integers in `0...QDQLimits.extent`.
+    func extents(_ name: String, count: Int, default standard: [Int]?) throws -> [Int] {
+        guard let attribute = byName[name] else {
+            if let standard { return standard }
+            throw QDQError(
+                .malformedGraph, node: node.name, "\(node.opType) lacks the attribute '\(name)'")
+        }
+        guard attribute.type == .ints else { throw wrongType(name) }
+        let limits = 0...Int64(QDQLimits.extent)
+        guard attribute.ints.count == count, attribute.ints.allSatisfy({ limits ~= $0 }) else {
+            throw QDQError(
+                .unsupported, node: node.name, "the attribute '\(name)' is \(attribute.ints)")
+        }
+        return attribute.ints.map(Int.init)
+    }
+
+    /// Demands the value that means "not used".
+    func require(_ name: String, _ value: Int) throws {
+        let found = try int(name, default: value)
+        guard found == value else {
+            throw QDQError(
+                .unsupported, node: node.name, "the attribute '\(name)' is \(found), not \(value)")
+        }
+    }
+
+    /// - Parameter kernel: Where the attribute `kernel_shape` may be missing.
+    func window(kernel: [Int]? = nil) throws -> Window {
+        let automatic = try text("auto_pad", default: "NOTSET")
+        guard automatic == "NOTSET" else {
+            throw QDQError(
+                .unsupported, node: node.name, "the attribute 'auto_pad' is \(automatic)")
+        }
+        let kernelShape = try extents("kernel_shape", count: 2, default: kernel)
+        let strides = try extents("strides", count: 2, default: [1, 1])
+        let dilations = try extents("dilations", count: 2, default: [1, 1])
+        let pads = try extents("pads", count: 4, default: [0, 0, 0, 0])
+        let window = Window(
+            kernelHeight: kernelShape[0], kernelWidth: kernelShape[1],
+            strideHeight: strides[0], strideWidth: strides[1],
+            dilationHeight: dilations[0], dilationWidth: dilations[1]
+        ).withPads(pads)
+        guard QDQShapes.isPlausible(window) else {
+            throw QDQError(
+                .malformedGraph, node: node.name, "kernel, strides and dilations must be positive")
+        }
+        return window
+    }
+
+    private func wrongType(_ name: String) -> QDQError {
+        QDQError(.malformedGraph, node: node.name, "the attribute '\(name)' has another type")
+    }
+}

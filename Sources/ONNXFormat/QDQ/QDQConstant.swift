@@ -1,0 +1,112 @@
+import Foundation
+import Quantization
+
+/// Elements of a constant tensor, row-major.
+struct QDQConstant {
+    enum Elements {
+        case float([Float])
+        case int32([Int])
+        case int64([Int])
+        case bytes([Int], IntegerType)
+    }
+
+    var name: String
+    var axes: [Int]
+    var elements: Elements
+
+    /// - Throws: ``QDQError`` where the type is none of float, int32, int64, int8 and uint8, the data is in
+    ///   another file, or its size does not fit the shape.
+    init(_ tensor: Onnx_TensorProto) throws {
+        name = tensor.name
+        func fail(_ code: QDQError.Code, _ detail: String) -> QDQError {
+            QDQError(code, tensor: tensor.name, detail)
+        }
+        guard tensor.dataLocation != .external, tensor.externalData.isEmpty else {
+            throw fail(.unsupported, "its data is in another file")
+        }
+        axes = []
+        var count = 1
+        for extent in tensor.dims {
+            guard 0...Int64(QDQLimits.elements) ~= extent else {
+                throw fail(.malformedGraph, "the extent \(extent) is out of range")
+            }
+            let product = count.multipliedReportingOverflow(by: Int(extent))
+            guard !product.overflow else { throw fail(.malformedGraph, "its shape is too large") }
+            count = product.partialValue
+            axes.append(Int(extent))
+        }
+        let raw = tensor.hasRawData ? [UInt8](tensor.rawData) : nil
+        let found: Int
+        switch Onnx_TensorProto.DataType(rawValue: Int(tensor.dataType)) {
+        case .float:
+            let values = raw.map { Self.words($0).map(Float.init(bitPattern:)) } ?? tensor.floatData
+            elements = .float(values)
+            found = values.count
+        case .int32:
+            let values = raw.map { Self.words($0).map { Int(Int32(bitPattern: $0)) } }
+            let integers = values ?? tensor.int32Data.map(Int.init)
+            elements = .int32(integers)
+            found = integers.count
+        case .int64:
+            let values = raw.map { Self.doubleWords($0) } ?? tensor.int64Data.map(Int.init)
+            elements = .int64(values)
+            found = values.count
+        case .int8:
+            let values = raw.map { $0.map { Int(Int8(bitPattern: $0)) } }
+            let integers = values ?? tensor.int32Data.map { Int(Int8(truncatingIfNeeded: $0)) }
+            elements = .bytes(integers, .int8)
+            found = integers.count
+        case .uint8:
+            let values = raw.map { $0.map(Int.init) }
+            let integers = values ?? tensor.int32Data.map { Int(UInt8(truncatingIfNeeded: $0)) }
+            elements = .bytes(integers, .uint8)
+            found = integers.count
+        default:
+            throw fail(.unsupportedType, "the element type \(tensor.dataType) cannot be read")
+        }
+        guard found == count, raw.map({ $0.count % max(count, 1) == 0 }) ?? true else {
+            throw fail(.malformedGraph, "holds \(found) elements, but its shape has \(count)")
+        }
+    }
+
+    private static func words(_ bytes: [UInt8]) -> [UInt32] {
+        stride(from: 0, to: bytes.count - bytes.count % 4, by: 4).map { start in
+            (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << UInt32($1 * 8) }
+        }
+    }
+
+    private static func doubleWords(_ bytes: [UInt8]) -> [Int] {
+        stride(from: 0, to: bytes.count - bytes.count % 8, by: 8).map { start in
+            let bits = (0..<8).reduce(UInt64(0)) {
+                $0 | UInt64(bytes[start + $1]) << UInt64($1 * 8)
+            }
+            return Int(Int64(bitPattern: bits))
+        }
+    }
+
+    /// True for one element without axes or with one axis.
+    var isScalar: Bool { axes.isEmpty || axes == [1] }
+
+    func floats() throws -> [Float] {
+        guard case .float(let values) = elements else {
+            throw QDQError(.unsupportedType, tensor: name, "must be float")
+        }
+        return values
+    }
+
+    /// Positive, finite floats, as scales must be.
+    func scales() throws -> [Float] {
+        let values = try floats()
+        guard values.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+            throw QDQError(.inconsistentQuantization, tensor: name, "a scale is not positive")
+        }
+        return values
+    }
+
+    func int64s() throws -> [Int] {
+        guard case .int64(let values) = elements else {
+            throw QDQError(.unsupportedType, tensor: name, "must be int64")
+        }
+        return values
+    }
+}

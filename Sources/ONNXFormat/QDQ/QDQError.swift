@@ -1,0 +1,67 @@
+/// Why a QDQ model could not be written or read.
+package struct QDQError: Error, Hashable, Sendable {
+    package enum Code: String, Hashable, Sendable {
+        /// The file could not be opened, read or written.
+        case fileAccess
+        /// The bytes are no ONNX model.
+        case notAModel
+        /// Tensors, nodes or names contradict each other or are missing.
+        case malformedGraph
+        /// An operator, attribute or operator set outside what is read.
+        case unsupported
+        /// An element type outside what is read.
+        case unsupportedType
+        /// A float value lies where an 8-bit one is needed.
+        case missingQuantization
+        /// Scales, zero points or axes that belong together disagree.
+        case inconsistentQuantization
+        /// A metadata entry of ours that does not fit the graph.
+        case invalidMetadata
+        /// The network to write breaks an invariant of its type.
+        case invalidNetwork
+    }
+
+    package var code: Code
+    /// Path of the file; nil while encoding to memory.
+    package var file: String?
+    /// Name of the ONNX node or of the network's node.
+    package var node: String?
+    /// Name of the tensor.
+    package var tensor: String?
+    /// What is wrong, with the values involved; a clause without a full stop.
+    package var detail: String
+
+    init(
+        _ code: Code, file: String? = nil, node: String? = nil, tensor: String? = nil,
+        _ detail: String
+    ) {
+        self.code = code
+        self.file = file
+        self.node = node
+        self.tensor = tensor
+        self.detail = detail
+    }
+}
+
+extension QDQError: CustomStringConvertible {
+    package var description: String {
+        var place: [String] = []
+        if let file { place.append("file '\(file)'") }
+        if let node { place.append("node '\(node)'") }
+        if let tensor { place.append("tensor '\(tensor)'") }
+        let prefix = place.isEmpty ? "" : place.joined(separator: ", ") + ": "
+        return "\(prefix)\(detail). \(advice)"
+    }
+
+    private var advice: String {
+        switch code {
+        case .fileAccess: "Check the path and its permissions."
+        case .notAModel: "Give an ONNX file."
+        case .malformedGraph, .inconsistentQuantization, .invalidMetadata:
+            "The file was damaged or edited; export it again."
+        case .unsupported, .unsupportedType, .missingQuantization:
+            "Only QDQ models as `counterbias calibrate` writes them can be read."
+        case .invalidNetwork: "This network cannot be written as a QDQ model."
+        }
+    }
+}

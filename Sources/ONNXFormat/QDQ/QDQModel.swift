@@ -1,0 +1,99 @@
+import Foundation
+import NetworkGraph
+package import Quantization
+import SwiftProtobuf
+
+/// Quantized networks as ONNX files in QDQ form: float operators between `DequantizeLinear` and
+/// `QuantizeLinear`, which runtimes fuse to integer operators. Standard domain, operator set 17.
+///
+/// Everything that is computed with (weights, biases, scales, zero points, structure, clamps that
+/// change a result) is in tensors and nodes. Metadata entries `counterbias.node.NAME` and
+/// `counterbias.output` keep the rest, which does not change a result: see ``QDQAnnotation``.
+package enum QDQModel {
+    /// A decoded file.
+    package struct Contents: Hashable, Sendable {
+        package var network: QuantizedNetwork
+        /// What the caller of `encode` gave; own entries are left out.
+        package var metadata: [String: String]
+    }
+
+    /// Operator set of written files; QuantizeLinear and DequantizeLinear are those of opset 13.
+    static let opset: Int64 = 17
+    /// File format version that belongs to operator set 17.
+    static let irVersion: Int64 = 8
+
+    /// Serializes a network; equal arguments give equal bytes. Networks that differ only in biases
+    /// give files of equal length that differ only inside the bias tensors.
+    /// - Parameter metadata: Written as `metadata_props`. Keys that begin with `counterbias.node.`
+    ///   or equal `counterbias.output` are taken.
+    /// - Throws: ``QDQError`` with code `invalidNetwork` or `invalidMetadata`.
+    package static func encode(
+        _ network: QuantizedNetwork, metadata: [String: String] = [:]
+    ) throws -> [UInt8] {
+        try QDQValidation.check(network)
+        var writer = QDQWriter(network)
+        try writer.write()
+        let model = try writer.model(metadata: metadata)
+        do {
+            return try model.serializedBytes()
+        } catch {
+            throw QDQError(
+                .invalidNetwork, "the model does not fit into a protobuf message (\(error))")
+        }
+    }
+
+    /// Encodes a network and replaces the file at `path` in one step.
+    /// - Throws: ``QDQError`` as `encode`, or with code `fileAccess`.
+    package static func write(
+        _ network: QuantizedNetwork, metadata: [String: String] = [:], to path: String
+    ) throws {
+        let bytes = try encode(network, metadata: metadata)
+        do {
+            try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw QDQError(
+                .fileAccess, file: path, "cannot be written (\(error.localizedDescription))")
+        }
+    }
+
+    /// Inverse of `encode`.
+    /// - Parameter file: Named in errors.
+    /// - Throws: ``QDQError``; any bytes are safe to pass.
+    package static func decode(_ bytes: [UInt8], file: String? = nil) throws -> Contents {
+        let model: Onnx_ModelProto
+        do {
+            model = try Onnx_ModelProto(serializedBytes: bytes)
+        } catch {
+            throw QDQError(.notAModel, file: file, "is no ONNX model (\(error))")
+        }
+        do {
+            var reader = try QDQReader(model)
+            let network = try reader.read()
+            return Contents(network: network, metadata: QDQAnnotation.foreignEntries(of: model))
+        } catch var error as QDQError {
+            error.file = file
+            throw error
+        }
+    }
+
+    /// Reads the network from a file: `load(path)` after `write(n, to: path)` equals `n`.
+    /// - Throws: ``QDQError``.
+    package static func load(path: String) throws -> QuantizedNetwork {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path))
+        } catch {
+            throw QDQError(
+                .fileAccess, file: path, "cannot be read (\(error.localizedDescription))")
+        }
+        return try decode([UInt8](data), file: path).network
+    }
+
+    /// Name of the 8-bit tensor of each value in the written file: `NAME_quantized`, with a number
+    /// behind it where that name is taken. Nil for an output that stays float.
+    package static func quantizedTensorNames(of network: QuantizedNetwork) -> [String?] {
+        QDQNames(network.graph).quantized.enumerated().map { value, name in
+            network.activations[value] == nil ? nil : name
+        }
+    }
+}

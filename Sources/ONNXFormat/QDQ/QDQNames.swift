@@ -1,0 +1,37 @@
+import NetworkGraph
+
+/// Hands out names, each at most once.
+struct UniqueNames {
+    private var taken: Set<String> = []
+
+    /// `wanted` if it is free, else `wanted_1`, `wanted_2` and so on.
+    mutating func claim(_ wanted: String) -> String {
+        var name = wanted
+        var suffix = 0
+        while !taken.insert(name).inserted {
+            suffix += 1
+            name = "\(wanted)_\(suffix)"
+        }
+        return name
+    }
+}
+
+/// Names in a written file. Names that others rely on are claimed first, in a fixed order: the
+/// input's, the output's and the 8-bit tensor of each value, so no name of ours can collide with them.
+struct QDQNames {
+    var tensors = UniqueNames()
+    var nodes = UniqueNames()
+    /// 8-bit tensor of each value.
+    let quantized: [String]
+
+    init(_ graph: Graph) {
+        _ = tensors.claim(graph.input.name)
+        _ = tensors.claim(graph.output.name)
+        var quantized: [String] = []
+        for value in 0..<graph.valueCount {
+            quantized.append(tensors.claim(graph.name(of: value) + "_quantized"))
+        }
+        self.quantized = quantized
+        for node in graph.nodes { _ = nodes.claim(node.name) }
+    }
+}

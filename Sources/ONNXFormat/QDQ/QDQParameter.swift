@@ -1,0 +1,66 @@
+import NetworkGraph
+import Quantization
+
+/// A constant that went through DequantizeLinear: weights (8-bit) or a bias (int32).
+struct QDQParameter {
+    var constant: QDQConstant
+    /// One element, or one per extent of `axis`.
+    var scales: [Float]
+    var zeroPoints: [Int]
+    /// Axis of the scales; nil where there is one for the tensor.
+    var axis: Int?
+
+    private func fail(_ code: QDQError.Code, _ detail: String) -> QDQError {
+        QDQError(code, tensor: constant.name, detail)
+    }
+
+    /// The 8-bit elements.
+    private func bytes() throws -> (values: [Int], type: IntegerType) {
+        guard case .bytes(let values, let type) = constant.elements else {
+            throw fail(.unsupportedType, "weights must be int8 or uint8")
+        }
+        return (values, type)
+    }
+
+    /// Weights of a convolution with channel axis 0; the bias is left empty.
+    /// - Parameter rank: 4 for Conv, 2 for Gemm with transB.
+    func weights(rank: Int, taps: Int) throws -> QuantizedParameters {
+        let (values, type) = try bytes()
+        guard constant.axes.count == rank, !values.isEmpty else {
+            throw fail(.malformedGraph, "weights have the shape \(constant.axes)")
+        }
+        if let axis, axis != 0 {
+            throw fail(
+                .inconsistentQuantization,
+                "weights are quantized along axis \(axis), not along output channels (0)")
+        }
+        let outputs = constant.axes[0]
+        let inputs = values.count / outputs / taps
+        return QuantizedParameters(
+            weights: QDQWeights.fromONNX(values, outputs: outputs, taps: taps, inputs: inputs),
+            type: type, scales: scales, zeroPoints: zeroPoints, bias: [])
+    }
+
+    /// Checks that this is the int32 bias of a convolution with these weights.
+    func bias(inputScale: Float, weights: QuantizedParameters, outputs: Int) throws -> [Int32] {
+        guard case .int32(let values) = constant.elements else {
+            throw fail(.unsupportedType, "a bias must be int32")
+        }
+        guard constant.axes == [outputs] else {
+            throw fail(.malformedGraph, "a bias has the shape \(constant.axes), not [\(outputs)]")
+        }
+        guard zeroPoints.allSatisfy({ $0 == 0 }) else {
+            throw fail(.inconsistentQuantization, "a bias has a zero point")
+        }
+        let expected = weights.scales.map { inputScale * $0 }
+        guard scales == expected else {
+            let channel = zip(scales, expected).enumerated().first { $1.0 != $1.1 }?.offset ?? 0
+            let given = scales.count == 1 ? scales[0] : scales[channel]
+            throw fail(
+                .inconsistentQuantization,
+                "channel \(channel) of the bias has the scale \(given) (\(scales.count) in all); input "
+                    + "scale * weight scale gives \(expected[channel]) (\(expected.count) in all)")
+        }
+        return values.map { Int32(truncatingIfNeeded: $0) }
+    }
+}

@@ -1,0 +1,192 @@
+import NetworkGraph
+import Quantization
+
+/// Rebuilds a network from a QDQ graph in one pass over its nodes.
+///
+/// Each tensor is given a meaning as soon as its node is met, whatever the names are: the patterns
+/// are `DequantizeLinear -> operator -> [Relu | Clip] -> QuantizeLinear`, and shape changes that
+/// keep a value's quantization. So files of other quantizers differ in what operators are added here, not
+/// in how they are matched.
+struct QDQReader {
+    /// How the axes of a tensor that holds a value are arranged.
+    enum View: Hashable {
+        case map(Graph.Layout)
+        /// `[N, elements]`; the layout that was flattened.
+        case flat(Graph.Layout)
+    }
+
+    /// What a tensor is.
+    enum Meaning {
+        /// The float input, maybe after a Transpose from NHWC.
+        case image(isTransposed: Bool)
+        /// 8-bit tensor of a value.
+        case quantized(ValueID, View)
+        /// The same, dequantized.
+        case float(ValueID, View)
+        /// Float result of an operator, not yet quantized: index into `results`.
+        case result(Int, View)
+        /// Dequantized constant.
+        case parameter(QDQParameter)
+    }
+
+    /// An operator whose result still waits for its quantizer.
+    struct Result {
+        var node: Node
+        var parameters: QuantizedParameters?
+        var isTaken = false
+    }
+
+    let file: Onnx_GraphProto
+    var constants: [String: Onnx_TensorProto] = [:]
+    var meanings: [String: Meaning] = [:]
+    var results: [Result] = []
+    var annotations: [String: QDQAnnotation] = [:]
+    var outputIsNHWC = false
+
+    var input: Graph.Input
+    var nodes: [Node] = []
+    var nodeNames: Set<String> = []
+    var parameters: [QuantizedParameters?] = []
+    /// Quantization of each value met so far; the input's comes first.
+    var activations: [TensorQuantization?] = []
+
+    init(_ model: Onnx_ModelProto) throws {
+        guard model.hasGraph, !model.graph.node.isEmpty else {
+            throw QDQError(.notAModel, "has no graph")
+        }
+        let standard = model.opsetImport.first { Self.isStandard($0.domain) }
+        guard let standard, standard.version >= 13 else {
+            throw QDQError(
+                .unsupported, "has operator set \(standard?.version ?? 0); at least 13 is needed")
+        }
+        file = model.graph
+        for tensor in file.initializer {
+            guard constants.updateValue(tensor, forKey: tensor.name) == nil else {
+                throw QDQError(.malformedGraph, tensor: tensor.name, "is defined twice")
+            }
+        }
+        input = try Self.declaredInput(file, isConstant: { [constants] in constants[$0] != nil })
+        meanings[input.name] = .image(isTransposed: false)
+        try readAnnotations(model)
+    }
+
+    static func isStandard(_ domain: String) -> Bool { domain.isEmpty || domain == "ai.onnx" }
+
+    mutating func read() throws -> QuantizedNetwork {
+        for node in file.node { try readNaming(node) }
+        let output = try readOutput()
+        if let unused = results.first(where: { !$0.isTaken }) {
+            throw QDQError(
+                .missingQuantization, node: unused.node.name, "no QuantizeLinear reads its result")
+        }
+        if let name = annotations.keys.min() {
+            throw QDQError(
+                .invalidMetadata, node: name,
+                "a metadata entry describes this node, which is not there")
+        }
+        let graph = Graph(name: file.name, input: input, nodes: nodes, output: output)
+        return QuantizedNetwork(graph: graph, parameters: parameters, activations: activations)
+    }
+
+    /// Reads a node; an error that knows no node is given this one's name.
+    private mutating func readNaming(_ node: Onnx_NodeProto) throws {
+        do {
+            try readNode(node)
+        } catch var error as QDQError {
+            error.node = error.node ?? Self.name(of: node)
+            throw error
+        }
+    }
+
+    private mutating func readAnnotations(_ model: Onnx_ModelProto) throws {
+        for entry in model.metadataProps where QDQAnnotation.owns(entry.key) {
+            if entry.key == QDQAnnotation.outputKey, entry.value == QDQAnnotation.outputIsNHWC {
+                outputIsNHWC = true
+                continue
+            }
+            let name = String(entry.key.dropFirst(QDQAnnotation.nodePrefix.count))
+            guard entry.key.hasPrefix(QDQAnnotation.nodePrefix),
+                let annotation = QDQAnnotation(text: entry.value),
+                annotations.updateValue(annotation, forKey: name) == nil
+            else {
+                throw QDQError(
+                    .invalidMetadata, "the entry '\(entry.key)' cannot be read: '\(entry.value)'")
+            }
+        }
+    }
+}
+
+// MARK: - Look-ups
+
+extension QDQReader {
+    /// Name of a node, or of its output where it has none.
+    static func name(of node: Onnx_NodeProto) -> String {
+        node.name.isEmpty ? node.output.first ?? "" : node.name
+    }
+
+    /// Name of an operand that must be given.
+    static func operand(_ node: Onnx_NodeProto, _ index: Int) throws -> String {
+        guard node.input.indices.contains(index), !node.input[index].isEmpty else {
+            throw QDQError(.malformedGraph, "operand \(index) of \(node.opType) is missing")
+        }
+        return node.input[index]
+    }
+
+    static func optionalOperand(_ node: Onnx_NodeProto, _ index: Int) -> String? {
+        node.input.indices.contains(index) && !node.input[index].isEmpty ? node.input[index] : nil
+    }
+
+    func constant(_ name: String) throws -> QDQConstant {
+        guard let tensor = constants[name] else {
+            throw QDQError(.unsupported, tensor: name, "must be a constant")
+        }
+        return try QDQConstant(tensor)
+    }
+
+    func meaning(_ name: String) throws -> Meaning {
+        guard let meaning = meanings[name] else {
+            throw QDQError(
+                constants[name] == nil ? .malformedGraph : .missingQuantization, tensor: name,
+                constants[name] == nil
+                    ? "no node before this one computes it"
+                    : "a constant is read without DequantizeLinear")
+        }
+        return meaning
+    }
+
+    mutating func define(_ node: Onnx_NodeProto, _ meaning: Meaning) throws {
+        guard node.output.count == 1, let name = node.output.first, !name.isEmpty else {
+            throw QDQError(.unsupported, "\(node.opType) must have one output")
+        }
+        guard meanings[name] == nil, constants[name] == nil else {
+            throw QDQError(.malformedGraph, tensor: name, "is defined twice")
+        }
+        meanings[name] = meaning
+    }
+
+    func shape(of value: ValueID) -> FeatureShape {
+        value == 0 ? input.shape : nodes[value - 1].shape
+    }
+
+    /// Quantization of a value that a node reads; only the output can be without, and nothing reads it.
+    func activation(of value: ValueID) throws -> TensorQuantization {
+        guard let activation = activations[value] else {
+            throw QDQError(.missingQuantization, "reads a value that is not quantized")
+        }
+        return activation
+    }
+
+    /// The value that a float operand holds, and its arrangement.
+    func value(_ name: String) throws -> (id: ValueID, view: View) {
+        switch try meaning(name) {
+        case .float(let value, let view): return (value, view)
+        case .quantized:
+            throw QDQError(
+                .unsupported, tensor: name, "is 8-bit, but is read without DequantizeLinear")
+        case .image, .result:
+            throw QDQError(.missingQuantization, tensor: name, "is read before it is quantized")
+        case .parameter:
+            throw QDQError(.unsupported, tensor: name, "is a constant, but is read as activations")
+        }
+    }
+}

@@ -1,0 +1,153 @@
+import NetworkGraph
+import Quantization
+
+/// Invariants of a quantized network, checked before it is written.
+enum QDQValidation {
+    /// - Throws: ``QDQError`` with code `invalidNetwork`.
+    static func check(_ network: QuantizedNetwork) throws {
+        let graph = network.graph
+        try checkNames(graph)
+        try checkEnds(graph)
+        for (index, node) in graph.nodes.enumerated() { try check(node, at: index, in: network) }
+        for (value, activation) in network.activations.enumerated() {
+            try check(activation, of: value, in: network)
+        }
+    }
+
+    private static func checkNames(_ graph: Graph) throws {
+        guard !graph.input.name.isEmpty, !graph.output.name.isEmpty,
+            graph.input.name != graph.output.name
+        else { throw QDQError(.invalidNetwork, "input and output need two different names") }
+        var seen: Set<String> = []
+        for node in graph.nodes {
+            guard !node.name.isEmpty else {
+                throw QDQError(.invalidNetwork, "a node has no name")
+            }
+            guard seen.insert(node.name).inserted else {
+                throw QDQError(.invalidNetwork, node: node.name, "the name occurs twice")
+            }
+        }
+    }
+
+    private static func checkEnds(_ graph: Graph) throws {
+        guard QDQShapes.isPlausible(graph.input.shape) else {
+            throw QDQError(
+                .invalidNetwork, tensor: graph.input.name, "the shape \(graph.input.shape) is none")
+        }
+        guard graph.input.batch.map({ 1...QDQLimits.extent ~= $0 }) ?? true else {
+            throw QDQError(
+                .invalidNetwork, tensor: graph.input.name, "the batch size is not positive")
+        }
+        guard 0..<graph.valueCount ~= graph.output.value else {
+            throw QDQError(
+                .invalidNetwork, tensor: graph.output.name, "no node computes the output")
+        }
+        guard graph.output.rank == 2 || graph.output.rank == 4 else {
+            throw QDQError(
+                .invalidNetwork, tensor: graph.output.name,
+                "the rank is \(graph.output.rank); 2 and 4 can be written")
+        }
+    }
+
+    private static func check(_ node: Node, at index: Int, in network: QuantizedNetwork) throws {
+        func fail(_ detail: String) -> QDQError {
+            QDQError(.invalidNetwork, node: node.name, detail)
+        }
+        guard node.inputs.allSatisfy({ 0...index ~= $0 }) else {
+            throw fail("reads a value that is not computed before it")
+        }
+        guard [node.clamp.lower, node.clamp.upper].allSatisfy({ $0?.isFinite ?? true }) else {
+            throw fail("the clamp is not finite")
+        }
+        let parameters = network.parameters[index]
+        guard (parameters != nil) == (node.convolution != nil) else {
+            throw fail("parameters belong to convolutions, and only to them")
+        }
+        let inputs = node.inputs.map { network.graph.shape(of: $0) }
+        let shape = QDQShapes.output(
+            of: node.operation, inputs: inputs, outputChannels: parameters?.bias.count ?? 0)
+        guard shape == node.shape else {
+            throw fail(
+                "the shape is given as \(node.shape), but inputs and operation do not give it")
+        }
+        switch node.operation {
+        case .convolution(let convolution):
+            guard let parameters else { return }
+            try check(parameters, of: convolution, input: inputs[0], node: node)
+        case .maxPool(let window):
+            guard network.activations[index + 1] == network.activations[node.inputs[0]] else {
+                throw fail("a max-pool has the quantization of its input")
+            }
+            try check(window, input: inputs[0], node: node)
+        case .averagePool(let window, _):
+            guard window.dilationHeight == 1, window.dilationWidth == 1 else {
+                throw fail("AveragePool has no dilation in operator set \(QDQModel.opset)")
+            }
+            try check(window, input: inputs[0], node: node)
+        case .add, .concat, .globalAveragePool, .clamp: break
+        }
+    }
+
+    private static func check(_ window: Window, input: FeatureShape, node: Node) throws {
+        guard window.withPoolingPads(height: input.height, width: input.width) != nil else {
+            throw QDQError(
+                .invalidNetwork, node: node.name,
+                "a window lies in padding alone (pads \(window.pads))")
+        }
+    }
+
+    private static func check(
+        _ parameters: QuantizedParameters, of convolution: Convolution, input: FeatureShape,
+        node: Node
+    ) throws {
+        func fail(_ detail: String) -> QDQError {
+            QDQError(.invalidNetwork, node: node.name, detail)
+        }
+        let window = convolution.window
+        if convolution.isFullyConnected {
+            let whole = Window(kernelHeight: input.height, kernelWidth: input.width)
+            guard window == whole, convolution.groups == 1 else {
+                throw fail("a fully connected layer needs one kernel that covers its whole input")
+            }
+        }
+        let outputs = parameters.bias.count
+        let taps = window.kernelHeight * window.kernelWidth
+        let perOutput = taps.multipliedReportingOverflow(by: input.channels / convolution.groups)
+        let count = perOutput.partialValue.multipliedReportingOverflow(by: outputs)
+        guard !perOutput.overflow, !count.overflow, parameters.weights.count == count.partialValue
+        else { throw fail("there are \(parameters.weights.count) weights, not one for each tap") }
+        guard parameters.scales.count == 1 || parameters.scales.count == outputs,
+            parameters.zeroPoints.count == parameters.scales.count
+        else {
+            throw fail("weight scales and zero points must be one each or one per output channel")
+        }
+        let range = parameters.type.minimum...parameters.type.maximum
+        guard parameters.weights.allSatisfy({ range ~= Int($0) }),
+            parameters.zeroPoints.allSatisfy({ range ~= $0 })
+        else { throw fail("weights or their zero points leave the range of \(parameters.type)") }
+        guard parameters.scales.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+            throw fail("a weight scale is not positive")
+        }
+    }
+
+    private static func check(
+        _ activation: TensorQuantization?, of value: ValueID, in network: QuantizedNetwork
+    ) throws {
+        let graph = network.graph
+        guard let activation else {
+            let isRead = graph.nodes.contains { $0.inputs.contains(value) }
+            guard value == graph.output.value, value > 0, !isRead else {
+                throw QDQError(
+                    .invalidNetwork, node: graph.name(of: value),
+                    "only the last value may stay float")
+            }
+            return
+        }
+        let range = activation.type.minimum...activation.type.maximum
+        guard activation.scale.isFinite, activation.scale > 0, range ~= activation.zeroPoint else {
+            throw QDQError(
+                .invalidNetwork, node: graph.name(of: value),
+                "scale \(activation.scale) or zero point \(activation.zeroPoint) is out of range")
+        }
+    }
+}

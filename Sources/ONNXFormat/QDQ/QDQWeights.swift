@@ -1,0 +1,30 @@
+/// Order of weights: taps before inputs in memory (`[outputs, kernelHeight, kernelWidth, inputs]`),
+/// inputs before taps in ONNX (`[outputs, inputs, kernelHeight, kernelWidth]`).
+enum QDQWeights {
+    static func toONNX(_ weights: [Int16], outputs: Int, taps: Int, inputs: Int) -> [Int] {
+        var ordered = [Int](repeating: 0, count: weights.count)
+        for output in 0..<outputs {
+            let base = output * taps * inputs
+            for tap in 0..<taps {
+                for input in 0..<inputs {
+                    ordered[base + input * taps + tap] = Int(weights[base + tap * inputs + input])
+                }
+            }
+        }
+        return ordered
+    }
+
+    static func fromONNX(_ weights: [Int], outputs: Int, taps: Int, inputs: Int) -> [Int16] {
+        var ordered = [Int16](repeating: 0, count: weights.count)
+        for output in 0..<outputs {
+            let base = output * taps * inputs
+            for tap in 0..<taps {
+                for input in 0..<inputs {
+                    ordered[base + tap * inputs + input] =
+                        Int16(truncatingIfNeeded: weights[base + input * taps + tap])
+                }
+            }
+        }
+        return ordered
+    }
+}

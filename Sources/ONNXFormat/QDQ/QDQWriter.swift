@@ -1,0 +1,179 @@
+import NetworkGraph
+import Quantization
+
+/// Turns a checked network into an ONNX graph, value by value in topological order.
+struct QDQWriter {
+    /// How a value lies in the file: feature maps as NCHW, outputs of Gemm as `[N, C]`.
+    enum Form { case nchw, flat }
+
+    /// Tensors of one value.
+    struct Value {
+        /// 8-bit tensor; nil for a float output.
+        var quantized: String?
+        /// Float tensor that the value's readers take.
+        var float: String
+        var form: Form
+        /// Initializers shared by all nodes that quantize or dequantize the value.
+        var scale: String?
+        var zeroPoint: String?
+    }
+
+    let network: QuantizedNetwork
+    var names: QDQNames
+    var graph = Onnx_GraphProto()
+    var values: [Value] = []
+    /// Feature-map copies of `[N, C]` values, made when first needed.
+    var unsqueezed: [ValueID: String] = [:]
+    var annotations: [Onnx_StringStringEntryProto] = []
+
+    init(_ network: QuantizedNetwork) {
+        self.network = network
+        names = QDQNames(network.graph)
+        graph.name = network.graph.name
+    }
+
+    mutating func write() throws {
+        writeInput()
+        for (index, node) in network.graph.nodes.enumerated() {
+            try write(node, parameters: network.parameters[index], value: index + 1)
+        }
+        writeOutput()
+    }
+
+    func model(metadata: [String: String]) throws -> Onnx_ModelProto {
+        var model = Onnx_ModelProto()
+        model.irVersion = QDQModel.irVersion
+        model.producerName = "counterbias"
+        var opset = Onnx_OperatorSetIdProto()
+        opset.domain = ""
+        opset.version = QDQModel.opset
+        model.opsetImport = [opset]
+        model.graph = graph
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+            guard !QDQAnnotation.owns(key) else {
+                throw QDQError(.invalidMetadata, "the metadata key '\(key)' is reserved")
+            }
+            model.metadataProps.append(QDQProto.entry(key, value))
+        }
+        model.metadataProps += annotations
+        return model
+    }
+}
+
+// MARK: - Pieces
+
+extension QDQWriter {
+    /// Appends a node with an unused name like `wanted`.
+    mutating func append(
+        _ type: String, named wanted: String, _ inputs: [String], _ output: String,
+        _ attributes: [Onnx_AttributeProto] = []
+    ) {
+        append(type, name: names.nodes.claim(wanted), inputs, output, attributes)
+    }
+
+    /// Appends the node that carries a name of the network.
+    mutating func append(
+        _ type: String, name: String, _ inputs: [String], _ output: String,
+        _ attributes: [Onnx_AttributeProto] = []
+    ) {
+        var node = Onnx_NodeProto()
+        node.input = inputs
+        node.output = [output]
+        node.name = name
+        node.opType = type
+        node.attribute = attributes
+        graph.node.append(node)
+    }
+
+    /// Quantizes `source` into `name`, then dequantizes that; returns the float tensor.
+    /// - Parameter float: Name of the float tensor, if it must have a certain one.
+    mutating func appendPair(
+        from source: String, to quantized: String, stem: String, scale: String, zeroPoint: String,
+        float: String? = nil
+    ) -> String {
+        let dequantized = float ?? names.tensors.claim(stem + "_dequantized")
+        append("QuantizeLinear", named: stem + "_quantize", [source, scale, zeroPoint], quantized)
+        append(
+            "DequantizeLinear", named: stem + "_dequantize", [quantized, scale, zeroPoint],
+            dequantized)
+        return dequantized
+    }
+
+    /// Quantizes the float tensor of a value and records the value.
+    mutating func appendValue(_ value: ValueID, from source: String, form: Form) {
+        let name = network.graph.name(of: value)
+        guard let activation = network.activations[value] else {
+            values.append(Value(float: source, form: form))
+            return
+        }
+        var scale = names.tensors.claim(name + "_scale")
+        var zeroPoint = names.tensors.claim(name + "_zero_point")
+        if let shared = sharedQuantization(of: value) {
+            (scale, zeroPoint) = shared
+        } else {
+            graph.initializer.append(QDQProto.tensor(scale, [activation.scale], axes: []))
+            graph.initializer.append(
+                QDQProto.tensor(zeroPoint, [activation.zeroPoint], type: activation.type, axes: []))
+        }
+        let quantized = names.quantized[value]
+        let isOutput = value == network.graph.output.value
+        let float = appendPair(
+            from: source, to: quantized, stem: name, scale: scale, zeroPoint: zeroPoint,
+            float: isOutput && outputSteps(from: form).isEmpty ? network.graph.output.name : nil)
+        values.append(
+            Value(
+                quantized: quantized, float: float, form: form, scale: scale, zeroPoint: zeroPoint))
+    }
+
+    /// Initializers of a max-pool's input, which its output shares.
+    private func sharedQuantization(of value: ValueID) -> (scale: String, zeroPoint: String)? {
+        guard value > 0, case .maxPool = network.graph.nodes[value - 1].operation,
+            let scale = values[network.graph.nodes[value - 1].inputs[0]].scale,
+            let zeroPoint = values[network.graph.nodes[value - 1].inputs[0]].zeroPoint
+        else { return nil }
+        return (scale, zeroPoint)
+    }
+
+    /// Float tensor of a value as a feature map.
+    mutating func featureMap(_ value: ValueID) -> String {
+        let source = values[value]
+        guard source.form == .flat else { return source.float }
+        if let made = unsqueezed[value] { return made }
+        let stem = network.graph.name(of: value) + "_unsqueezed"
+        let float = reshaped(value, stem: stem, "Unsqueeze", [source.float, pixelAxes()])
+        unsqueezed[value] = float
+        return float
+    }
+
+    /// Float tensor of a value as `[N, C * H * W]`, channels slowest.
+    mutating func flat(_ value: ValueID, reader: Node) -> String {
+        let source = values[value]
+        guard source.form == .nchw else { return source.float }
+        return reshaped(
+            value, stem: reader.name + "_flattened", "Flatten", [source.float],
+            [QDQProto.attribute("axis", 1)])
+    }
+
+    /// A shape change between two equal quantizations, the form in which runtimes drop the float
+    /// tensors around it.
+    private mutating func reshaped(
+        _ value: ValueID, stem: String, _ type: String, _ inputs: [String],
+        _ attributes: [Onnx_AttributeProto] = []
+    ) -> String {
+        let target = names.tensors.claim(stem)
+        append(type, named: stem, inputs, target, attributes)
+        guard let scale = values[value].scale, let zeroPoint = values[value].zeroPoint else {
+            return target
+        }
+        let quantized = names.tensors.claim(stem + "_quantized")
+        return appendPair(
+            from: target, to: quantized, stem: stem, scale: scale, zeroPoint: zeroPoint)
+    }
+
+    /// Initializer `[2, 3]`.
+    mutating func pixelAxes() -> String {
+        let name = names.tensors.claim("pixel_axes")
+        graph.initializer.append(QDQProto.tensor(name, [Int64(2), 3], axes: [2]))
+        return name
+    }
+}

@@ -1,0 +1,267 @@
+import NetworkGraph
+import Quantization
+
+/// SplitMix64.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var bits = state
+        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
+        return bits ^ (bits >> 31)
+    }
+}
+
+/// Quantized networks with random structure over all operations, layouts, types and granularities. Scales are
+/// chosen so that values neither vanish nor saturate everywhere.
+struct RandomNetworks {
+    struct Options {
+        var nodes = 9
+        var activationType: IntegerType?
+        var weightType: IntegerType?
+        var isPerChannel: Bool?
+    }
+
+    private var random: SeededGenerator
+    private let options: Options
+    private var activationType = IntegerType.uint8
+    private var nodes: [Node] = []
+    private var parameters: [QuantizedParameters?] = []
+    private var activations: [TensorQuantization?] = []
+    private var input = Graph.Input(
+        name: "", shape: FeatureShape(height: 1, width: 1, channels: 1), layout: .nchw)
+
+    static func make(seed: UInt64, _ options: Options = Options()) -> QuantizedNetwork {
+        var maker = RandomNetworks(seed: seed, options)
+        return maker.make()
+    }
+
+    private init(seed: UInt64, _ options: Options) {
+        random = SeededGenerator(seed: seed)
+        self.options = options
+    }
+
+    private mutating func make() -> QuantizedNetwork {
+        activationType = options.activationType ?? (flip() ? .uint8 : .int8)
+        input = Graph.Input(
+            name: "image",
+            shape: FeatureShape(
+                height: int(5...12), width: int(5...12), channels: flip() ? 3 : 4),
+            layout: flip() ? .nchw : .nhwc, batch: flip() ? nil : 1)
+        activations = [quantization(scale: 0.02)]
+        for _ in 0..<options.nodes { appendNode() }
+        var output = Graph.Output(
+            name: "logits", value: nodes.count, rank: 4, layout: flip() ? .nchw : .nhwc)
+        if flip() {
+            // The usual ending; otherwise the last feature map is the output.
+            appendEnding()
+            output = Graph.Output(
+                name: "logits", value: nodes.count, rank: flip() ? 2 : 4,
+                layout: flip() ? .nchw : .nhwc)
+        } else if flip() {
+            output.rank = 2
+        }
+        let isMaxPool = if case .maxPool = nodes[nodes.count - 1].operation { true } else { false }
+        if !isMaxPool, flip() { activations[nodes.count] = nil }
+        return QuantizedNetwork(
+            graph: Graph(name: "random", input: input, nodes: nodes, output: output),
+            parameters: parameters, activations: activations)
+    }
+
+    // MARK: Nodes
+
+    private mutating func appendNode() {
+        let source = flip() ? nodes.count : int(0...nodes.count)
+        switch int(0...9) {
+        case 0...2: appendConvolution(source)
+        case 3: appendAdd(source)
+        case 4: appendConcat(source)
+        case 5: appendPool(source, isMax: true)
+        case 6: appendPool(source, isMax: false)
+        case 7:
+            append(
+                .clamp, [source], clamp: flip() ? Clamp(lower: 0) : Clamp(lower: -0.5, upper: 0.75),
+                scale: scale(source) * 0.5)
+        case 8: appendFullyConnected(source)
+        default: flip() ? appendConvolution(source) : appendGlobalPool(source)
+        }
+    }
+
+    private mutating func appendEnding() {
+        appendGlobalPool(nodes.count)
+        appendFullyConnected(nodes.count)
+    }
+
+    private mutating func appendGlobalPool(_ source: ValueID) {
+        append(.globalAveragePool, [source], clamp: .none, scale: scale(source))
+    }
+
+    private mutating func appendAdd(_ source: ValueID) {
+        let partners = (0...nodes.count).filter { shape($0) == shape(source) }
+        let partner = partners[int(0...partners.count - 1)]
+        append(
+            .add, [source, partner], clamp: randomClamp(),
+            scale: max(scale(source), scale(partner)) * 1.5)
+    }
+
+    private mutating func appendConcat(_ source: ValueID) {
+        let partners = (0...nodes.count).filter {
+            shape($0).height == shape(source).height && shape($0).width == shape(source).width
+                && shape($0).channels < 16
+        }
+        guard let partner = partners.randomElement(using: &random), shape(source).channels < 16
+        else {
+            return appendConvolution(source)
+        }
+        append(
+            .concat, [source, partner], clamp: .none,
+            scale: max(scale(source), scale(partner)))
+    }
+
+    private mutating func appendPool(_ source: ValueID, isMax: Bool) {
+        let extent = shape(source)
+        var window = Window(
+            kernelHeight: int(1...min(3, extent.height)),
+            kernelWidth: int(1...min(3, extent.width)),
+            strideHeight: int(1...2), strideWidth: int(1...2))
+        window.padTop = int(0...window.kernelHeight - 1)
+        window.padLeft = int(0...window.kernelWidth - 1)
+        // Trailing pads beyond the last window, as resolving ceil_mode may leave them.
+        window.padBottom = int(0...window.kernelHeight - 1)
+        window.padRight = int(0...window.kernelWidth - 1)
+        if isMax, flip(), extent.height > 4, window.kernelHeight == 2 { window.dilationHeight = 2 }
+        if isMax {
+            append(.maxPool(window), [source], clamp: .none, scale: 0)
+        } else {
+            append(
+                .averagePool(window, countIncludePad: flip()), [source], clamp: .none,
+                scale: scale(source))
+        }
+    }
+
+    private mutating func appendConvolution(_ source: ValueID) {
+        let extent = shape(source)
+        var window = Window(
+            kernelHeight: int(1...3), kernelWidth: int(1...3), strideHeight: int(1...2),
+            strideWidth: int(1...2), padTop: int(0...2), padLeft: int(0...2), padBottom: int(0...2),
+            padRight: int(0...2))
+        if flip() { window.dilationHeight = 2 }
+        if window.outputExtent(height: extent.height, width: extent.width) == nil {
+            window = Window(kernelHeight: 1, kernelWidth: 1)
+        }
+        let kind = int(0...2)
+        let groups = kind == 0 ? 1 : kind == 1 ? extent.channels : extent.channels % 2 == 0 ? 2 : 1
+        let outputs = kind == 1 ? extent.channels : groups * int(1...5)
+        append(
+            Convolution(window: window, groups: groups, hadBias: flip()), outputs: outputs, source)
+    }
+
+    private mutating func appendFullyConnected(_ source: ValueID) {
+        let extent = shape(source)
+        let window = Window(kernelHeight: extent.height, kernelWidth: extent.width)
+        append(
+            Convolution(window: window, isFullyConnected: true, hadBias: flip()),
+            outputs: int(2...12), source)
+    }
+
+    private mutating func append(
+        _ convolution: Convolution, outputs: Int, _ source: ValueID
+    ) {
+        let inputs = shape(source).channels / convolution.groups
+        let taps = convolution.window.kernelHeight * convolution.window.kernelWidth * inputs
+        let type = options.weightType ?? (flip() ? .uint8 : .int8)
+        let count = options.isPerChannel ?? flip() ? outputs : 1
+        let range = Int16(type.minimum)...Int16(type.maximum)
+        let scales = (0..<count).map { _ in Float.random(in: 0.004...0.012, using: &random) }
+        let spread = (Float(taps) * 73 * 73).squareRoot() * 73
+        let made = QuantizedParameters(
+            weights: (0..<outputs * taps).map { _ in Int16.random(in: range, using: &random) },
+            type: type, scales: scales,
+            zeroPoints: scales.map { _ in type == .int8 ? 0 : int(100...156) },
+            bias: (0..<outputs).map { _ in Int32.random(in: -9000...9000, using: &random) })
+        append(
+            .convolution(convolution), [source], clamp: randomClamp(),
+            scale: scale(source) * 0.008 * spread / 40, parameters: made)
+    }
+
+    private mutating func append(
+        _ operation: Operation, _ inputs: [ValueID], clamp: Clamp, scale: Float,
+        parameters made: QuantizedParameters? = nil
+    ) {
+        let shape = RandomNetworks.shape(
+            of: operation, inputs.map { self.shape($0) }, outputs: made?.bias.count ?? 0)
+        nodes.append(
+            Node(
+                name: "node\(nodes.count)", operation: operation, inputs: inputs, clamp: clamp,
+                shape: shape))
+        parameters.append(made)
+        if case .maxPool = operation {
+            activations.append(activations[inputs[0]])
+        } else {
+            var chosen = quantization(scale: scale)
+            // As a quantizer would: nothing below the lower bound of the clamp.
+            if clamp.lower == 0, flip() { chosen.zeroPoint = chosen.type.minimum }
+            activations.append(chosen)
+        }
+    }
+
+    /// Independent of the shape inference under test.
+    private static func shape(
+        of operation: Operation, _ inputs: [FeatureShape], outputs: Int
+    ) -> FeatureShape {
+        func slide(_ window: Window, _ channels: Int) -> FeatureShape {
+            func steps(_ size: Int, _ dilation: Int, _ kernel: Int, _ stride: Int) -> Int {
+                (0..<size).filter { $0 % stride == 0 && $0 + dilation * (kernel - 1) < size }.count
+            }
+            return FeatureShape(
+                height: steps(
+                    inputs[0].height + window.padTop + window.padBottom, window.dilationHeight,
+                    window.kernelHeight, window.strideHeight),
+                width: steps(
+                    inputs[0].width + window.padLeft + window.padRight, window.dilationWidth,
+                    window.kernelWidth, window.strideWidth), channels: channels)
+        }
+        switch operation {
+        case .convolution(let convolution): return slide(convolution.window, outputs)
+        case .maxPool(let window), .averagePool(let window, _):
+            return slide(window, inputs[0].channels)
+        case .globalAveragePool:
+            return FeatureShape(height: 1, width: 1, channels: inputs[0].channels)
+        case .add, .clamp: return inputs[0]
+        case .concat:
+            var joined = inputs[0]
+            joined.channels = inputs.map(\.channels).reduce(0, +)
+            return joined
+        }
+    }
+
+    // MARK: Random pieces
+
+    private mutating func flip() -> Bool { Bool.random(using: &random) }
+    private mutating func int(_ range: ClosedRange<Int>) -> Int {
+        Int.random(in: range, using: &random)
+    }
+    private func shape(_ value: ValueID) -> FeatureShape {
+        value == 0 ? input.shape : nodes[value - 1].shape
+    }
+    private func scale(_ value: ValueID) -> Float { activations[value]?.scale ?? 1 }
+
+    private mutating func quantization(scale: Float) -> TensorQuantization {
+        TensorQuantization(
+            scale: scale * Float.random(in: 0.9...1.1, using: &random),
+            zeroPoint: int(90...160) - activationType.offset, type: activationType)
+    }
+
+    private mutating func randomClamp() -> Clamp {
+        switch int(0...5) {
+        case 0, 1: Clamp(lower: 0)
+        case 2: Clamp(lower: 0, upper: 6)
+        case 3: Clamp(upper: 0.3)
+        default: .none
+        }
+    }
+}

@@ -1,0 +1,132 @@
+import Foundation
+import NetworkGraph
+import ONNXFormat
+import Quantization
+import Testing
+
+@Suite struct RoundTripTests {
+    @Test(arguments: 0..<150)
+    func randomNetworksComeBackEqual(seed: UInt64) throws {
+        let network = RandomNetworks.make(seed: seed)
+        let contents = try QDQModel.decode(QDQModel.encode(network))
+        #expect(contents.network.graph == network.graph, "seed \(seed)")
+        #expect(contents.network == network, "seed \(seed)")
+        #expect(contents.metadata.isEmpty)
+    }
+
+    @Test func randomNetworksCoverEveryCase() {
+        var seen: Set<String> = []
+        for seed in 0..<150 {
+            let network = RandomNetworks.make(seed: UInt64(seed))
+            for node in network.graph.nodes { seen.insert(String("\(node.operation)".prefix(8))) }
+            let output = network.graph.output
+            seen.insert("rank \(output.rank) \(output.layout)")
+            seen.insert("input \(network.graph.input.layout)")
+            if network.activations[output.value] == nil { seen.insert("float output") }
+        }
+        #expect(
+            seen.isSuperset(of: [
+                "convolut", "add", "concat", "maxPool(", "averageP", "globalAv", "clamp",
+                "rank 2 nchw", "rank 2 nhwc", "rank 4 nchw", "rank 4 nhwc", "input nchw",
+                "input nhwc", "float output",
+            ]))
+    }
+
+    @Test func filesComeBackEqual() throws {
+        let path = FileManager.default.temporaryDirectory
+            .appendingPathComponent("counterbias-\(UUID().uuidString).onnx").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let network = RandomNetworks.make(seed: 3)
+        try QDQModel.write(network, metadata: ["model": "a"], to: path)
+        #expect(try QDQModel.load(path: path) == network)
+    }
+
+    @Test func metadataComesBack() throws {
+        let metadata = ["counterbias.digest": "00ff", "licence": "none", "empty": ""]
+        let bytes = try QDQModel.encode(RandomNetworks.make(seed: 4), metadata: metadata)
+        #expect(try QDQModel.decode(bytes).metadata == metadata)
+    }
+
+    @Test func equalNetworksGiveEqualBytes() throws {
+        let metadata = Dictionary(uniqueKeysWithValues: (0..<40).map { ("key\($0)", "\($0)") })
+        let reversed = Dictionary(
+            uniqueKeysWithValues: metadata.reversed().map { ($0.key, $0.value) })
+        let network = RandomNetworks.make(seed: 5)
+        let first = try QDQModel.encode(network, metadata: metadata)
+        #expect(try QDQModel.encode(network, metadata: reversed) == first)
+        #expect(try QDQModel.encode(QDQModel.decode(first).network, metadata: metadata) == first)
+    }
+
+    @Test func outputCanBeTheInput() throws {
+        let shape = FeatureShape(height: 2, width: 3, channels: 4)
+        for layout in [Graph.Layout.nchw, .nhwc] {
+            for rank in [2, 4] {
+                let network = QuantizedNetwork(
+                    graph: Graph(
+                        name: "", input: Graph.Input(name: "x", shape: shape, layout: layout),
+                        nodes: [],
+                        output: Graph.Output(name: "y", value: 0, rank: rank, layout: layout)),
+                    parameters: [],
+                    activations: [TensorQuantization(scale: 0.1, zeroPoint: 3, type: .uint8)])
+                #expect(try QDQModel.decode(QDQModel.encode(network)).network == network)
+            }
+        }
+    }
+
+    @Test func collidingNamesAreKeptApart() throws {
+        let network = RandomNetworks.make(seed: 11)
+        var graph = network.graph
+        graph.input.name = "a_quantized"
+        graph.output.name = "a_scale"
+        let hostile = [
+            "a", "a_weight", "a_quantized", "a_quantized_quantized", "a_quantize", "a_clamp",
+            "a_quantized_1", "a_dequantize", "a_weight_quantized", "pixel_axes",
+            "node with spaces=,:",
+            "a_bias",
+        ]
+        for index in graph.nodes.indices { graph.nodes[index].name = hostile[index] }
+        let renamed = QuantizedNetwork(
+            graph: graph, parameters: network.parameters, activations: network.activations)
+        #expect(try QDQModel.decode(QDQModel.encode(renamed)).network == renamed)
+        let names = QDQModel.quantizedTensorNames(of: renamed).compactMap { $0 }
+        #expect(Set(names).count == names.count)
+    }
+
+    @Test func trailingPoolPadsBeyondTheKernelComeBack() throws {
+        let shape = FeatureShape(height: 5, width: 5, channels: 2)
+        // The last window ends at row 5; three more padded rows do not make another one.
+        let window = Window(
+            kernelHeight: 3, kernelWidth: 2, strideHeight: 4, strideWidth: 4, padTop: 2,
+            padBottom: 3,
+            padRight: 2)
+        let node = Node(
+            name: "pool", operation: .averagePool(window, countIncludePad: false), inputs: [0],
+            shape: FeatureShape(height: 2, width: 2, channels: 2))
+        let activation = TensorQuantization(scale: 0.1, zeroPoint: 3, type: .uint8)
+        let network = QuantizedNetwork(
+            graph: Graph(
+                name: "g", input: Graph.Input(name: "x", shape: shape, layout: .nchw),
+                nodes: [node],
+                output: Graph.Output(name: "y", value: 1, rank: 4)),
+            parameters: [nil], activations: [activation, activation])
+        let bytes = try QDQModel.encode(network)
+        #expect(try QDQModel.decode(bytes).network == network)
+    }
+
+    /// Writes networks for `scripts/interop/check-synthetic.py`, which runs them in ONNX Runtime.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["COUNTERBIAS_QDQ_DUMP"] != nil))
+    func dumpForInterop() throws {
+        let folder = ProcessInfo.processInfo.environment["COUNTERBIAS_QDQ_DUMP"] ?? "."
+        for activation in [IntegerType.uint8, .int8] {
+            for weight in [IntegerType.uint8, .int8] {
+                for seed in 0..<30 {
+                    let network = RandomNetworks.make(
+                        seed: UInt64(seed),
+                        RandomNetworks.Options(activationType: activation, weightType: weight))
+                    try QDQModel.write(
+                        network, to: "\(folder)/\(activation)-\(weight)-\(seed).onnx")
+                }
+            }
+        }
+    }
+}
