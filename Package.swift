@@ -73,8 +73,8 @@ let package = Package(
         .executableTarget(
             name: "counterbias",
             dependencies: [
-                "Calibration", "Cluster", "Imaging", "ONNXFormat", "Settings", "Storage",
-                argumentParser, logging,
+                "Calibration", "Cluster", "Execution", "Imaging", "NetworkGraph", "ONNXFormat",
+                "Quantization", "Settings", "Storage", "ZeroMQ", argumentParser, logging,
             ],
             swiftSettings: swift),
 
@@ -89,6 +89,8 @@ let package = Package(
         .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift),
         .testTarget(
             name: "ONNXFormatTests", dependencies: ["NetworkGraph", "ONNXFormat"],
+            swiftSettings: swift),
+        .testTarget(
             name: "ONNXFormatQDQTests",
             dependencies: ["NetworkGraph", "ONNXFormat", "Quantization", protobuf],
             swiftSettings: swift),

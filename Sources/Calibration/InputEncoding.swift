@@ -31,7 +31,7 @@ package struct InputEncoding: Hashable, Sendable {
     }
 
     /// - Returns: NHWC input of the network.
-    func encode(_ payload: InputPayload) -> [Float] {
+    package func encode(_ payload: InputPayload) -> [Float] {
         switch payload {
         case .tensor(let values):
             return values

@@ -66,6 +66,8 @@ extension Ledger {
             let corrections = job.progress.corrections
             return Layer(
                 node: job.network.graph.nodes[node],
+                kind: job.network.graph.nodes[node].operation.kind(
+                    input: job.network.graph.shape(of: job.network.graph.nodes[node].inputs[0])),
                 correction: layer < corrections.count ? corrections[layer] : nil,
                 dead: job.deadChannels.first { $0.node == node }?.channels ?? [],
                 steps: parameters.bias.indices.map {
@@ -92,7 +94,7 @@ extension ErrorSums {
 
 extension Ledger.Layer {
     fileprivate init(
-        node: Node, correction: LayerCorrection?, dead: [Int], steps: [Double], initial: [Int32],
+        node: Node, kind: String, correction: LayerCorrection?, dead: [Int], steps: [Double], initial: [Int32],
         final: [Int32], squares: [Double], errors: ErrorSums, images: Int
     ) {
         let count = Double(images * node.shape.pixels)
@@ -105,7 +107,7 @@ extension Ledger.Layer {
         let shiftsBefore = errors.initial.map { $0 / count }
         let shiftsAfter = errors.corrected.map { $0 / count }
         name = node.name
-        kind = node.kind
+        self.kind = kind
         channels = node.shape.channels
         rounds = correction?.rounds ?? 0
         if let overflowing = correction?.overflowing, !overflowing.isEmpty {

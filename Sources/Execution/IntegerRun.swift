@@ -61,6 +61,9 @@ package struct IntegerRun {
         return UnsafePointer(buffer.int32s)
     }
 
+    /// The quantized input, NHWC; valid before the first step.
+    package var input: UnsafePointer<UInt8> { UnsafePointer(values[0].bytes) }
+
     /// The node that is computed next.
     package var nextNode: Node { executor.graph.nodes[next] }
 

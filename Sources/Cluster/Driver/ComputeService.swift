@@ -128,7 +128,7 @@ private struct ComputerHost {
 }
 
 extension ImageReference {
-    func payload(_ bytes: [UInt8]) throws(WireError) -> InputPayload {
+    package func payload(_ bytes: [UInt8]) throws(WireError) -> InputPayload {
         guard isTensor else { return .pixels(bytes) }
         guard bytes.count % 4 == 0 else { throw WireError(.field("images")) }
         return .tensor(

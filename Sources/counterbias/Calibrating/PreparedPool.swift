@@ -78,13 +78,6 @@ extension PreparedImage {
             }
         return (ImageReference(digest: Digest.sha256(of: bytes), isTensor: isTensor), bytes)
     }
-
-    var input: InputPayload {
-        switch payload {
-        case .pixels(let pixels): .pixels(pixels)
-        case .tensor(let values): .tensor(values)
-        }
-    }
 }
 
 extension Preprocessing {
@@ -105,7 +98,7 @@ extension Preprocessing {
         let side: Int? =
             switch settings.resizeShortSide {
             case .derived: Int((Double(max(height, width)) / 0.875).rounded())
-            case .none: nil
+            case .off: nil
             case .pixels(let pixels): pixels
             }
         self.init(

@@ -42,7 +42,7 @@ struct Coordinator: ParsableCommand {
         switch (key, allow) {
         case (nil, nil): return .none
         case (let key?, let allow?):
-            return .curve(try KeyFile.readPair(key), allowList: AllowList(allow))
+            return .curve(try KeyFile.readSecret(key), allowList: AllowList(path: allow))
         default:
             throw ValidationError("--key and --allow belong together: without a list every key would be admitted")
         }

@@ -10,7 +10,7 @@ struct Keygen: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
-            let files = try KeySet.generate(in: out)
+            let files = try KeySet.create(in: out)
             for file in files { Console.print(file) }
         }
     }

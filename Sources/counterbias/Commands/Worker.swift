@@ -52,7 +52,7 @@ struct Worker: ParsableCommand {
         case (nil, nil): return .none
         case (let key?, let serverKey?):
             return .curve(
-                try KeyFile.readPair(key), serverKey: try KeyFile.readPublicKey(serverKey))
+                try KeyFile.readSecret(key), serverKey: try KeyFile.readPublic(serverKey))
         default:
             throw ValidationError("--key and --server-key belong together")
         }

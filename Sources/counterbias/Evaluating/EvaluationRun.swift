@@ -44,7 +44,7 @@ struct EvaluationRun {
                 entries: Array(entries[start..<end]), count: end - start,
                 preprocessing: preprocessing, skipsBad: configuration.skipBadImages)
             skipped += batch.skipped
-            let inputs = batch.images.map { encoding.encode($0.reference.isTensor, $0.bytes) }
+            let inputs = try batch.images.map { encoding.encode(try $0.reference.payload($0.bytes)) }
             tracer?.add(inputs)
             let logits = pool.map(inputs.count) { index, workspace in
                 (

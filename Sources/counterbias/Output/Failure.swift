@@ -32,15 +32,36 @@ func reportingFailures(_ body: () throws -> Void) throws {
     }
 }
 
+extension StorageError {
+    fileprivate var isLocked: Bool {
+        if case .locked = code { true } else { false }
+    }
+}
+
+extension ZeroMQError {
+    /// Keys, allow-lists and permissions: nothing that waiting would mend.
+    fileprivate var concernsKeys: Bool {
+        switch code {
+        case .keyMalformed, .keyKindMismatch, .keyPairMismatch, .keyFileExposed, .keyFailed,
+            .fileUnreadable, .fileExists, .fileWriteFailed, .allowListUnreadable,
+            .allowListMalformed, .allowListExposed, .insecureEndpoint, .directoryNotPrivate,
+            .permissionDenied:
+            true
+        default:
+            false
+        }
+    }
+}
+
 /// Documented in the help text and the README.
 private func exitCode(of error: any Error) -> Int32 {
     switch error {
     case let error as CommandError: error.exitCode
-    case is ONNXError, is ImageError, is QuantizationError, is CalibrationError,
+    case is ONNXError, is QDQError, is ImageError, is QuantizationError, is CalibrationError,
         is CheckpointError, is SafetensorsError, is BlobError:
         EX_DATAERR
     case is SettingsError: EX_CONFIG
-    case let error as StorageError: error.isLockHeld ? EX_TEMPFAIL : EX_CANTCREAT
+    case let error as StorageError: error.isLocked ? EX_TEMPFAIL : EX_CANTCREAT
     case let error as ZeroMQError: error.concernsKeys ? EX_NOPERM : EX_UNAVAILABLE
     case is CoordinatorDriver.Interrupted: EX_TEMPFAIL
     case is CoordinatorFailure, is LocalWorkers.Exhausted: EX_SOFTWARE

@@ -1,0 +1,122 @@
+import Calibration
+import NetworkGraph
+import Quantization
+import TestSupport
+import Testing
+
+@Suite struct CalibrationJobTests {
+    private static func cluster(threads: [Int] = [1], seed: UInt64 = 11, images: Int = 6) -> LocalCluster {
+        let network = SmallNetwork.everything(seed: seed)
+        return LocalCluster(
+            network: network, images: SmallNetwork.images(images, for: network, seed: seed &+ 1),
+            encoding: SmallNetwork.encoding(for: network), threads: threads)
+    }
+
+    @Test(arguments: [Match.pre, .post])
+    func resultDoesNotDependOnWorkersOrThreads(match: Match) throws {
+        let options = CalibrationOptions.test(match: match)
+        let reference = try Self.cluster().finish(options)
+        for threads in [[1, 1], [2], [3, 1, 2]] {
+            let job = try Self.cluster(threads: threads).finish(options)
+            #expect(job.progress == reference.progress, "threads \(threads)")
+        }
+        // Shards that change hands in every round: nobody has a cache to go on from.
+        var generator = SeededGenerator(seed: TestSeed.value)
+        let moved = try Self.cluster(threads: [1, 2, 1]).finish(options) { _ in
+            Int.random(in: 0..<3, using: &generator)
+        }
+        #expect(moved.progress == reference.progress)
+    }
+
+    @Test(arguments: [Match.pre, .post])
+    func resumingAfterAnyRoundGivesTheSameBits(match: Match) throws {
+        let options = CalibrationOptions.test(match: match)
+        let reference = try Self.cluster().finish(options)
+        for stop in 0..<reference.progress.rounds {
+            let first = Self.cluster()
+            var job = try first.job(options)
+            for _ in 0..<stop { try first.step(&job) }
+            // Everything but the progress is lost.
+            let second = Self.cluster(threads: [2])
+            var resumed = try second.job(options, resuming: job.progress)
+            if let quantized = resumed.quantized { second.computers[0].load(quantized) }
+            while resumed.nextRound != nil { try second.step(&resumed) }
+            #expect(resumed.progress == reference.progress, "stopped after round \(stop)")
+        }
+    }
+
+    @Test func onlyBiasesChange() throws {
+        for granularity in Granularity.allCases {
+            for symmetry in WeightSymmetry.allCases {
+                let options = CalibrationOptions.test(granularity: granularity, symmetry: symmetry)
+                let job = try Self.cluster().finish(options)
+                let before = try #require(job.quantized)
+                let after = try #require(job.result)
+                #expect(BiasState(of: before) != BiasState(of: after))
+                #expect(after.replacingBiases(BiasState(of: before)) == before)
+            }
+        }
+    }
+
+    @Test func closedFormLeavesLessThanHalfABiasStep() throws {
+        let job = try Self.cluster().finish(.test(match: .pre, bits: 4))
+        let quantized = try #require(job.quantized)
+        for (layer, node) in job.network.graph.convolutions.enumerated() {
+            let correction = job.progress.corrections[layer]
+            let input = try #require(quantized.activations[job.network.graph.nodes[node].inputs[0]])
+            let parameters = try #require(quantized.parameters[node])
+            #expect(correction.rounds == 1)
+            for channel in correction.residual.indices {
+                let step = Double(input.scale * parameters.scale(channel: channel))
+                #expect(abs(correction.residual[channel]) <= 0.5001 * step)
+            }
+        }
+    }
+
+    @Test func correctionShrinksTheShiftOfCoarseNetworks() throws {
+        for match in [Match.pre, .post] {
+            let ledger = try #require(Ledger(try Self.cluster(images: 8).finish(.test(match: match, bits: 4, images: 8))))
+            let before = ledger.layers.map { $0.mssrBefore * $0.mssrBefore }.reduce(0, +)
+            let after = ledger.layers.map { $0.mssrAfter * $0.mssrAfter }.reduce(0, +)
+            #expect(after < 0.25 * before, "match \(match): \(before) → \(after)")
+        }
+    }
+
+    @Test func withoutCorrectionBiasesAreTheRoundedOnes() throws {
+        let job = try Self.cluster().finish(.test(match: nil))
+        #expect(job.progress.rounds == 2)
+        #expect(job.result == job.quantized)
+        let ledger = try #require(Ledger(job))
+        #expect(ledger.layers.allSatisfy { $0.mssrBefore == $0.mssrAfter && $0.rounds == 0 })
+    }
+
+    @Test func floatOutputIsMatchedInFrontOfTheActivation() throws {
+        let job = try Self.cluster().finish(.test(match: .post, quantizesOutput: false))
+        #expect(job.quantized?.activations.last == .some(nil))
+        #expect(job.progress.corrections.last?.rounds == 1)
+        #expect(Ledger(job)?.layers.last?.rqnsrAfter ?? 1 < 1)
+    }
+
+    @Test func malformedResultsAreErrors() throws {
+        let cluster = Self.cluster()
+        var job = try cluster.job(.test())
+        let count = try #require(job.nextRound?.shards.count)
+        #expect(throws: CalibrationError.self) {
+            try job.complete([[UInt8]](repeating: [1, 2, 3], count: count))
+        }
+    }
+
+    @Test func shardsNeverStraddleABoundary() {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        for _ in 0..<500 {
+            let count = Int.random(in: 1...70, using: &generator)
+            let boundaries = (0..<2).map { _ in Int.random(in: 0...80, using: &generator) }
+            let shards = Shard.cut(count: count, size: Int.random(in: 1...9, using: &generator), boundaries: boundaries)
+            #expect(shards.flatMap { Array($0.images) } == Array(0..<count))
+            #expect(shards.map(\.index) == Array(shards.indices))
+            for boundary in boundaries where (1..<count).contains(boundary) {
+                #expect(shards.contains { $0.images.lowerBound == boundary })
+            }
+        }
+    }
+}

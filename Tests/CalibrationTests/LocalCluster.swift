@@ -1,0 +1,62 @@
+import Calibration
+import NetworkGraph
+import Quantization
+
+/// Runs jobs without processes: one or more computers, shards dealt out in any order.
+struct LocalCluster {
+    let network: FloatNetwork
+    let images: [InputPayload]
+    let encoding: InputEncoding
+    var computers: [ShardComputer]
+
+    init(network: FloatNetwork, images: [InputPayload], encoding: InputEncoding, threads: [Int] = [1]) {
+        self.network = network
+        self.images = images
+        self.encoding = encoding
+        computers = threads.map { ShardComputer(network: network, encoding: encoding, threads: $0) }
+    }
+
+    /// Runs the next round of a job; `computer` picks who computes a shard.
+    func step(
+        _ job: inout CalibrationJob, computer: (Int) -> Int = { $0 }
+    ) throws {
+        guard let round = job.nextRound else { return }
+        let biases = job.progress.biases ?? BiasState(layers: [])
+        let results = try round.shards.map { shard in
+            try computers[computer(shard.index) % computers.count].compute(
+                ShardTask(kind: round.kind, shard: shard, biases: biases, round: round.index),
+                images: Array(images[shard.images]))
+        }
+        try job.complete(results)
+        if round.kind == .statistics, let quantized = job.quantized {
+            for computer in computers { computer.load(quantized) }
+        }
+    }
+
+    func job(_ options: CalibrationOptions, resuming progress: CalibrationJob.Progress = .init()) throws -> CalibrationJob {
+        try CalibrationJob(
+            network: network, options: options, imageCount: images.count,
+            inputRange: ActivationRange(lower: -1, upper: 1), resuming: progress)
+    }
+
+    func finish(_ options: CalibrationOptions, computer: (Int) -> Int = { $0 }) throws -> CalibrationJob {
+        var job = try job(options)
+        while job.nextRound != nil { try step(&job, computer: computer) }
+        return job
+    }
+}
+
+extension CalibrationOptions {
+    static func test(
+        match: Match? = .pre, granularity: Granularity = .tensor, symmetry: WeightSymmetry = .asymmetric,
+        bits: Int = 8, images: Int = 6, shardImages: Int = 2, quantizesOutput: Bool = true
+    ) -> CalibrationOptions {
+        CalibrationOptions(
+            scheme: QuantizationScheme(
+                granularity: granularity, symmetry: symmetry, weightBits: bits,
+                quantizesOutput: quantizesOutput),
+            removesDeadChannels: true,
+            correction: match.map { CorrectionOptions(match: $0, iterations: 4) },
+            rangeImages: images, correctionImages: images, shardImages: shardImages)
+    }
+}
