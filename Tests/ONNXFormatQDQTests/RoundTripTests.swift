@@ -113,7 +113,7 @@ import Testing
         #expect(try QDQModel.decode(bytes).network == network)
     }
 
-    /// Writes networks for `scripts/interop/check-synthetic.py`, which runs them in ONNX Runtime.
+    /// Writes networks for `scripts/interop-synthetic.py`, which runs them in ONNX Runtime.
     @Test(.enabled(if: ProcessInfo.processInfo.environment["COUNTERBIAS_QDQ_DUMP"] != nil))
     func dumpForInterop() throws {
         let folder = ProcessInfo.processInfo.environment["COUNTERBIAS_QDQ_DUMP"] ?? "."
