@@ -63,7 +63,9 @@ class Comparison:
         self.ranks = {}
 
     def end_to_end(self):
-        made = runtime.session(self.model.with_outputs(self.names), self.mode)
+        exposed = self.model.with_outputs(self.names)
+        self.counts = runtime.operators(exposed, self.mode)
+        made = runtime.session(exposed, self.mode)
         found = runtime.run(made, {self.model.input.name: self.trace["input"]}, self.model.batch)
         self.ranks = {name: found[name].ndim for name in self.names}
         plain = runtime.session(self.model.proto, self.mode)
@@ -93,13 +95,20 @@ def judge(rows):
     return [n for n, (share, apart) in rows.items() if share < LEAST_SHARE or apart > 1]
 
 
-def report(path, comparison, tables, quiet):
-    model = comparison.model
-    counts = runtime.operators(model.proto, comparison.mode)
+def describe(counts):
     fused = {k: v for k, v in sorted(counts.items()) if k.startswith(runtime.FUSED)}
     left = {k: counts[k] for k in ("Conv", "FusedConv", "Gemm", "FusedGemm") if counts[k]}
+    return f"fused operators {fused or 'none'}; left in float {left or 'none'}"
+
+
+def report(path, comparison, tables, quiet):
+    model = comparison.model
+    whole = describe(runtime.operators(model.proto, comparison.mode))
+    exposed = describe(comparison.counts)
     print(f"{path}: {runtime.MODES[comparison.mode]}")
-    print(f"  fused operators {fused or 'none'}; left in float {left or 'none'}")
+    print(f"  {whole}")
+    if exposed != whole:
+        print(f"  with 8-bit tensors as outputs: {exposed}")
     if not quiet:
         print(f"  {'tensor':44} {'operator':18} {'outputs':>9}"
               + "".join(f" {t:>14} {'max':>4}" for t in tables))
@@ -133,6 +142,10 @@ def compare_trace(path, model, trace, arguments):
         print(f"  {title}: lowest share identical {worst * 100:.4f} %, largest difference {most}: "
               + ("ok" if not bad else "FAILED at " + ", ".join(bad[:5])))
         passed &= not bad
+    ours = trace["output"].reshape(comparison.output.shape).astype(np.float64)
+    largest = np.abs(comparison.output).max()
+    apart = np.abs(ours - comparison.output).max() / largest if largest else 0
+    print(f"  float outputs: largest difference {apart:.2e} of the largest output")
     if trace["output"].ndim >= 2 and trace["output"][0].size > 1:
         equal = same_class(trace["output"].reshape(comparison.output.shape), comparison.output)
         print(f"  same class on {int(equal.sum())} of {len(equal)} images: "
