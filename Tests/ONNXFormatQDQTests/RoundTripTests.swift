@@ -1,8 +1,10 @@
 import Foundation
 import NetworkGraph
-import ONNXFormat
 import Quantization
+import SwiftProtobuf
 import Testing
+
+@testable import ONNXFormat
 
 @Suite struct RoundTripTests {
     @Test(arguments: 0..<150)
@@ -94,7 +96,7 @@ import Testing
 
     @Test func trailingPoolPadsBeyondTheKernelComeBack() throws {
         let shape = FeatureShape(height: 5, width: 5, channels: 2)
-        // The last window ends at row 5; three more padded rows do not make another one.
+        // Windows begin at rows -2 and 2 and at columns 0 and 4; none reaches rows 5 to 7 or column 6.
         let window = Window(
             kernelHeight: 3, kernelWidth: 2, strideHeight: 4, strideWidth: 4, padTop: 2,
             padBottom: 3,
@@ -111,9 +113,13 @@ import Testing
             parameters: [nil], activations: [activation, activation])
         let bytes = try QDQModel.encode(network)
         #expect(try QDQModel.decode(bytes).network == network)
+        let written = try Onnx_ModelProto(serializedBytes: bytes).graph.node
+        let pool = try #require(written.first { $0.opType == "AveragePool" })
+        // Shorter than the kernel: windows end with row 4 and column 5.
+        #expect(pool.attribute.first { $0.name == "pads" }?.ints == [2, 0, 0, 1])
     }
 
-    /// Writes networks for `scripts/interop/check-synthetic.py`, which runs them in ONNX Runtime.
+    /// Writes networks for `scripts/interop-synthetic.py`, which runs them in ONNX Runtime.
     @Test(.enabled(if: ProcessInfo.processInfo.environment["COUNTERBIAS_QDQ_DUMP"] != nil))
     func dumpForInterop() throws {
         let folder = ProcessInfo.processInfo.environment["COUNTERBIAS_QDQ_DUMP"] ?? "."

@@ -5,7 +5,7 @@ struct QDQAttributes {
     private let node: Onnx_NodeProto
     private var byName: [String: Onnx_AttributeProto] = [:]
 
-    /// - Parameter known: Names this node may have.
+    /// Takes the attributes of a node, of which it may have those named `known`.
     init(_ node: Onnx_NodeProto, known: Set<String>) throws {
         self.node = node
         for attribute in node.attribute {
@@ -61,7 +61,7 @@ struct QDQAttributes {
         }
     }
 
-    /// - Parameter kernel: Where the attribute `kernel_shape` may be missing.
+    /// The sliding window; `kernel` counts where the attribute `kernel_shape` is missing.
     func window(kernel: [Int]? = nil) throws -> Window {
         let automatic = try text("auto_pad", default: "NOTSET")
         guard automatic == "NOTSET" else {

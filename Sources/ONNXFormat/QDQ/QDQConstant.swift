@@ -37,50 +37,40 @@ struct QDQConstant {
         }
         let raw = tensor.hasRawData ? [UInt8](tensor.rawData) : nil
         let found: Int
+        let size: Int
         switch Onnx_TensorProto.DataType(rawValue: Int(tensor.dataType)) {
         case .float:
-            let values = raw.map { Self.words($0).map(Float.init(bitPattern:)) } ?? tensor.floatData
-            elements = .float(values)
-            found = values.count
+            let values = raw.map { Self.words($0).map { Float(bitPattern: UInt32($0)) } }
+            let floats = values ?? tensor.floatData
+            (elements, found, size) = (.float(floats), floats.count, 4)
         case .int32:
-            let values = raw.map { Self.words($0).map { Int(Int32(bitPattern: $0)) } }
+            let values = raw.map { Self.words($0).map { Int(Int32(truncatingIfNeeded: $0)) } }
             let integers = values ?? tensor.int32Data.map(Int.init)
-            elements = .int32(integers)
-            found = integers.count
+            (elements, found, size) = (.int32(integers), integers.count, 4)
         case .int64:
-            let values = raw.map { Self.doubleWords($0) } ?? tensor.int64Data.map(Int.init)
-            elements = .int64(values)
-            found = values.count
+            let values = raw.map { Self.words($0, size: 8).map { Int(truncatingIfNeeded: $0) } }
+            let integers = values ?? tensor.int64Data.map(Int.init)
+            (elements, found, size) = (.int64(integers), integers.count, 8)
         case .int8:
             let values = raw.map { $0.map { Int(Int8(bitPattern: $0)) } }
             let integers = values ?? tensor.int32Data.map { Int(Int8(truncatingIfNeeded: $0)) }
-            elements = .bytes(integers, .int8)
-            found = integers.count
+            (elements, found, size) = (.bytes(integers, .int8), integers.count, 1)
         case .uint8:
             let values = raw.map { $0.map(Int.init) }
             let integers = values ?? tensor.int32Data.map { Int(UInt8(truncatingIfNeeded: $0)) }
-            elements = .bytes(integers, .uint8)
-            found = integers.count
+            (elements, found, size) = (.bytes(integers, .uint8), integers.count, 1)
         default:
             throw fail(.unsupportedType, "the element type \(tensor.dataType) cannot be read")
         }
-        guard found == count, raw.map({ $0.count % max(count, 1) == 0 }) ?? true else {
+        guard found == count, raw.map({ $0.count == count * size }) ?? true else {
             throw fail(.malformedGraph, "holds \(found) elements, but its shape has \(count)")
         }
     }
 
-    private static func words(_ bytes: [UInt8]) -> [UInt32] {
-        stride(from: 0, to: bytes.count - bytes.count % 4, by: 4).map { start in
-            (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << UInt32($1 * 8) }
-        }
-    }
-
-    private static func doubleWords(_ bytes: [UInt8]) -> [Int] {
-        stride(from: 0, to: bytes.count - bytes.count % 8, by: 8).map { start in
-            let bits = (0..<8).reduce(UInt64(0)) {
-                $0 | UInt64(bytes[start + $1]) << UInt64($1 * 8)
-            }
-            return Int(Int64(bitPattern: bits))
+    /// Little-endian words; an incomplete one at the end is left out.
+    private static func words(_ bytes: [UInt8], size: Int = 4) -> [UInt64] {
+        stride(from: 0, to: bytes.count - bytes.count % size, by: size).map { start in
+            (0..<size).reduce(0) { $0 | UInt64(bytes[start + $1]) << UInt64($1 * 8) }
         }
     }
 

@@ -24,8 +24,11 @@ package enum QDQModel {
 
     /// Serializes a network; equal arguments give equal bytes. Networks that differ only in biases
     /// give files of equal length that differ only inside the bias tensors.
-    /// - Parameter metadata: Written as `metadata_props`. Keys that begin with `counterbias.node.`
-    ///   or equal `counterbias.output` are taken.
+    /// - Parameters:
+    ///   - network: Its names, shapes and values must fit together; all is checked.
+    ///   - metadata: Written as `metadata_props`. Keys that begin with `counterbias.node.` or equal
+    ///     `counterbias.output` are taken.
+    /// - Returns: The bytes of the file.
     /// - Throws: ``QDQError`` with code `invalidNetwork` or `invalidMetadata`.
     package static func encode(
         _ network: QuantizedNetwork, metadata: [String: String] = [:]
@@ -56,9 +59,12 @@ package enum QDQModel {
         }
     }
 
-    /// Inverse of `encode`.
-    /// - Parameter file: Named in errors.
-    /// - Throws: ``QDQError``; any bytes are safe to pass.
+    /// Inverse of `encode`; any bytes are safe to pass.
+    /// - Parameters:
+    ///   - bytes: Of a file.
+    ///   - file: Named in errors.
+    /// - Returns: The network, and the metadata given to `encode`.
+    /// - Throws: ``QDQError``.
     package static func decode(_ bytes: [UInt8], file: String? = nil) throws -> Contents {
         let model: Onnx_ModelProto
         do {

@@ -22,8 +22,8 @@ struct QDQParameter {
         return (values, type)
     }
 
-    /// Weights of a convolution with channel axis 0; the bias is left empty.
-    /// - Parameter rank: 4 for Conv, 2 for Gemm with transB.
+    /// Weights of a convolution with channel axis 0; the bias is left empty. The rank is 4 for Conv,
+    /// 2 for Gemm with transB.
     func weights(rank: Int, taps: Int) throws -> QuantizedParameters {
         let (values, type) = try bytes()
         guard constant.axes.count == rank, !values.isEmpty else {

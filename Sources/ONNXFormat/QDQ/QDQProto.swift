@@ -55,7 +55,7 @@ enum QDQProto {
         tensor(name, type: .int64, axes: axes, bytes: littleEndian(values))
     }
 
-    /// - Parameter values: In the range of `type`.
+    /// 8-bit tensor; the values are in the range of `type`.
     static func tensor(
         _ name: String, _ values: [Int], type: IntegerType, axes: [Int]
     ) -> Onnx_TensorProto {

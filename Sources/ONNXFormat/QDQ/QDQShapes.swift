@@ -11,7 +11,7 @@ enum QDQLimits {
 /// Shape inference for the operations of the graph.
 enum QDQShapes {
     /// Shape of an operation's output; nil where inputs and operation do not fit together.
-    /// - Parameter outputChannels: Of a convolution; ignored otherwise.
+    /// `outputChannels` are those of a convolution, and ignored otherwise.
     static func output(
         of operation: Operation, inputs: [FeatureShape], outputChannels: Int = 0
     ) -> FeatureShape? {

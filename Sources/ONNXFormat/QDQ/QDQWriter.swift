@@ -85,8 +85,8 @@ extension QDQWriter {
         graph.node.append(node)
     }
 
-    /// Quantizes `source` into `name`, then dequantizes that; returns the float tensor.
-    /// - Parameter float: Name of the float tensor, if it must have a certain one.
+    /// Quantizes `source`, then dequantizes that into the tensor `float`, or one named after `stem`;
+    /// returns the name of the float tensor.
     mutating func appendPair(
         from source: String, to quantized: String, stem: String, scale: String, zeroPoint: String,
         float: String? = nil

@@ -1,0 +1,1 @@
+"""Shared by the scripts that compare Counterbias with ONNX Runtime."""
