@@ -60,6 +60,6 @@ struct Noise {
     /// In `0..<bound`, at most 2^32.
     mutating func number(below bound: Int) -> Int {
         let bits = (0..<4).reduce(UInt64(0)) { sum, _ in sum << 8 | UInt64(byte()) }
-        return Int(bits * UInt64(bound) >> 32)
+        return Int((bits * UInt64(bound)) >> 32)
     }
 }
