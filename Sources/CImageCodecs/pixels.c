@@ -8,9 +8,10 @@ static inline uint8_t clipped(int32_t sum) {
     return value < 0 ? 0 : value > 255 ? 255 : (uint8_t)value;
 }
 
-static void resample_row3(const uint8_t *row, const cic_taps *taps, uint8_t *out) {
+static void resample_row3(const uint8_t *row, int32_t first_column, const cic_taps *taps,
+                          uint8_t *out) {
     for (int32_t x = 0; x < taps->outputs; x++) {
-        const uint8_t *pixel = row + (size_t)taps->firsts[x] * 3;
+        const uint8_t *pixel = row + (size_t)(taps->firsts[x] - first_column) * 3;
         const int32_t *weights = taps->weights + (size_t)x * taps->stride;
         int32_t a = 1 << (PRECISION - 1), b = a, c = a;
         for (int32_t t = 0; t < taps->counts[x]; t++) {
@@ -24,9 +25,10 @@ static void resample_row3(const uint8_t *row, const cic_taps *taps, uint8_t *out
     }
 }
 
-static void resample_row1(const uint8_t *row, const cic_taps *taps, uint8_t *out) {
+static void resample_row1(const uint8_t *row, int32_t first_column, const cic_taps *taps,
+                          uint8_t *out) {
     for (int32_t x = 0; x < taps->outputs; x++) {
-        const uint8_t *pixel = row + taps->firsts[x];
+        const uint8_t *pixel = row + (taps->firsts[x] - first_column);
         const int32_t *weights = taps->weights + (size_t)x * taps->stride;
         int32_t sum = 1 << (PRECISION - 1);
         for (int32_t t = 0; t < taps->counts[x]; t++) sum += pixel[t] * weights[t];
@@ -34,15 +36,15 @@ static void resample_row1(const uint8_t *row, const cic_taps *taps, uint8_t *out
     }
 }
 
-void cic_resample_rows(const uint8_t *source, int32_t source_width, int32_t rows,
+void cic_resample_rows(const uint8_t *source, size_t stride, int32_t first_column, int32_t rows,
                        int32_t channels, const cic_taps *taps, uint8_t *destination) {
     for (int32_t y = 0; y < rows; y++) {
-        const uint8_t *row = source + (size_t)y * source_width * channels;
+        const uint8_t *row = source + (size_t)y * stride;
         uint8_t *out = destination + (size_t)y * taps->outputs * channels;
         if (channels == 3) {
-            resample_row3(row, taps, out);
+            resample_row3(row, first_column, taps, out);
         } else {
-            resample_row1(row, taps, out);
+            resample_row1(row, first_column, taps, out);
         }
     }
 }
@@ -50,18 +52,18 @@ void cic_resample_rows(const uint8_t *source, int32_t source_width, int32_t rows
 /// Sums of one stretch of a row stay in registers or the first cache level.
 enum { STRETCH = 512 };
 
-void cic_resample_columns(const uint8_t *source, size_t row_bytes, int32_t first_row,
-                          const cic_taps *taps, uint8_t *destination) {
+void cic_resample_columns(const uint8_t *source, size_t stride, int32_t first_row,
+                          size_t row_bytes, const cic_taps *taps, uint8_t *destination) {
     int32_t sums[STRETCH];
     for (int32_t y = 0; y < taps->outputs; y++) {
-        const uint8_t *top = source + (size_t)(taps->firsts[y] - first_row) * row_bytes;
+        const uint8_t *top = source + (size_t)(taps->firsts[y] - first_row) * stride;
         const int32_t *weights = taps->weights + (size_t)y * taps->stride;
         uint8_t *out = destination + (size_t)y * row_bytes;
         for (size_t start = 0; start < row_bytes; start += STRETCH) {
             size_t length = row_bytes - start < STRETCH ? row_bytes - start : STRETCH;
             for (size_t i = 0; i < length; i++) sums[i] = 1 << (PRECISION - 1);
             for (int32_t t = 0; t < taps->counts[y]; t++) {
-                const uint8_t *row = top + (size_t)t * row_bytes + start;
+                const uint8_t *row = top + (size_t)t * stride + start;
                 int32_t weight = weights[t];
                 for (size_t i = 0; i < length; i++) sums[i] += row[i] * weight;
             }

@@ -20,6 +20,9 @@ enum ArrayElementType: String, CaseIterable {
 enum ArrayElements {
     /// - Parameters:
     ///   - bytes: holds at least `offset + count * type.size`.
+    ///   - offset: where the first element starts.
+    ///   - count: elements.
+    ///   - type: of the stored elements.
     ///   - name: what errors call the file.
     /// - Returns: `count` finite values, rounded to nearest where the type is wider.
     /// - Throws: `.notFinite` with the index of the first offender.

@@ -9,8 +9,10 @@ package struct ImageError: Error, Hashable, Sendable {
         case unknownFormat
         /// Damaged or truncated.
         case corrupt
-        /// Valid, but of a kind that is not read.
+        /// A valid image of a kind that is not read.
         case unsupported
+        /// A valid array of a kind that is not read.
+        case unsupportedArray
         /// More pixels than allowed.
         case tooLarge
         case outOfMemory
@@ -59,7 +61,8 @@ extension ImageError: CustomStringConvertible {
         case .emptyFolder: "no images (.jpg, .jpeg, .png, .npy) in this folder"
         case .unknownFormat: "not a JPEG, PNG or NumPy file"
         case .corrupt: "damaged file"
-        case .unsupported: "kind of file that is not read"
+        case .unsupported: "kind of image that is not read"
+        case .unsupportedArray: "kind of array that is not read"
         case .tooLarge: "too large"
         case .outOfMemory: "not enough memory to decode"
         case .turned: "has an EXIF orientation"
@@ -77,6 +80,7 @@ extension ImageError: CustomStringConvertible {
         case .unsupported: "; convert it to an 8-bit PNG or a baseline JPEG"
         case .turned: "; choose exif_orientation apply or ignore, or store it upright"
         case .cropTooLarge: "; resize to at least the crop, or crop less"
+        case .unsupportedArray: "; save it with np.save as a C-ordered array of float32"
         case .unreadable, .emptyFolder, .shapeMismatch, .notFinite, .invalidPreprocessing: ""
         }
     }

@@ -16,7 +16,9 @@ package enum ImageFile {
     /// - Parameters:
     ///   - bytes: the whole file.
     ///   - name: what errors call it.
-    ///   - maximumPixels: refused before pixels are allocated.
+    ///   - exifOrientation: what to do with a stored turn.
+    ///   - maximumPixels: larger images are refused before pixels are allocated.
+    /// - Returns: the image in RGB.
     /// - Throws: `.unknownFormat`, `.corrupt`, `.unsupported`, `.tooLarge`, `.outOfMemory`, `.turned`.
     package static func decode(
         bytes: [UInt8], name: String, exifOrientation: ExifOrientation = .ignore,
@@ -24,7 +26,7 @@ package enum ImageFile {
     ) throws(ImageError) -> PixelImage {
         guard let format = Format(bytes) else { throw ImageError(.unknownFormat, name) }
         guard let decoder = format.decoder else {
-            throw ImageError(.unsupported, name, "a NumPy array has no image to decode")
+            throw ImageError(.unknownFormat, name, "a NumPy array, where an image is needed")
         }
         let limit = UInt64(max(maximumPixels, 0))
         var report = cic_report()

@@ -12,7 +12,7 @@ struct NumpyFile {
     private let count: Int
 
     /// Checks all but the shape.
-    /// - Throws: `.corrupt`, `.unsupported`.
+    /// - Throws: `.corrupt`, `.unsupportedArray`.
     init(bytes: [UInt8], name: String) throws(ImageError) {
         self.bytes = bytes
         self.name = name
@@ -24,11 +24,12 @@ struct NumpyFile {
         self.header = header
         guard let type = ArrayElementType(rawValue: header.descriptor) else {
             let known = ArrayElementType.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ImageError(.unsupported, name, "element type '\(header.descriptor)', not \(known)")
+            let found = "element type '\(header.descriptor)'"
+            throw ImageError(.unsupportedArray, name, "\(found), only \(known)")
         }
         self.type = type
         guard !header.isFortranOrder else {
-            throw ImageError(.unsupported, name, "Fortran order; save np.ascontiguousarray of it")
+            throw ImageError(.unsupportedArray, name, "Fortran order, only C order")
         }
         var size = type.size
         for extent in header.shape {
@@ -50,7 +51,8 @@ struct NumpyFile {
             throw ImageError(.corrupt, name, "too short for a NumPy file")
         }
         guard bytes[6] == 1 || bytes[6] == 2 else {
-            throw ImageError(.unsupported, name, "NumPy format version \(bytes[6]).\(bytes[7])")
+            let version = "format version \(bytes[6]).\(bytes[7])"
+            throw ImageError(.unsupportedArray, name, "\(version), only 1 and 2")
         }
         let lengthSize = bytes[6] == 1 ? 2 : 4
         let start = 8 + lengthSize
@@ -61,8 +63,9 @@ struct NumpyFile {
         return (bytes[start..<start + length], start + length)
     }
 
-    /// - Parameter preprocessing: validated; only its input extent matters here.
-    /// - Throws: `.shapeMismatch`, `.notFinite`.
+    /// The array as the network's input; of the (validated) preprocessing only the extent matters.
+    ///
+    /// Throws `.shapeMismatch` and `.notFinite`.
     func prepared(for preprocessing: Preprocessing) throws(ImageError) -> PreparedImage {
         let height = preprocessing.cropHeight
         let width = preprocessing.cropWidth

@@ -7,7 +7,7 @@ package struct PixelImage: Hashable, Sendable {
     /// `[height][width][3]`, red first.
     package let pixels: [UInt8]
 
-    /// - Parameter pixels: exactly `3 * width * height` bytes.
+    /// `pixels` has exactly `3 * width * height` bytes.
     package init(width: Int, height: Int, pixels: [UInt8]) {
         precondition(width > 0 && height > 0 && pixels.count == 3 * width * height)
         self.width = width

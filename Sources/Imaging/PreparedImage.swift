@@ -13,7 +13,7 @@ package struct PreparedImage: Hashable, Sendable {
     package let channels: Int
     package let payload: Payload
 
-    /// - Parameter payload: exactly `height * width * channels` elements.
+    /// `payload` has exactly `height * width * channels` elements.
     package init(height: Int, width: Int, channels: Int, payload: Payload) {
         self.height = height
         self.width = width
@@ -64,9 +64,9 @@ extension PreparedImage {
         return bytes
     }
 
-    /// Reverses `encoded()`.
-    /// - Parameter name: what errors call the image.
-    /// - Throws: `.corrupt` if the header is wrong or the length is not what it says; `.notFinite`.
+    /// Reverses `encoded()`; errors call the image `name`.
+    ///
+    /// Throws `.corrupt` if the header is wrong or the length is not what it says, and `.notFinite`.
     package init(encoded bytes: [UInt8], name: String) throws(ImageError) {
         func field(_ index: Int) -> Int {
             (0..<4).reduce(0) { $0 | Int(bytes[4 * index + $1]) << (8 * $1) }

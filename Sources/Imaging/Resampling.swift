@@ -18,6 +18,7 @@ struct ResampleTaps: Equatable {
     ///   - input: extent before, at least 1.
     ///   - output: extent after, at least 1.
     ///   - window: outputs wanted, within `0..<output`.
+    ///   - interpolation: the filter.
     init(input: Int, output: Int, window: Range<Int>, interpolation: Interpolation) {
         let scale = Double(input) / Double(output)
         let filterScale = max(scale, 1)

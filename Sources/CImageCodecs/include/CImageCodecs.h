@@ -47,13 +47,15 @@ typedef struct {
     const int32_t *weights;
 } cic_taps;
 
-/// Resizes `rows` rows along x: source rows are `source_width` pixels, destination rows taps->outputs.
-void cic_resample_rows(const uint8_t *source, int32_t source_width, int32_t rows,
+/// Resizes `rows` rows along x. `source` is where column `first_column` of the first of them is, its
+/// rows `stride` bytes apart; destination rows are taps->outputs pixels without gaps.
+void cic_resample_rows(const uint8_t *source, size_t stride, int32_t first_column, int32_t rows,
                        int32_t channels, const cic_taps *taps, uint8_t *destination);
 
-/// Resizes along y: every row has `row_bytes` bytes; the source's first row is number `first_row`.
-void cic_resample_columns(const uint8_t *source, size_t row_bytes, int32_t first_row,
-                          const cic_taps *taps, uint8_t *destination);
+/// Resizes `row_bytes` bytes of each row along y. `source` is where row `first_row` is, its rows
+/// `stride` bytes apart; destination rows have no gaps.
+void cic_resample_columns(const uint8_t *source, size_t stride, int32_t first_row,
+                          size_t row_bytes, const cic_taps *taps, uint8_t *destination);
 
 /// ITU-R 601 luma, rounded: (19595 R + 38470 G + 7471 B + 32768) >> 16.
 void cic_luma(const uint8_t *rgb, size_t pixels, uint8_t *luma);
