@@ -56,7 +56,7 @@ private struct Guarded {
         #expect(message.peerAddress == "127.0.0.1")
         let limit = worker.profile.maximumPayloadBytes
         let largest = [UInt8](repeating: 9, count: limit)
-        try sendNow([largest], on: guarded.coordinator, to: #require(message.peer))
+        try sendNow([largest], on: guarded.coordinator, to: message.peer)
         #expect(try next(worker).frames == [largest])
         #expect(guarded.coordinator.authenticator?.takeRefusals().refusals.isEmpty == true)
     }

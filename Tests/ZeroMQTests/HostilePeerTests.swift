@@ -51,7 +51,14 @@ import Testing
             close(descriptor)
         }
         try sendNow([[8]], on: pair.worker)
-        #expect(try next(pair.coordinator).frames == [[8]], "seed 11")
+        // Without CURVE libzmq still speaks ZMTP 1.0, in which garbage can be a message: telling is
+        // up to the application.
+        while true {
+            let message = try next(pair.coordinator)
+            guard message.peer == pair.peer else { continue }
+            #expect(message.frames == [[8]], "seed 11")
+            break
+        }
     }
 
     @Test func giganticFrameHeaderEndsTheConnection() throws {
@@ -72,7 +79,9 @@ import Testing
         let coordinator = try Socket.coordinator(
             context, bind: Endpoint("tcp://127.0.0.1:*"), security: .none)
         let descriptor = try connected(to: coordinator.endpoint)
-        put(Self.greeting + Self.ready + [0x00, 1, 7, 0x01, 1, 8, 0x01, 1, 9], on: descriptor)
+        put(Self.greeting + Self.ready, on: descriptor)
+        try event("the handshake", of: coordinator) { $0 == .handshakeSucceeded }
+        put([0x00, 1, 7, 0x01, 1, 8, 0x01, 1, 9], on: descriptor)
         #expect(try next(coordinator).frames == [[7]])
         close(descriptor)
         try event("the disconnection", of: coordinator) { $0.isDisconnected }
