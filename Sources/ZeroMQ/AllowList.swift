@@ -1,7 +1,8 @@
 import Glibc
 
-/// The public keys a coordinator admits: a directory of `*.pub` files (a key's name is the file's), or one file
-/// with a key per line (`KEY` or `KEY NAME`; a comment is `#` alone or `#` and a space).
+/// The public keys a coordinator admits: a directory of `*.pub` files (a key's name is the file's),
+/// or one file with a key per line (`KEY` or `KEY NAME`; a comment is `#` alone or `#` and a
+/// space).
 ///
 /// Nothing is cached: every handshake reads the list, so a key that was removed is refused from
 /// then on, and ``load()`` tells who has to go.

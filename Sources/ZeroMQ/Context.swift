@@ -10,7 +10,8 @@ let terminatedErrorNumber: Int32 = ETERM
 /// its end cannot wait for a forgotten one. It may wait for the linger time of sockets that
 /// said goodbye (at most one second).
 ///
-/// Sendable although it holds a pointer: libzmq contexts are thread-safe and the pointer never changes.
+/// Sendable although it holds a pointer: libzmq contexts are thread-safe and the pointer never
+/// changes.
 package final class Context: @unchecked Sendable {
     let handle: UnsafeMutableRawPointer
 

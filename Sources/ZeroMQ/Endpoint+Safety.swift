@@ -1,8 +1,8 @@
 import Glibc
 
 extension Endpoint {
-    /// Enforces where traffic may go unencrypted: ipc in a directory nobody else can enter, and loopback.
-    /// Without security any peer that can connect can also make libzmq hold endless
+    /// Enforces where traffic may go unencrypted: ipc in a directory nobody else can enter, and
+    /// loopback. Without security any peer that can connect can also make libzmq hold endless
     /// messages in memory, so this is not only about reading along.
     /// - Throws: `.insecureEndpoint`, `.directoryNotPrivate`.
     func checkUnencrypted(insecure: Bool) throws(ZeroMQError) {

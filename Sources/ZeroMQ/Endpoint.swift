@@ -8,8 +8,8 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     package enum Address: Hashable, Sendable {
         /// A Unix domain socket.
         case ipc(path: String)
-        /// `host` is an IPv4 or IPv6 address (without brackets), a host name, an interface name (to bind), or
-        /// `*` for all interfaces (to bind). `port` 0 stands for any free port (to bind).
+        /// `host` is an IPv4 or IPv6 address (without brackets), a host name, an interface name (to
+        /// bind), or `*` for all interfaces (to bind). `port` 0 stands for any free port (to bind).
         case tcp(host: String, port: UInt16)
     }
 
@@ -19,7 +19,8 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     package let address: Address
 
     /// Parses and checks everything that can be known without the network. `localhost` becomes
-    /// `127.0.0.1`: libzmq does not resolve names when it binds, and a resolver could answer anything.
+    /// `127.0.0.1`: libzmq does not resolve names when it binds, and a resolver could answer
+    /// anything.
     /// - Throws: `.endpointInvalid`, `.ipcPathTooLong`.
     package init(_ text: String) throws(ZeroMQError) {
         if let rest = text.suffix(after: "tcp://") {

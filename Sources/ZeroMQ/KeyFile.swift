@@ -35,8 +35,9 @@ package enum KeyFile {
         try SmallFile.create(path, text: text, mode: 0o644)
     }
 
-    /// - Throws: `.keyFileExposed` if group or others have any right to the file, `.keyKindMismatch` for a
-    ///   public key file, `.keyMalformed`, `.keyPairMismatch`, `.fileUnreadable`.
+    /// - Throws: `.keyFileExposed` if group or others have any right to the file,
+    ///   `.keyKindMismatch` for a public key file, `.keyMalformed`, `.keyPairMismatch`,
+    ///   `.fileUnreadable`.
     package static func readSecret(_ path: String) throws(ZeroMQError) -> CurveKeyPair {
         let (text, mode) = try SmallFile.read(path, limit: limit)
         guard mode & 0o077 == 0 else {

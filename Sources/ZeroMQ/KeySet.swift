@@ -2,9 +2,9 @@ import Glibc
 
 /// The files a coordinator and its workers need to trust each other.
 package enum KeySet {
-    /// Makes two key pairs under `directory` (created with mode 0700 if absent):
-    /// `coordinator.key`, `coordinator.pub`, `worker.key`, `worker.pub` and `allowed/worker.pub`, the first
-    /// entry of the allow-list. If any of them exists, nothing is written.
+    /// Makes two key pairs under `directory` (created with mode 0700 if absent): `coordinator.key`,
+    /// `coordinator.pub`, `worker.key`, `worker.pub` and `allowed/worker.pub`, the first entry of
+    /// the allow-list. If any of them exists, nothing is written.
     /// - Returns: the files written, in that order.
     /// - Throws: `.fileExists`, `.fileWriteFailed`, `.keyFailed`.
     @discardableResult

@@ -1,5 +1,5 @@
-/// The name a ROUTER socket gave to one connection: opaque, new for every connection, never reused
-/// while the socket lives.
+/// What a ROUTER socket knows one connection by: opaque, and unique among its present connections.
+/// A peer that connects again has another one.
 package struct PeerID: Hashable, Sendable, CustomStringConvertible {
     package let bytes: [UInt8]
 
@@ -44,8 +44,8 @@ package enum ReceiveResult: Equatable, Sendable {
     /// No complete message is waiting.
     case wouldBlock
     case message(IncomingMessage)
-    /// A message above the bounds of the ``SocketProfile``: it was read to its end and thrown away. `message` has no frames;
-    /// `parts` and `bytes` are those of the whole body.
+    /// A message above the bounds of the ``SocketProfile``: it was read to its end and thrown away.
+    /// `message` has no frames; `parts` and `bytes` are those of the whole body.
     case oversized(message: IncomingMessage, parts: Int, bytes: Int)
 }
 

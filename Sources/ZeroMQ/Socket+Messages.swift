@@ -10,8 +10,8 @@ extension Socket {
     ///   - frames: at least one; none longer than ``SocketProfile/maximumPayloadBytes``.
     ///   - peer: required on a coordinator's socket, nil on all others.
     /// - Returns: what became of it.
-    /// - Throws: `.frameTooLarge` and `.messageTooLarge` (the peer would cut the connection or throw the
-    ///   message away), `.sendFailed`, `.contextTerminated`.
+    /// - Throws: `.frameTooLarge` and `.messageTooLarge` (the peer would cut the connection or
+    ///   throw the message away), `.sendFailed`, `.contextTerminated`.
     package func send(
         _ frames: [[UInt8]], to peer: PeerID? = nil
     ) throws(ZeroMQError) -> SendResult {
@@ -42,7 +42,8 @@ extension Socket {
 
     /// Finds out whether a peer is still connected by sending it an empty message, which
     /// ``receive()`` on the worker's side skips.
-    /// - Returns: `.sent` or `.wouldBlock` (its queue is full) for a peer that is there, `.unroutable` for one that is gone.
+    /// - Returns: `.sent` or `.wouldBlock` (its queue is full) for a peer that is there,
+    ///   `.unroutable` for one that is gone.
     package func probe(_ peer: PeerID) throws(ZeroMQError) -> SendResult {
         try send([[]], to: peer)
     }
@@ -115,8 +116,8 @@ extension Socket {
     }
 
     /// When a connection ends between two parts, libzmq takes the first parts back, reports EAGAIN
-    /// and silently swallows everything up to the next last part. Give it that last part, or it would
-    /// swallow the next message instead.
+    /// and silently swallows everything up to the next last part. Give it that last part, or it
+    /// would swallow the next message instead.
     private func discardRest(_ frames: ArraySlice<[UInt8]>, _ socket: UnsafeMutableRawPointer) {
         for index in frames.indices {
             _ = part([], socket, more: index + 1 < frames.endIndex)

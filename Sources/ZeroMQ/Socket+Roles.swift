@@ -11,7 +11,8 @@ extension Socket {
     ///   - profile: options and bounds.
     /// - Returns: the socket, owned by the calling thread.
     /// - Throws: `.insecureEndpoint`, `.directoryNotPrivate`, `.ipcPathOccupied`, `.addressInUse`,
-    ///   `.addressUnavailable`, `.permissionDenied`, `.bindFailed`, and what ``AllowList/load()`` throws.
+    ///   `.addressUnavailable`, `.permissionDenied`, `.bindFailed`, and what ``AllowList/load()``
+    ///   throws.
     package static func coordinator(
         _ context: Context, bind endpoint: Endpoint, security: ServerSecurity,
         insecure: Bool = false, profile: SocketProfile = .init()
@@ -37,8 +38,9 @@ extension Socket {
 
     /// A DEALER socket that connects, and connects again, until it is closed.
     ///
-    /// After a refusal (wrong key, other mechanism, oversized frame) libzmq does not try again although
-    /// sends go on to report `.wouldBlock` or even `.sent`: close a socket that has been silent for seconds and make a new one.
+    /// After a refusal (wrong key, other mechanism, oversized frame) libzmq does not try again
+    /// although nothing tells the sender: close a socket that has been silent for seconds and make
+    /// a new one.
     /// - Parameters:
     ///   - context: kept by the socket.
     ///   - endpoint: without wildcards.

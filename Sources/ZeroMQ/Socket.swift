@@ -25,8 +25,8 @@ package final class Socket {
     package let profile: SocketProfile
     /// What the socket is bound to (with the real port) or connects to.
     package internal(set) var endpoint: Endpoint?
-    /// Reports connections and handshakes; present on coordinator and worker sockets. Read it whenever it is readable:
-    /// unread events pile up.
+    /// Reports connections and handshakes; present on coordinator and worker sockets. Read it
+    /// whenever it is readable: unread events pile up.
     package internal(set) var monitor: SocketMonitor?
     /// Present on a coordinator with CURVE.
     package internal(set) var authenticator: Authenticator?
@@ -56,7 +56,8 @@ package final class Socket {
         incoming.deallocate()
     }
 
-    /// Closes the socket; a second call does nothing.
+    /// Closes the socket; a second call does nothing. libzmq finishes in the background: the
+    /// address is certainly free again once the context has ended.
     /// - Parameter goodbye: whether queued messages may still leave, for at most
     ///   ``SocketProfile/goodbyeLinger``. Else they are dropped.
     package func close(goodbye: Bool = false) {
@@ -95,8 +96,8 @@ package final class Socket {
             "a ZeroMQ socket was used by a thread that does not own it")
     }
 
-    /// Makes the calling thread the owner. Only for a socket the previous owner no longer touches, across a
-    /// hand-over that orders memory (such as starting a thread).
+    /// Makes the calling thread the owner. Only for a socket the previous owner no longer touches,
+    /// across a hand-over that orders memory (such as starting a thread).
     func adopt() {
         owner = pthread_self()
     }

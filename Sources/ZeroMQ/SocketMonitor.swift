@@ -28,7 +28,8 @@ package struct MonitorEvent: Equatable, Sendable, CustomStringConvertible {
     }
 
     package let kind: Kind
-    /// The endpoint as libzmq writes it: the own one of a bound socket, the remote one of a connecting socket.
+    /// The endpoint as libzmq writes it: the own one of a bound socket, the remote one of a
+    /// connecting socket.
     package let endpoint: String
 
     package var description: String { "\(kind) \(endpoint)" }
@@ -76,7 +77,8 @@ package final class SocketMonitor {
 }
 
 extension MonitorEvent {
-    /// Version 1 of libzmq's format: number (16 bits) and value (32 bits) in machine order, then the endpoint.
+    /// Version 1 of libzmq's format: number (16 bits) and value (32 bits) in machine order, then
+    /// the endpoint.
     init?(frames: [[UInt8]]) {
         guard frames.count == 2, frames[0].count == 6 else { return nil }
         let (number, value) = frames[0].withUnsafeBytes {

@@ -3,9 +3,9 @@
 package struct SocketProfile: Equatable, Sendable {
     /// Messages queued per peer and direction before sends return `.wouldBlock`.
     ///
-    /// 64 is a backstop: the application's credit bounds what is in flight. Keep that credit at
-    /// 32 messages or less per peer, so that half of the queue stays free for control messages. libzmq reports a full
-    /// queue writable again only when half of it has drained.
+    /// 64 is a backstop: the application's credit bounds what is in flight. Keep that credit at 32
+    /// messages or less per peer, so that half of the queue stays free for control messages. libzmq
+    /// reports a full queue writable again only when half of it has drained.
     package var highWaterMark: Int32 = 64
     /// Larger frames make libzmq drop the connection before it allocates anything. Counts the frame
     /// as it is on the wire, encryption included, and never whole messages.
@@ -52,8 +52,8 @@ package struct SocketProfile: Equatable, Sendable {
         try socket.set(ZMQOption.handshakeInterval, handshakeInterval)
     }
 
-    /// ROUTER: an unknown peer is an error instead of silence, and nobody can take over the routing id
-    /// of another.
+    /// ROUTER: an unknown peer is an error instead of silence, and nobody can take over the routing
+    /// id of another.
     func applyCoordinator(to socket: Socket) throws(ZeroMQError) {
         try applyCommon(to: socket)
         try socket.set(ZMQOption.routerMandatory, 1)

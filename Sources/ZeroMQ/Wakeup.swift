@@ -3,8 +3,8 @@ import Glibc
 
 /// Wakes a thread that waits in ``Poller/poll(_:timeoutMilliseconds:)``, from any other thread.
 ///
-/// Signals add up to one: the waiting thread calls ``drain()`` first and then looks at its queues, so
-/// that no signal given in between is lost.
+/// Signals add up to one: the waiting thread calls ``drain()`` first and then looks at its queues,
+/// so that no signal given in between is lost.
 package final class Wakeup: Sendable {
     /// An eventfd, readable from the first ``signal()`` until ``drain()``.
     package let descriptor: Int32
