@@ -74,6 +74,13 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        // Golden digests of the kernels, shared by KernelsTests and scripts/check-kernels.
+        .target(
+            name: "KernelGoldens", dependencies: ["CKernels"], path: "Tests/KernelGoldens",
+            exclude: ["main.c", "digests.h"]),
+        .testTarget(
+            name: "KernelsTests", dependencies: ["KernelGoldens", "Kernels", "NetworkGraph"],
+            swiftSettings: swift),
         .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
     ]
 )
