@@ -26,8 +26,8 @@ struct ConvolutionCase: CustomStringConvertible {
     init(seed: UInt64) {
         var random = Random(seed: seed)
         kind = Kind.allCases[Int(seed % UInt64(Kind.allCases.count))]
-        var window = kind == .pointwise || kind == .deep
-            ? Window(kernelHeight: 1, kernelWidth: 1) : Self.window(&random)
+        let isUnit = kind == .pointwise || kind == .deep
+        var window = isUnit ? Window(kernelHeight: 1, kernelWidth: 1) : Self.window(&random)
         var groups = 1
         var inputChannels = random.int(1...40)
         var outputChannels = random.int(1...40)
