@@ -82,6 +82,13 @@ let package = Package(
             name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"],
             swiftSettings: swift),
         .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: swift),
+        // Golden digests of the kernels, shared by KernelsTests and scripts/check-kernels.
+        .target(
+            name: "KernelGoldens", dependencies: ["CKernels"], path: "Tests/KernelGoldens",
+            exclude: ["main.c", "digests.h"]),
+        .testTarget(
+            name: "KernelsTests", dependencies: ["KernelGoldens", "Kernels", "NetworkGraph"],
+            swiftSettings: swift),
         .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage"], resources: [.copy("Fixtures")],

@@ -15,9 +15,8 @@ package final class FloatConvolution: @unchecked Sendable {
     /// Bytes of scratch memory one call needs, aligned to 64 bytes; may be 0.
     package var scratchBytes: Int { ck_float_convolution_scratch(packed) }
 
-    /// - Parameters:
-    ///   - weights: `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`.
-    ///   - bias: one per output channel, none of them -0.
+    /// Packs `weights`, `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`, and `bias`, one per
+    /// output channel, none of them -0.
     package init(
         input: FeatureShape, output: FeatureShape, convolution: Convolution, weights: [Float],
         bias: [Float], clamp: Clamp, isa: InstructionSet = .current

@@ -16,10 +16,9 @@ package final class IntegerConvolution: @unchecked Sendable {
     /// Bytes of scratch memory one call needs, aligned to 64 bytes.
     package var scratchBytes: Int { ck_integer_convolution_scratch(packed) }
 
-    /// - Parameters:
-    ///   - weights: weight minus its zero point, in `[-255, 255]`,
-    ///     `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`. The last three extents
-    ///     multiply to at most ``maximumReduction``.
+    /// Packs `weights`: weight minus its zero point, in `[-255, 255]`,
+    /// `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`. The last three extents multiply to at
+    /// most ``maximumReduction``; traps otherwise.
     package init(
         input: FeatureShape, output: FeatureShape, convolution: Convolution, weights: [Int16],
         inputZeroPoint: UInt8, isa: InstructionSet = .current

@@ -15,8 +15,7 @@ package enum IntegerKernels {
             requantization.target, output)
     }
 
-    /// `Float(accumulator + bias) * scale`; the sum wraps.
-    /// - Parameter scales: one per channel.
+    /// `Float(accumulator + bias) * scale` with one scale per channel; the sum wraps.
     package static func dequantizeAccumulators(
         _ accumulators: UnsafePointer<Int32>, bias: UnsafePointer<Int32>, scales: [Float],
         pixels: Int, channels: Int, _ output: UnsafeMutablePointer<Float>,
@@ -95,8 +94,7 @@ package enum IntegerKernels {
             Int32(quantization.zeroPoint), result.scale, result.target, output)
     }
 
-    /// `table[x]` for every element: requantization for concat, standalone clamps.
-    /// - Parameter table: 256 entries.
+    /// `table[x]` for every element, with 256 entries: requantization for concat, standalone clamps.
     package static func lookup(
         _ input: UnsafePointer<UInt8>, count: Int, table: [UInt8],
         _ output: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current

@@ -4,9 +4,8 @@ package import NetworkGraph
 /// Sums per channel over one image. Pixels are added in order to what the buffers already hold, so the caller
 /// zeroes them per image; minima start from `+inf`, maxima from `-inf`. No fused operations.
 package enum StatisticsKernels {
-    /// Adds each value to `sumsPre`, applies the clamp in place, then adds the clamped value to `sumsPost`, its
-    /// square to `squaresPost`, and widens `[minPost, maxPost]`.
-    /// - Parameter values: `[pixels][channels]`, clamped in place.
+    /// Adds each of `values`, `[pixels][channels]`, to `sumsPre`, applies the clamp in place, then adds the clamped
+    /// value to `sumsPost`, its square to `squaresPost`, and widens `[minPost, maxPost]`.
     package static func floatStatistics(
         _ values: UnsafeMutablePointer<Float>, clamp: Clamp, pixels: Int, channels: Int,
         sumsPre: UnsafeMutablePointer<Double>, sumsPost: UnsafeMutablePointer<Double>,

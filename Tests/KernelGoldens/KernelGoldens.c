@@ -22,7 +22,7 @@ static int32_t draw_int(uint64_t *state, int32_t low, int32_t high) {
     return low + (int32_t)(draw(state) % (uint64_t)(high - low + 1));
 }
 
-// Buffers: filled with 0xA5, with guard bytes behind.
+// Outputs and scratch: filled with 0xA5, with guard bytes behind.
 
 #define KG_GUARD 64
 
@@ -33,27 +33,34 @@ static void *make_buffer(size_t bytes) {
     return memset(buffer, 0xA5, total);
 }
 
+/// Of exactly this size, so that AddressSanitizer sees any read beyond it.
+static void *make_input(size_t bytes) {
+    void *buffer = malloc(bytes);
+    if (!buffer) abort();
+    return buffer;
+}
+
 static float *float_input(uint64_t *state, ptrdiff_t count) {
-    float *values = make_buffer((size_t)count * sizeof *values);
+    float *values = make_input((size_t)count * sizeof *values);
     for (ptrdiff_t i = 0; i < count; i++) values[i] = draw_float(state);
     return values;
 }
 
 static uint8_t *byte_input(uint64_t *state, ptrdiff_t count) {
-    uint8_t *values = make_buffer((size_t)count);
+    uint8_t *values = make_input((size_t)count);
     for (ptrdiff_t i = 0; i < count; i++) values[i] = (uint8_t)draw_int(state, 0, 255);
     return values;
 }
 
 static int32_t *int_input(uint64_t *state, ptrdiff_t count, int32_t bound) {
-    int32_t *values = make_buffer((size_t)count * sizeof *values);
+    int32_t *values = make_input((size_t)count * sizeof *values);
     for (ptrdiff_t i = 0; i < count; i++) values[i] = draw_int(state, -bound, bound);
     return values;
 }
 
 /// Positive values around 1 / 4096.
 static float *scale_input(uint64_t *state, ptrdiff_t count) {
-    float *values = make_buffer((size_t)count * sizeof *values);
+    float *values = make_input((size_t)count * sizeof *values);
     for (ptrdiff_t i = 0; i < count; i++) {
         values[i] = (float)draw_int(state, 1 << 18, 1 << 22) * 0x1p-32f;
     }
@@ -153,7 +160,7 @@ static uint64_t digest_integer_convolution(const ck_isa *isa, ptrdiff_t index) {
     uint64_t state = 2000 + (uint64_t)index, hash = KG_SEED;
     ck_geometry g = geometry_of(&shapes[index]);
     uint8_t *input = byte_input(&state, g.input_height * g.input_width * g.input_channels);
-    int16_t *weights = make_buffer((size_t)weight_count(&g) * sizeof *weights);
+    int16_t *weights = make_input((size_t)weight_count(&g) * sizeof *weights);
     for (ptrdiff_t i = 0; i < weight_count(&g); i++) {
         weights[i] = (int16_t)draw_int(&state, -255, 255);
     }
@@ -257,7 +264,9 @@ static uint64_t digest_integer_operators(const ck_isa *isa, ptrdiff_t index) {
 static uint64_t digest_statistics(const ck_isa *isa, ptrdiff_t index) {
     uint64_t state = 6000 + (uint64_t)index, hash = KG_SEED;
     ptrdiff_t pixels = 150, channels = 3 + 18 * index, count = pixels * channels;
-    float *values = float_input(&state, count), *reference = float_input(&state, count);
+    float *drawn = float_input(&state, count), *reference = float_input(&state, count);
+    float *values = make_buffer((size_t)count * sizeof *values);
+    memcpy(values, drawn, (size_t)count * sizeof *values);
     uint8_t *bytes = byte_input(&state, count);
     int32_t *accumulators = int_input(&state, count, INT32_MAX / 2);
     double *doubles = make_buffer((size_t)channels * 5 * sizeof *doubles);
@@ -280,7 +289,7 @@ static uint64_t digest_statistics(const ck_isa *isa, ptrdiff_t index) {
     hash = DIGEST(hash, doubles, 5 * channels);
     hash = DIGEST(hash, bounds, 2 * channels);
     hash = DIGEST(hash, sums, 2 * channels);
-    free(reference), free(bytes), free(accumulators);
+    free(drawn), free(reference), free(bytes), free(accumulators);
     return hash;
 }
 

@@ -1,0 +1,72 @@
+import Kernels
+import NetworkGraph
+import Testing
+
+@Suite struct FloatConvolutionTests {
+    /// Runs one case on one instruction set, clamped or not, on poisoned memory.
+    private func run(
+        _ test: ConvolutionCase, _ input: [Float], weights: [Float], bias: [Float], clamped: Bool,
+        isa: InstructionSet
+    ) -> Buffer<Float> {
+        let kernel = FloatConvolution(
+            input: test.input, output: test.output, convolution: test.convolution,
+            weights: weights, bias: bias, clamp: test.clamp, isa: isa)
+        let scratch = Buffer<UInt8>(count: kernel.scratchBytes)
+        let source = Buffer(input)
+        let output = Buffer<Float>(count: test.output.count)
+        if clamped {
+            kernel.run(source.pointer, output.pointer, scratch: scratch.pointer)
+        } else {
+            kernel.runWithoutClamp(source.pointer, output.pointer, scratch: scratch.pointer)
+        }
+        #expect(scratch.isGuardIntact, "scratch overrun: \(test)")
+        #expect(source.values.bits == input.bits, "input changed: \(test)")
+        return output
+    }
+
+    @Test(arguments: 0..<90 as Range<UInt64>)
+    func equalsScalarReference(seed: UInt64) {
+        var test = ConvolutionCase(seed: seed)
+        let input = test.random.floats(test.input.count)
+        let weights = test.random.floats(test.weightCount)
+        let bias = test.random.floats(test.output.channels).map { $0 + 0 }
+        for clamped in [true, false] {
+            let expected = ScalarReference.convolution(
+                input, input: test.input, output: test.output, convolution: test.convolution,
+                weights: weights, bias: bias, clamp: clamped ? test.clamp : .none)
+            for isa in InstructionSet.available {
+                let output = run(
+                    test, input, weights: weights, bias: bias, clamped: clamped, isa: isa)
+                #expect(output.values.bits == expected.bits, "\(isa.name), \(test)")
+                #expect(output.isGuardIntact, "output overrun: \(isa.name), \(test)")
+            }
+        }
+    }
+
+    /// The reference itself, by hand: 1×2×1 input, 1×2 kernel, one padded column on each side.
+    @Test func referenceByHand() {
+        let output = ScalarReference.convolution(
+            [2, 3], input: FeatureShape(height: 1, width: 2, channels: 1),
+            output: FeatureShape(height: 1, width: 3, channels: 1),
+            convolution: Convolution(
+                window: Window(kernelHeight: 1, kernelWidth: 2, padLeft: 1, padRight: 1)),
+            weights: [10, 100], bias: [1], clamp: Clamp(upper: 250))
+        #expect(output == [201, 250, 31])
+    }
+
+    /// A chain that only a fused multiply-add gets right: x * x - round(x * x) is the rounding error.
+    @Test func chainIsFused() {
+        let x: Float = 1 + 0x1p-12
+        let shape = FeatureShape(height: 1, width: 1, channels: 2)
+        for isa in InstructionSet.available {
+            let kernel = FloatConvolution(
+                input: shape, output: FeatureShape(height: 1, width: 1, channels: 1),
+                convolution: Convolution(window: Window(kernelHeight: 1, kernelWidth: 1)),
+                weights: [-1, x], bias: [0], clamp: .none, isa: isa)
+            let output = Buffer<Float>(count: 1)
+            let scratch = Buffer<UInt8>(count: kernel.scratchBytes)
+            kernel.run(Buffer([x * x, x]).pointer, output.pointer, scratch: scratch.pointer)
+            #expect(output.values == [0x1p-24], "\(isa.name)")
+        }
+    }
+}

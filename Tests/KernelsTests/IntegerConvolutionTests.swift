@@ -1,0 +1,84 @@
+import Kernels
+import NetworkGraph
+import Testing
+
+@Suite struct IntegerConvolutionTests {
+    private func check(
+        _ test: ConvolutionCase, _ input: [UInt8], weights: [Int16], inputZeroPoint: UInt8,
+        bias: [Int32], requantization: Requantization
+    ) {
+        let sums = ScalarReference.accumulate(
+            input, input: test.input, output: test.output, convolution: test.convolution,
+            weights: weights, inputZeroPoint: inputZeroPoint)
+        let expected = ScalarReference.requantize(
+            sums, bias: bias, requantization: requantization)
+        let source = Buffer(input)
+        for isa in InstructionSet.available {
+            let kernel = IntegerConvolution(
+                input: test.input, output: test.output, convolution: test.convolution,
+                weights: weights, inputZeroPoint: inputZeroPoint, isa: isa)
+            let scratch = Buffer<UInt8>(count: kernel.scratchBytes)
+            let accumulators = Buffer<Int32>(count: test.output.count)
+            kernel.accumulate(source.pointer, accumulators.pointer, scratch: scratch.pointer)
+            #expect(accumulators.values == sums, "accumulate, \(isa.name), \(test)")
+            #expect(accumulators.isGuardIntact && scratch.isGuardIntact, "\(isa.name), \(test)")
+
+            let runScratch = Buffer<UInt8>(count: kernel.scratchBytes)
+            let output = Buffer<UInt8>(count: test.output.count)
+            kernel.run(
+                source.pointer, output.pointer, bias: Buffer(bias).pointer,
+                requantization: requantization, scratch: runScratch.pointer)
+            #expect(output.values == expected, "run, \(isa.name), \(test)")
+            #expect(output.isGuardIntact && runScratch.isGuardIntact, "\(isa.name), \(test)")
+        }
+        #expect(source.values == input, "input changed: \(test)")
+    }
+
+    @Test(arguments: 0..<90 as Range<UInt64>)
+    func equalsScalarReference(seed: UInt64) {
+        var test = ConvolutionCase(seed: seed)
+        let input = test.random.bytes(test.input.count)
+        let weights = (0..<test.weightCount).map { _ in Int16(test.random.int(-255...255)) }
+        let channels = test.output.channels
+        check(
+            test, input, weights: weights, inputZeroPoint: test.random.zeroPoint(),
+            bias: test.random.accumulators(channels, bound: 100_000),
+            requantization: Requantization(
+                multipliers: test.random.scales(channels, magnitude: 1e-3),
+                zeroPoint: test.random.zeroPoint(), lower: UInt8(test.random.int(0...20)),
+                upper: UInt8(test.random.int(200...255))))
+    }
+
+    /// All products at their extreme and of one sign: nothing may saturate on the way to int32.
+    @Test(arguments: [UInt8(0), 255], [Int16(255), -255])
+    func extremesDoNotSaturate(zeroPoint: UInt8, weight: Int16) {
+        for seed in 0..<12 as Range<UInt64> {
+            let test = ConvolutionCase(seed: seed)
+            let channels = test.output.channels
+            check(
+                test, Array(repeating: 255 - zeroPoint, count: test.input.count),
+                weights: Array(repeating: weight, count: test.weightCount),
+                inputZeroPoint: zeroPoint, bias: Array(repeating: 0, count: channels),
+                requantization: Requantization(
+                    multipliers: Array(repeating: 1e-6, count: channels), zeroPoint: 128))
+        }
+    }
+
+    /// The longest reduction allowed reaches 2^31 - 23 and does not wrap.
+    @Test func longestReduction() {
+        let depth = IntegerConvolution.maximumReduction
+        let convolution = Convolution(window: Window(kernelHeight: 1, kernelWidth: 1))
+        let single = FeatureShape(height: 1, width: 1, channels: 1)
+        for isa in InstructionSet.available {
+            let kernel = IntegerConvolution(
+                input: FeatureShape(height: 1, width: 1, channels: depth), output: single,
+                convolution: convolution, weights: Array(repeating: -255, count: depth),
+                inputZeroPoint: 0, isa: isa)
+            let scratch = Buffer<UInt8>(count: kernel.scratchBytes)
+            let sums = Buffer<Int32>(count: 1)
+            let input = Buffer([UInt8](repeating: 255, count: depth))
+            kernel.accumulate(input.pointer, sums.pointer, scratch: scratch.pointer)
+            #expect(sums.values == [Int32(-255 * 255 * depth)], "\(isa.name)")
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Kernels
+import Testing
+
+@Suite struct StatisticsTests {
+    @Test(arguments: 0..<30 as Range<UInt64>)
+    func floatStatisticsEqualScalarReference(seed: UInt64) {
+        var random = Random(seed: seed)
+        let (pixels, channels) = (random.int(1...200), random.int(1...45))
+        let clamp = random.clamp()
+        let images = (0..<2).map { _ in random.floats(pixels * channels) }
+        for isa in InstructionSet.available {
+            var expected = ScalarReference.FloatStatistics(channels: channels)
+            let start = expected
+            let sums = [start.sumsPre, start.sumsPost, start.squaresPost].map(Buffer.init)
+            let bounds = [start.minPost, start.maxPost].map(Buffer.init)
+            // The second image continues from the sums of the first.
+            for image in images {
+                var clamped = image
+                ScalarReference.floatStatistics(&clamped, clamp: clamp, into: &expected)
+                let values = Buffer(image)
+                StatisticsKernels.floatStatistics(
+                    values.pointer, clamp: clamp, pixels: pixels, channels: channels,
+                    sumsPre: sums[0].pointer, sumsPost: sums[1].pointer,
+                    squaresPost: sums[2].pointer, minPost: bounds[0].pointer,
+                    maxPost: bounds[1].pointer, isa: isa)
+                #expect(values.values.bits == clamped.bits, "seed \(seed), \(isa.name)")
+                #expect(values.isGuardIntact, "seed \(seed), \(isa.name)")
+            }
+            let doubles = [expected.sumsPre, expected.sumsPost, expected.squaresPost]
+            #expect(sums.map(\.values.bits) == doubles.map(\.bits), "seed \(seed), \(isa.name)")
+            let floats = [expected.minPost, expected.maxPost]
+            #expect(bounds.map(\.values.bits) == floats.map(\.bits), "seed \(seed), \(isa.name)")
+            #expect(sums.allSatisfy(\.isGuardIntact) && bounds.allSatisfy(\.isGuardIntact))
+        }
+    }
+
+    @Test(arguments: 0..<30 as Range<UInt64>)
+    func integerAndErrorSumsEqualScalarReference(seed: UInt64) {
+        var random = Random(seed: seed)
+        let (pixels, channels) = (random.int(1...200), random.int(1...45))
+        let accumulators = random.accumulators(pixels * channels, bound: Int(Int32.max))
+        let bytes = random.bytes(pixels * channels)
+        let floats = random.floats(pixels * channels)
+        let zeroPoint = random.zeroPoint()
+        let errors = ScalarReference.errorStatistics(
+            floats, bytes, scale: 0.0371, zeroPoint: zeroPoint, channels: channels)
+        for isa in InstructionSet.available {
+            let zeros = [Int64](repeating: 0, count: channels)
+            let (sums, byteSums) = (Buffer(zeros), Buffer(zeros))
+            StatisticsKernels.accumulatorSums(
+                Buffer(accumulators).pointer, pixels: pixels, channels: channels,
+                sums: sums.pointer, isa: isa)
+            StatisticsKernels.byteSums(
+                Buffer(bytes).pointer, pixels: pixels, channels: channels, sums: byteSums.pointer,
+                isa: isa)
+            #expect(
+                sums.values == ScalarReference.sums(accumulators, channels: channels),
+                "seed \(seed), \(isa.name)")
+            #expect(
+                byteSums.values == ScalarReference.sums(bytes, channels: channels),
+                "seed \(seed), \(isa.name)")
+            let error = Buffer([Double](repeating: 0, count: channels))
+            let square = Buffer([Double](repeating: 0, count: channels))
+            StatisticsKernels.errorStatistics(
+                Buffer(floats).pointer, Buffer(bytes).pointer, scale: 0.0371,
+                zeroPoint: zeroPoint, pixels: pixels, channels: channels, sums: error.pointer,
+                squares: square.pointer, isa: isa)
+            #expect(error.values.bits == errors.sums.bits, "seed \(seed), \(isa.name)")
+            #expect(square.values.bits == errors.squares.bits, "seed \(seed), \(isa.name)")
+            #expect(sums.isGuardIntact && byteSums.isGuardIntact)
+            #expect(error.isGuardIntact && square.isGuardIntact)
+        }
+    }
+}
