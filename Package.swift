@@ -76,7 +76,7 @@ let package = Package(
 
         .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .testTarget(
-            name: "ONNXFormatTests", dependencies: ["NetworkGraph", "ONNXFormat"],
+            name: "ONNXFormatTests", dependencies: ["NetworkGraph", "ONNXFormat", protobuf],
             swiftSettings: swift),
     ]
 )
