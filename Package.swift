@@ -96,6 +96,7 @@ let package = Package(
         .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift),
         .testTarget(
             name: "ONNXFormatTests", dependencies: ["NetworkGraph", "ONNXFormat"],
+            name: "ONNXFormatTests", dependencies: ["NetworkGraph", "ONNXFormat", protobuf],
             swiftSettings: swift),
         .testTarget(
             name: "ONNXFormatQDQTests",

@@ -58,24 +58,30 @@ struct NaiveEvaluator {
         parameters: FloatParameters, output: FeatureShape
     ) -> [Double] {
         let window = convolution.window
-        let perGroup = shape.channels / convolution.groups
-        let outputsPerGroup = output.channels / convolution.groups
+        let channels = shape.channels / convolution.groups
+        let outputs = output.channels / convolution.groups
+        let weightTaps = window.kernelHeight * window.kernelWidth
         var result: [Double] = []
-        for row in 0..<output.height {
-            for column in 0..<output.width {
-                for channel in 0..<output.channels {
-                    var sum = Double(parameters.bias[channel])
-                    for (y, x, tap) in taps(window, row, column, shape) {
-                        let first = channel / outputsPerGroup * perGroup
-                        for offset in 0..<perGroup {
-                            let taps = window.kernelHeight * window.kernelWidth
-                            let weight = parameters.weights[
-                                (channel * taps + tap) * perGroup + offset]
-                            let index = (y * shape.width + x) * shape.channels + first + offset
-                            sum += input[index] * Double(weight)
+        // Pointers, since this is run on whole networks without optimization.
+        input.withUnsafeBufferPointer { input in
+            parameters.weights.withUnsafeBufferPointer { weights in
+                for pixel in 0..<output.pixels {
+                    let taps = taps(window, pixel / output.width, pixel % output.width, shape)
+                    for channel in 0..<output.channels {
+                        var sum = Double(parameters.bias[channel])
+                        for (y, x, tap) in taps {
+                            var source = (y * shape.width + x) * shape.channels
+                            source += channel / outputs * channels
+                            var weight = (channel * weightTaps + tap) * channels
+                            let end = weight + channels
+                            while weight < end {
+                                sum += input[source] * Double(weights[weight])
+                                source += 1
+                                weight += 1
+                            }
                         }
+                        result.append(sum)
                     }
-                    result.append(sum)
                 }
             }
         }

@@ -33,11 +33,11 @@ struct SharedModelTests {
         Expectation(
             file: "efficientnet_lite0.onnx",
             input: FeatureShape(height: 224, width: 224, channels: 3), classes: 1000,
-            millionMACs: 385, thousandParameters: 4630, convolutions: 50, others: 10),
+            millionMACs: 385, thousandParameters: 4631, convolutions: 50, others: 10),
         Expectation(
             file: "mobilenet_v2_1.0_160_dogs.onnx", layout: .nhwc,
             input: FeatureShape(height: 160, width: 160, channels: 3), classes: 19,
-            millionMACs: 153, thousandParameters: 2230, convolutions: 53, others: 11),
+            millionMACs: 153, thousandParameters: 2231, convolutions: 53, others: 11),
     ]
 
     @Test(arguments: expectations)
@@ -45,7 +45,6 @@ struct SharedModelTests {
         let path = Resources.sharedModels.appendingPathComponent(expected.file).path
         let network = try ONNXImporter.loadFloatNetwork(path: path)
         let summary = GraphSummary(network.graph)
-        print(summary.table)
         #expect(network.graph.input.layout == expected.layout)
         #expect(network.graph.input.shape == expected.input)
         #expect(network.graph.input.batch == expected.batch)

@@ -1,0 +1,89 @@
+import Foundation
+import SwiftProtobuf
+
+@testable import ONNXFormat
+
+/// A model whose weights were left out (scripts/onnx_skeleton.py) and are made up again here, by the
+/// same rule bit for bit.
+struct Skeleton {
+    private(set) var model: Onnx_ModelProto
+    let name: String
+
+    /// - Parameter name: a file of Tests/Fixtures/torchvision, without `.onnx`.
+    init(named name: String) throws {
+        let url = Resources.fixtures.appendingPathComponent("torchvision/\(name).onnx")
+        model = try Onnx_ModelProto(serializedBytes: Data(contentsOf: url))
+        self.name = name
+    }
+
+    private enum Role { case weight, matrix(isTransposed: Bool), bias, factor }
+
+    private var roles: [String: Role] {
+        var roles: [String: Role] = [:]
+        for node in model.graph.node {
+            let isTransposed = node.attribute.contains { $0.name == "transB" && $0.i == 1 }
+            let operands: [Role?] =
+                switch node.opType {
+                case "Conv": [nil, .weight, .bias]
+                case "Gemm": [nil, .matrix(isTransposed: isTransposed), .bias]
+                case "MatMul": [nil, .matrix(isTransposed: isTransposed)]
+                case "BatchNormalization": [nil, .factor, .bias, .bias, .factor]
+                default: []
+                }
+            for (name, role) in zip(node.input, operands) { roles[name] = role ?? roles[name] }
+        }
+        return roles
+    }
+
+    /// The model with weights.
+    ///
+    /// - Parameter size: height and width of the input; nil for those of the file.
+    func filled(size: Int? = nil) throws -> ONNXDocument {
+        var filled = model
+        let roles = roles
+        for index in filled.graph.initializer.indices {
+            let tensor = filled.graph.initializer[index]
+            let count = tensor.dims.reduce(1, *)
+            guard tensor.dataType == 1, tensor.rawData.isEmpty, tensor.floatData.isEmpty, count > 0,
+                let role = roles[tensor.name]
+            else { continue }
+            let dims = tensor.dims.map(Double.init)
+            let (scale, offset): (Double, Double) =
+                switch role {
+                case .weight: ((6 / dims.dropFirst().reduce(1, *)).squareRoot(), 0)
+                case .matrix(let isTransposed): ((3 / dims[isTransposed ? 1 : 0]).squareRoot(), 0)
+                case .bias: (0.125, 0)
+                case .factor: (0.25, 1)
+                }
+            let values = Self.uniform(tensor.name, count: Int(count))
+                .map { Float($0 * scale + offset) }
+            filled.graph.initializer[index].rawData = values.withUnsafeBytes { Data($0) }
+        }
+        if let size {
+            for axis in 2...3 {
+                filled.graph.input[0].type.tensorType.shape.dim[axis].dimValue = Int64(size)
+            }
+        }
+        return try ONNXDocument(
+            data: filled.serializedData(), path: name, directory: Resources.fixtures)
+    }
+
+    /// The input of the goldens: NCHW, in [-1, 1).
+    func image(channels: Int, size: Int) -> [Double] {
+        Self.uniform("input of " + name, count: channels * size * size)
+    }
+
+    /// Doubles in [-1, 1): splitmix64 seeded with the FNV-1a hash of the name.
+    static func uniform(_ name: String, count: Int) -> [Double] {
+        var state: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in name.utf8 { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return (0..<count).map { _ in
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var z = state
+            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+            z ^= z >> 31
+            return Double(z >> 40) * 0x1p-23 - 1
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import Foundation
+import NetworkGraph
+import Testing
+
+@testable import ONNXFormat
+
+/// Models of torchvision as both PyTorch exporters write them (scripts/make-test-models).
+@Suite struct TorchvisionTests {
+    struct Goldens: Decodable {
+        struct Model: Decodable {
+            var scale: Double
+            var logits: [Double]
+        }
+        var size: Int
+        var models: [String: Model]
+
+        init() throws {
+            let url = Resources.fixtures.appendingPathComponent("torchvision/golden.json")
+            self = try JSONDecoder().decode(Goldens.self, from: Data(contentsOf: url))
+        }
+    }
+
+    static let names = ["mobilenet_v2_1.0", "mobilenet_v2_1.4", "googlenet", "resnet18"]
+    static let exporters = ["legacy", "legacy-bn", "dynamo"]
+
+    /// Millions of MACs at 224×224 as published, and numbers of nodes of a fully folded graph.
+    static let expected: [String: (macs: Int, convolutions: Int, others: Int)] = [
+        "mobilenet_v2_1.0": (301, 53, 11),
+        "mobilenet_v2_1.4": (583, 53, 11),
+        "googlenet": (1498, 58, 23),
+        "resnet18": (1814, 21, 10),
+    ]
+
+    @Test(arguments: names, exporters)
+    func foldsCompletely(name: String, exporter: String) throws {
+        let network = try ONNXImporter.floatNetwork(
+            of: Skeleton(named: "\(name).\(exporter)").filled())
+        let summary = GraphSummary(network.graph)
+        let expected = try #require(Self.expected[name])
+        #expect((summary.macs + 500_000) / 1_000_000 == expected.macs)
+        #expect(network.graph.convolutions.count == expected.convolutions)
+        #expect(network.graph.nodes.count == expected.convolutions + expected.others)
+        #expect(network.graph.output.rank == 2)
+        #expect(summary.outputShape.count == 1000)
+        #expect(network.graph.input.batch == nil)
+    }
+
+    @Test(arguments: names, exporters)
+    func computesWhatONNXRuntimeComputes(name: String, exporter: String) throws {
+        let goldens = try Goldens()
+        let skeleton = try Skeleton(named: "\(name).\(exporter)")
+        let golden = try #require(goldens.models[skeleton.name])
+        let network = try ONNXImporter.floatNetwork(of: skeleton.filled(size: goldens.size))
+        let image = skeleton.image(channels: 3, size: goldens.size)
+        let output = NaiveEvaluator(network: network)
+            .run(channelsLast(image, network.graph.input.shape))
+        #expect(output.count == 1000)
+        for (ours, theirs) in zip(output, golden.logits) {
+            #expect(abs(ours - theirs) <= 1e-5 * golden.scale)
+        }
+    }
+}
