@@ -3,7 +3,8 @@ import Glibc
 import Storage
 import Testing
 
-@Suite struct DirectoryLockTests {
+/// Serialized, so that no process inherits the pipes of another.
+@Suite(.serialized) struct DirectoryLockTests {
     private func holder(of directory: String) -> LockHolder?? {
         do throws(StorageError) {
             _ = try DirectoryLock(directory: directory)
@@ -62,9 +63,10 @@ import Testing
                 processID: getpid(), host: ProcessInfo.processInfo.hostName)
             #expect(holder(of: directory) == .some(.some(recorded)))
             kill(process.processIdentifier, SIGKILL)
+            // The end of a process is seen only once its children have ended too.
+            try input.fileHandleForWriting.close()
             process.waitUntilExit()
             #expect(holder(of: directory) == nil)
-            try input.fileHandleForWriting.close()
         }
     }
 
