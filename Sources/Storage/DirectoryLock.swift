@@ -5,6 +5,11 @@ package struct LockHolder: Equatable, Sendable, CustomStringConvertible {
     package let processID: Int32
     package let host: String
 
+    package init(processID: Int32, host: String) {
+        self.processID = processID
+        self.host = host
+    }
+
     package var description: String { "process \(processID) on \(host)" }
 }
 

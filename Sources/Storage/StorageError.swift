@@ -67,7 +67,7 @@ extension StorageError: CustomStringConvertible {
     }
 
     private var advice: String {
-        isDiskFull ? "; free space and resume, earlier checkpoints are intact" : ""
+        isDiskFull ? "; free space and try again, earlier content is intact" : ""
     }
 }
 

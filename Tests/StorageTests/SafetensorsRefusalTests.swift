@@ -9,12 +9,12 @@ import Testing
     }
 
     private static func entry(
-        _ name: String = "t", type: String = "U8", shape: String = "4", _ begin: Int, _ end: Int
+        _ begin: Int, _ end: Int, name: String = "t", type: String = "U8", shape: String = "4"
     ) -> String {
         "\"\(name)\":{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(begin),\(end)]}"
     }
 
-    @Test(arguments: [
+    private static let cases: [([UInt8], SafetensorsError.Code)] = [
         ([], .tooShort(bytes: 0)),
         ([0, 0, 0], .tooShort(bytes: 3)),
         ([255, 0, 0, 0, 0, 0, 0, 0], .headerLength(255, available: 0)),
@@ -25,7 +25,7 @@ import Testing
         (file("{\"a"), .malformedHeader(byte: 11, detail: "unterminated string")),
         (file("{}", data: 3), .trailingBytes(3)),
         (file("{\(entry(0, 4))}", data: 5), .trailingBytes(1)),
-        (file("{\(entry(0, 4)),}", data: 4), .malformedHeader(byte: 64, detail: "expected '\"'")),
+        (file("{\(entry(0, 4)),}", data: 4), .malformedHeader(byte: 61, detail: "expected '\"'")),
         (file("{\(entry(0, 4)),\(entry(4, 8))}", data: 8), .duplicateKey("t")),
         (file("{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}"), .duplicateKey("a")),
         (
@@ -35,38 +35,43 @@ import Testing
         (file("{\"t\":{\"dtype\":\"U8\",\"size\":1}}"), .unknownField("size")),
         (file("{\"t\":{\"dtype\":\"U8\",\"dtype\":\"U8\"}}"), .duplicateKey("dtype")),
         (file("{\"t\":{\"dtype\":\"U8\",\"shape\":[]}}"), .missingField("data_offsets")),
-        (file("{\(entry(type: "F16", shape: "2", 0, 4))}", data: 4), .unsupportedType("F16")),
+        (file("{\(entry(0, 4, type: "F16", shape: "2"))}", data: 4), .unsupportedType("F16")),
         (file("{\(entry(1, 5))}", data: 5), .notContiguous(expected: 0, found: 1)),
         (
-            file("{\(entry(0, 4)),\(entry("u", 2, 6))}", data: 6),
+            file("{\(entry(0, 4)),\(entry(2, 6, name: "u"))}", data: 6),
             .notContiguous(expected: 4, found: 2)
         ),
         (file("{\(entry(0, 4))}", data: 3), .outOfBounds(end: 4, available: 3)),
         (file("{\(entry(0, Int.max))}", data: 3), .outOfBounds(end: .max, available: 3)),
         (file("{\(entry(0, 5))}", data: 5), .sizeMismatch(shape: [4], type: "U8", bytes: 5)),
         (
-            file("{\(entry("a", 0, 4)),\(entry("t", 4, 0))}", data: 4),
+            file("{\(entry(0, 4, name: "a")),\(entry(4, 0, name: "t"))}", data: 4),
             .sizeMismatch(shape: [4], type: "U8", bytes: -4)
         ),
         (
             // 2^32 · 2^32 elements, which is 0 in 64 bits.
-            file("{\(entry(shape: "4294967296,4294967296", 0, 0))}"),
+            file("{\(entry(0, 0, shape: "4294967296,4294967296"))}"),
             .sizeMismatch(shape: [1 << 32, 1 << 32], type: "U8", bytes: 0)
         ),
         (
-            file("{\(entry(shape: "9223372036854775808", 0, 0))}"),
-            .malformedHeader(byte: 52, detail: "number too large")
+            file("{\(entry(0, 0, shape: "9223372036854775808"))}"),
+            .malformedHeader(byte: 54, detail: "number too large")
         ),
         (
-            file("{\(entry(shape: "-4", 0, 4))}"),
-            .malformedHeader(byte: 34, detail: "expected a natural number")
+            file("{\(entry(0, 4, shape: "-4"))}"),
+            .malformedHeader(byte: 36, detail: "expected a natural number")
         ),
-        (file("{\(entry(shape: "04", 0, 4))}"), .malformedHeader(byte: 36, detail: "leading zero")),
-        (file("{\(entry(shape: "4.0", 0, 4))}"), .malformedHeader(byte: 35, detail: "expected ','")),
+        (file("{\(entry(0, 4, shape: "04"))}"), .malformedHeader(byte: 38, detail: "leading zero")),
+        (
+            file("{\(entry(0, 4, shape: "4.0"))}"),
+            .malformedHeader(byte: 37, detail: "expected ','")
+        ),
         (file("{\"\\ud800\":1}"), .malformedHeader(byte: 16, detail: "lone surrogate")),
         (file("{\"\\x\":1}"), .malformedHeader(byte: 12, detail: "unknown escape")),
         (file("{\"\n\":1}"), .malformedHeader(byte: 11, detail: "control character in a string")),
-    ] as [([UInt8], SafetensorsError.Code)])
+    ]
+
+    @Test(arguments: cases)
     func malformed(bytes: [UInt8], code: SafetensorsError.Code) {
         let error = #expect(throws: SafetensorsError.self) {
             try SafetensorsFile(decoding: bytes, file: "x.safetensors")

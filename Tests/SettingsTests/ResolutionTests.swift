@@ -1,0 +1,191 @@
+import Foundation
+import Settings
+import Testing
+
+/// A file with the keys that have no default.
+let minimal = "model: m.onnx\nimages: photos\nout: results\n"
+
+func resolve(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ in }) throws
+    -> Configuration
+{
+    var flags = PartialConfiguration()
+    set(&flags)
+    return try PartialConfiguration(yaml: yaml, file: "run.yaml").merging(flags: flags).resolved()
+}
+
+func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ in }) -> String? {
+    #expect(throws: SettingsError.self) { try resolve(yaml, set) }?.description
+}
+
+@Suite struct ResolutionTests {
+    @Test func defaults() throws {
+        #expect(
+            try resolve(minimal).describe() == """
+                model: m.onnx
+                images: photos
+                out: results
+                method: ibc
+                limit: all
+                range_images: 64
+                ibc_images: 8
+                shard_images: 2
+                weights.granularity: tensor
+                weights.scheme: asymmetric
+                weights.bits: 8
+                activations.type: uint8
+                activations.range: minmax
+                output.quantized: true
+                dead_channels.remove: true
+                match: pre
+                match_iterations: 3
+                match_tolerance: 0.001
+                preprocessing.resize_short_side: derived
+                preprocessing.crop: model_input
+                preprocessing.interpolation: bilinear
+                preprocessing.channel_order: rgb
+                preprocessing.mean: [127.5]
+                preprocessing.std: [127.5]
+                preprocessing.exif_orientation: ignore
+                labels.file: none
+                labels.offset: 0
+                cluster.workers: 2
+                cluster.threads: 1
+                cluster.listen: none
+                cluster.lease_seconds: 4
+                skip_bad_images: false
+                """)
+    }
+
+    /// Every key with a value that is not its default.
+    static let everything = """
+        model: a.onnx
+        images: b
+        out: c
+        method: none
+        limit: 100
+        range_images: 32
+        ibc_images: 16
+        shard_images: 4
+        weights: { granularity: channel, scheme: symmetric, bits: 4 }
+        activations: { type: int8, range: minmax }
+        output: { quantized: false }
+        dead_channels: { remove: false }
+        match: post
+        match_iterations: 7
+        match_tolerance: 1e-4
+        preprocessing:
+          resize_short_side: none
+          crop: [192, 224]
+          interpolation: bicubic
+          channel_order: bgr
+          mean: [104, 117, 123]
+          std: 1
+          exif_orientation: refuse
+        labels: { file: labels.csv, offset: 1 }
+        cluster: { workers: 3, threads: 2, listen: "tcp://127.0.0.1:5555", lease_seconds: 0.5 }
+        skip_bad_images: true
+        """
+
+    @Test func everyKeyIsRead() throws {
+        let configuration = try resolve(Self.everything)
+        #expect(
+            try configuration.json() == """
+                {"activations":{"range":"minmax","type":"int8"},\
+                "cluster":{"lease_seconds":0.5,"listen":"tcp://127.0.0.1:5555","threads":2,\
+                "workers":3},"dead_channels":{"remove":false},"ibc_images":16,"images":"b",\
+                "labels":{"file":"labels.csv","offset":1},"limit":100,"match":"post",\
+                "match_iterations":7,"match_tolerance":0.0001,"method":"none","model":"a.onnx",\
+                "out":"c","output":{"quantized":false},"preprocessing":{"channel_order":"bgr",\
+                "crop":[192,224],"exif_orientation":"refuse","interpolation":"bicubic",\
+                "mean":[104,117,123],"resize_short_side":"none","std":[1]},"range_images":32,\
+                "shard_images":4,"skip_bad_images":true,\
+                "weights":{"bits":4,"granularity":"channel","scheme":"symmetric"}}
+                """)
+        // Nothing kept its default, so the test above cannot miss a key.
+        let defaults = try resolve(minimal).describe().split(separator: "\n")
+        let lines = configuration.describe().split(separator: "\n")
+        let same = Set(defaults).intersection(lines)
+        #expect(same == ["activations.range: minmax"])
+    }
+
+    @Test(arguments: [minimal, everything])
+    func jsonIsAConfigurationFile(yaml: String) throws {
+        let configuration = try resolve(yaml)
+        #expect(try resolve(configuration.json()) == configuration)
+        #expect(try resolve(configuration.json(pretty: true)) == configuration)
+        let data = Data(try configuration.json().utf8)
+        #expect(try JSONDecoder().decode(Configuration.self, from: data) == configuration)
+    }
+
+    @Test func flagsOverrideTheFile() throws {
+        let configuration = try resolve(Self.everything) { flags in
+            flags.limit = 5
+            flags.weightGranularity = .tensor
+            flags.method = CorrectionMethods("ibc")
+            flags.workers = 9
+            flags.removeDeadChannels = true
+        }
+        var expected = try resolve(Self.everything)
+        expected.limit = 5
+        expected.weights.granularity = .tensor
+        expected.method = try #require(CorrectionMethods([.ibc]))
+        expected.cluster.workers = 9
+        expected.deadChannels.remove = true
+        #expect(configuration == expected)
+    }
+
+    @Test func flagsAloneSuffice() throws {
+        let configuration = try resolve("") { flags in
+            flags.model = "m.onnx"
+            flags.images = "photos"
+            flags.out = "results"
+        }
+        #expect(try configuration == resolve(minimal))
+    }
+
+    /// Where and with how many processes a run takes place must not keep it from being resumed.
+    @Test func resultPartLeavesPathsAndClusterOut() throws {
+        let base = try resolve(minimal).resultJSON()
+        #expect(
+            try resolve(
+                "model: x\nimages: y\nout: z\nlabels: {file: l, offset: 1}\n"
+                    + "cluster: {workers: 7, threads: 3, listen: ipc://s, lease_seconds: 9}"
+            )
+            .resultJSON() == base)
+        let keys = [
+            "method: none", "limit: 3", "range_images: 3", "ibc_images: 3", "shard_images: 3",
+            "weights: {bits: 7}", "activations: {type: int8}", "output: {quantized: false}",
+            "dead_channels: {remove: false}", "match: post", "match_iterations: 4",
+            "match_tolerance: 0.1", "preprocessing: {mean: 1}", "skip_bad_images: true",
+        ]
+        let variants = try keys.map { try resolve(minimal + $0).resultJSON() }
+        #expect(Set(variants + [base]).count == keys.count + 1)
+    }
+
+    @Test func outIsNeededOnlyByCommandsThatWrite() throws {
+        let partial = try PartialConfiguration(yaml: "model: m\nimages: i", file: "run.yaml")
+        let configuration = try partial.resolved(requiringOut: false)
+        #expect(configuration.out == nil)
+        #expect(throws: SettingsError.self) { try configuration.outDirectory() }
+        #expect(try resolve(minimal).outDirectory() == "results")
+    }
+
+    @Test(arguments: [
+        "", "# only a comment\n", "---\n", "weights:\n", "limit:\n", "limit: null\nlabels: ~\n",
+        "labels: {file: null}", "{}",
+    ])
+    func nothingGivenIsNothing(yaml: String) throws {
+        #expect(try PartialConfiguration(yaml: yaml, file: "x") == PartialConfiguration())
+    }
+
+    @Test func shortForms() throws {
+        let preprocessing = try resolve(
+            minimal
+                + "preprocessing: {crop: 160, resize_short_side: 183, mean: [1], std: [1, 2, 3]}"
+        ).preprocessing
+        #expect(preprocessing.crop == .size(height: 160, width: 160))
+        #expect(preprocessing.resizeShortSide == .pixels(183))
+        #expect(preprocessing.mean == [1])
+        #expect(preprocessing.std == [1, 2, 3])
+    }
+}
