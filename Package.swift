@@ -78,29 +78,55 @@ let package = Package(
             ],
             swiftSettings: swift),
 
-        .testTarget(
-            name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"],
+        // Test support and tests, one target per module.
+        .target(
+            name: "TestSupport", dependencies: ["Calibration", "NetworkGraph"], path: "Tests/TestSupport",
             swiftSettings: swift),
-        .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: swift),
         // Golden digests of the kernels, shared by KernelsTests and scripts/check-kernels.
         .target(
             name: "KernelGoldens", dependencies: ["CKernels"], path: "Tests/KernelGoldens",
             exclude: ["main.c", "digests.h"]),
+        .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .testTarget(
             name: "KernelsTests", dependencies: ["KernelGoldens", "Kernels", "NetworkGraph"],
             swiftSettings: swift),
-        .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .testTarget(
-            name: "StorageTests", dependencies: ["Storage"], resources: [.copy("Fixtures")],
+            name: "QuantizationTests", dependencies: ["NetworkGraph", "Quantization", "TestSupport"],
             swiftSettings: swift),
-        .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift),
         .testTarget(
-            name: "ONNXFormatTests", dependencies: ["NetworkGraph", "ONNXFormat"],
+            name: "ExecutionTests",
+            dependencies: [
+                "Execution", "Kernels", "NetworkGraph", "ONNXFormat", "Quantization", "TestSupport",
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "CalibrationTests",
+            dependencies: ["Calibration", "NetworkGraph", "Quantization", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(
             name: "ONNXFormatTests", dependencies: ["NetworkGraph", "ONNXFormat", protobuf],
             swiftSettings: swift),
         .testTarget(
             name: "ONNXFormatQDQTests",
             dependencies: ["NetworkGraph", "ONNXFormat", "Quantization", protobuf],
+            swiftSettings: swift),
+        .testTarget(
+            name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "StorageTests", dependencies: ["Storage"], resources: [.copy("Fixtures")],
+            swiftSettings: swift),
+        .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: swift),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift),
+        .testTarget(
+            name: "ClusterTests",
+            dependencies: [
+                "Calibration", "Cluster", "NetworkGraph", "Quantization", "Storage", "TestSupport",
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["Cluster", "Quantization", "ONNXFormat", "Storage", "TestSupport", "counterbias"],
             swiftSettings: swift),
     ]
 )

@@ -1,5 +1,3 @@
-package import NetworkGraph
-
 /// How many weights share one scale.
 package enum Granularity: String, Hashable, Sendable, Codable, CaseIterable {
     /// One scale per layer.

@@ -1,4 +1,4 @@
-import Calibration
+package import Calibration
 import Foundation
 import Quantization
 import Storage

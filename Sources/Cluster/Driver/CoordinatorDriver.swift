@@ -1,7 +1,7 @@
 package import Calibration
 import Foundation
 package import Logging
-import Quantization
+package import Quantization
 package import Storage
 import ZeroMQ
 

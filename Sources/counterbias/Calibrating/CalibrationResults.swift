@@ -1,6 +1,7 @@
 import Calibration
 import Cluster
 import Foundation
+import NetworkGraph
 import ONNXFormat
 import Quantization
 import Settings

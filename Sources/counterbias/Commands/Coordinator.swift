@@ -1,6 +1,8 @@
 import ArgumentParser
 import Cluster
 import Foundation
+import Logging
+import Settings
 import ZeroMQ
 
 struct Coordinator: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Foundation
+import Logging
 import ZeroMQ
 
 struct Worker: ParsableCommand {

@@ -1,4 +1,5 @@
 import Calibration
+import Cluster
 import Execution
 import Foundation
 import Imaging

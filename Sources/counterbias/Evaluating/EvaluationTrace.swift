@@ -1,6 +1,7 @@
 import Calibration
 import Execution
 import NetworkGraph
+import ONNXFormat
 import Quantization
 import Storage
 
@@ -47,12 +48,13 @@ struct EvaluationTrace {
             shape: isChannelsFirst
                 ? [inputs.count, shape.channels, shape.height, shape.width]
                 : [inputs.count, shape.height, shape.width, shape.channels])
+        let names = QDQModel.quantizedTensorNames(of: integer.network)
         for value in 0..<graph.valueCount {
             guard let quantization = integer.network.activations[value], !activations[value].isEmpty
             else { continue }
             let shape = graph.shape(of: value)
             let axes = [inputs.count, shape.height, shape.width, shape.channels]
-            let name = graph.name(of: value) + "_quantized"
+            guard let name = names[value] else { continue }
             switch quantization.type {
             case .uint8: try file.add(name, activations[value], shape: axes)
             case .int8:
