@@ -44,7 +44,7 @@ struct CalibrationRun {
             imageCount: pool.images.count, options: options)
         let text = try description.text()
 
-        try makeDirectory(out)
+        try makeDirectory(out + "/checkpoint")
         let lock = try DirectoryLock(directory: out)
         defer { withExtendedLifetime(lock) {} }
         var store = CheckpointStore(directory: out + "/checkpoint")

@@ -53,7 +53,7 @@ struct PrivateDirectory {
     let path: String
 
     init() throws {
-        var template = Array((NSTemporaryDirectory() + "/counterbias-XXXXXX").utf8CString)
+        var template = Array((NSTemporaryDirectory() + "counterbias-XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else {
             throw CommandError(
                 EX_CANTCREAT,
