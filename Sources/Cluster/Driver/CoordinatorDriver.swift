@@ -69,6 +69,8 @@ package final class CoordinatorDriver {
     private var failure: CoordinatorFailure?
 
     private static let tick = 100
+    /// How long a finished coordinator waits for its workers to say goodbye.
+    private static let farewellWait = Duration.seconds(2)
 
     package init(
         job: Job, store: CheckpointStore, address: CoordinatorAddress, limits: CoordinatorLimits,
@@ -177,7 +179,7 @@ package final class CoordinatorDriver {
     }
 
     private func receive(from socket: Socket) throws {
-        for _ in 0..<256 where completed == nil && failure == nil {
+        for _ in 0..<256 {
             switch try socket.receive() {
             case .wouldBlock:
                 return
@@ -222,6 +224,14 @@ package final class CoordinatorDriver {
     private func farewell(_ reason: String, isFinished: Bool, on socket: Socket) throws {
         let actions = core.handle(.finished(reason: reason, isFinished: isFinished), at: clock.now)
         try perform(actions, on: socket)
+        // Closing at once could take the message away from a worker that has not read it yet.
+        let deadline = clock.now + Self.farewellWait
+        while isFinished, core.workerCount > 0, clock.now < deadline {
+            _ = try flush(socket)
+            _ = try Poller.poll([.socket(socket)], timeoutMilliseconds: 20)
+            try receive(from: socket)
+            try readMonitor(of: socket)
+        }
         _ = try flush(socket)
     }
 

@@ -44,16 +44,11 @@ package final class LocalWorkers {
         }
     }
 
-    /// Waits for all to end by themselves, since the job is done.
-    package func join() { for process in processes { process.waitUntilExit() } }
-
-    /// Ends all of them.
+    /// Ends those that have not ended by themselves, and waits for all.
     package func terminate() {
         for process in processes where process.isRunning { process.terminate() }
-        join()
+        for process in processes { process.waitUntilExit() }
     }
-
-    package var identifiers: [Int32] { processes.map(\.processIdentifier) }
 
     private func launch() throws -> Process {
         let process = Process()

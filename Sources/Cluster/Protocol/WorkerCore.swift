@@ -118,7 +118,8 @@ package struct WorkerCore: Sendable {
         case .goodbye(let reason, let isFinished):
             if isFinished {
                 state = .left
-                return [.exit(.finished(reason))]
+                // The coordinator waits for this: a last message may be lost together with its connection.
+                return [.send(.goodbye(reason: reason, isFinished: true)), .exit(.finished(reason))]
             }
             return [.log(.dismissed(reason))] + reconnect(at: now)
         case .hello, .fetch, .result, .failure:

@@ -39,7 +39,7 @@ struct Calibrate: ParsableCommand {
                 ).run(
                     address: CoordinatorAddress(endpoint: try Endpoint(endpoint), security: .none),
                     stop: stop, listening: { _ in }, upkeep: local.maintain)
-                local.join()
+                local.terminate()
             } catch {
                 local.terminate()
                 throw error
