@@ -1,4 +1,5 @@
-// Float matrix product with one weight panel, 6 rows x 16 channels in 12 registers. Contract: float_gemm_4x16.h.
+// Float matrix product with one weight panel, 6 rows x 16 channels in 12 registers. Contract:
+// float_gemm_4x16.h.
 
 /// `vectors` is 1 where the panel has at most 8 channels.
 CK_INLINE void float_gemm_tile(
@@ -30,7 +31,9 @@ CK_INLINE void float_gemm_tile(
         for (int v = 0; v < vectors; v++) {
             float *target = output + row * output_stride + 8 * v;
             __m256 value = sums[row][v];
-            if (bias) value = clamp_lanes(_mm256_add_ps(value, _mm256_load_ps(bias + 8 * v)), clamp);
+            if (bias) {
+                value = clamp_lanes(_mm256_add_ps(value, _mm256_load_ps(bias + 8 * v)), clamp);
+            }
             if (is_full) {
                 _mm256_storeu_ps(target, value);
             } else {

@@ -1,5 +1,6 @@
-// Integer convolution of one image: widened blocks of output pixels times weight panels (integer_gemm), or runs
-// of pixels (integer_depthwise). Rows are widened to int16 with the zero point subtracted, so padding is 0.
+// Integer convolution of one image: widened blocks of output pixels times weight panels
+// (integer_gemm), or runs of pixels (integer_depthwise). Rows are widened to int16 with the zero
+// point subtracted, so padding is 0.
 
 CK_INLINE void widen(
     ptrdiff_t count, const uint8_t *input, int32_t zero_point, int16_t *output) {
