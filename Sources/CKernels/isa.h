@@ -5,9 +5,8 @@
 
 /// Output channels per weight panel.
 #define CK_PANEL 16
-/// Reduction steps per pass over a panel: a float panel block then takes 16 KiB of the first-level
-/// cache.
-#define CK_DEPTH_BLOCK 256
+/// Reduction steps per pass over a panel, even: a panel block then takes 32 KiB (integer: 16 KiB).
+#define CK_DEPTH_BLOCK 512
 
 struct ck_isa {
     const char *name;

@@ -51,7 +51,7 @@ CK_FUNCTION void integer_panel(
     const ck_integer_convolution *c, ptrdiff_t index, ptrdiff_t rows, const int16_t *a,
     ptrdiff_t channels, int32_t *output, ptrdiff_t output_stride) {
     const int16_t *weights = c->weights + index * c->padded_depth * CK_PANEL;
-    ptrdiff_t step = 2 * CK_DEPTH_BLOCK;
+    ptrdiff_t step = CK_DEPTH_BLOCK;
     for (ptrdiff_t k = 0; k < c->padded_depth; k += step) {
         ptrdiff_t rest = c->padded_depth - k;
         integer_gemm(
