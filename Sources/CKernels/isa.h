@@ -5,8 +5,8 @@
 
 /// Output channels per weight panel.
 #define CK_PANEL 16
-/// Reduction steps per pass over a panel: a float panel block then takes 16 KiB of the first-level cache.
-#define CK_DEPTH_BLOCK 256
+/// Reduction steps per pass over a panel, even: a panel block then takes 32 KiB (integer: 16 KiB).
+#define CK_DEPTH_BLOCK 512
 
 struct ck_isa {
     const char *name;
@@ -88,7 +88,8 @@ struct ck_integer_convolution {
     int32_t input_zero_point;
     /// Depth rounded up to pairs.
     ptrdiff_t padded_depth;
-    /// [group][panel][depth / 2][16][2]; depthwise [tap][panels * 16]. Missing channels and steps are zero.
+    /// [group][panel][depth / 2][16][2]; depthwise [tap][panels * 16]. Missing channels and steps
+    /// are zero.
     int16_t *weights;
 };
 

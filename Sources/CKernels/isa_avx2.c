@@ -5,7 +5,7 @@
 
 #define CK_ATTRIBUTES __attribute__((target("avx2,fma")))
 
-// clang-format off: the order matters.
+// Order matters: a body uses those before it.
 #include "bodies/common.h"
 #include "bodies/common_avx2.h"
 #include "bodies/float_gemm_6x16_avx2.h"

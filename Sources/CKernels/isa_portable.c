@@ -3,7 +3,7 @@
 
 #define CK_ATTRIBUTES 
 
-// clang-format off: the order matters.
+// Order matters: a body uses those before it.
 #include "bodies/common.h"
 #include "bodies/float_gemm_4x16.h"
 #include "bodies/float_depthwise_1x16.h"

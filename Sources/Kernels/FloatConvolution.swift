@@ -2,10 +2,9 @@ import CKernels
 package import NetworkGraph
 
 /// A float convolution whose weights have been packed for the kernels.
-///
-/// Each output is one chain of fused multiply-adds from +0 in the order (kernel row, kernel column, input
-/// channel), then `+ bias`, then the clamp. Re-entrant: any number of threads may run it, each with its own
-/// scratch memory.
+///  Each output is one chain of fused multiply-adds from +0 in the order (kernel row, kernel
+/// column, input channel), then `+ bias`, then the clamp. Re-entrant: any number of threads may run
+/// it, each with its own scratch memory.
 ///
 /// `@unchecked Sendable`: the packed weights are never written after `init`.
 package final class FloatConvolution: @unchecked Sendable {
@@ -15,8 +14,8 @@ package final class FloatConvolution: @unchecked Sendable {
     /// Bytes of scratch memory one call needs, aligned to 64 bytes; may be 0.
     package var scratchBytes: Int { ck_float_convolution_scratch(packed) }
 
-    /// Packs `weights`, `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`, and `bias`, one per
-    /// output channel, none of them -0.
+    /// Packs `weights`, `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`, and
+    /// `bias`, one per output channel, none of them -0.
     package init(
         input: FeatureShape, output: FeatureShape, convolution: Convolution, weights: [Float],
         bias: [Float], clamp: Clamp, isa: InstructionSet = .current

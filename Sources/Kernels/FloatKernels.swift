@@ -28,8 +28,9 @@ package enum FloatKernels {
         ck_float_max_pool(isa.table, &geometry, input, output)
     }
 
-    /// Sum of each window from +0 in (row, column) order, divided by the number of its elements. With
-    /// `countIncludePad` that number is always the kernel's extent; without, a window of padding only gives 0.
+    /// Sum of each window from +0 in (row, column) order, divided by the number of its elements.
+    /// With `countIncludePad` that number is always the kernel's extent; without, a window of
+    /// padding only gives 0.
     package static func averagePool(
         _ input: UnsafePointer<Float>, shape: FeatureShape, window: Window, countIncludePad: Bool,
         _ output: UnsafeMutablePointer<Float>, isa: InstructionSet = .current

@@ -1,6 +1,7 @@
 import CKernels
 
-/// One implementation of all kernels. Every implementation gives the same bits; they differ in speed.
+/// One implementation of all kernels. Every implementation gives the same bits; they differ in
+/// speed.
 ///
 /// `@unchecked Sendable`: `table` points to immutable static memory.
 package struct InstructionSet: @unchecked Sendable {
@@ -13,8 +14,8 @@ package struct InstructionSet: @unchecked Sendable {
     /// Every one this processor runs.
     package static let available: [InstructionSet] =
         best.name == portable.name ? [portable] : [portable, best]
-    /// What kernels use unless told otherwise: the best, or the portable one if the environment variable
-    /// `COUNTERBIAS_ISA` is `portable`.
+    /// What kernels use unless told otherwise: the best, or the portable one if the environment
+    /// variable `COUNTERBIAS_ISA` is `portable`.
     package static let current = InstructionSet(table: ck_isa_default())
 
     /// `portable` or `avx2`.

@@ -16,8 +16,8 @@ package final class IntegerConvolution: @unchecked Sendable {
     /// Bytes of scratch memory one call needs, aligned to 64 bytes.
     package var scratchBytes: Int { ck_integer_convolution_scratch(packed) }
 
-    /// Packs `weights`: weight minus its zero point, in `[-255, 255]`,
-    /// `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`. The last three extents multiply to at
+    /// Packs `weights`: weight minus its zero point, in `[-255, 255]`, `[outputChannels,
+    /// kernelHeight, kernelWidth, inputChannels / groups]`. The last three extents multiply to at
     /// most ``maximumReduction``; traps otherwise.
     package init(
         input: FeatureShape, output: FeatureShape, convolution: Convolution, weights: [Int16],

@@ -1,9 +1,11 @@
 import CKernels
 package import NetworkGraph
 
-/// Integer operators and conversions on one image, NHWC. Activations are uint8; all roundings are ties to even.
+/// Integer operators and conversions on one image, NHWC. Activations are uint8; all roundings are
+/// ties to even.
 package enum IntegerKernels {
-    /// `clamp(rint(Float(accumulator + bias) * multiplier) + zeroPoint, lower, upper)`; the sum wraps.
+    /// `clamp(rint(Float(accumulator + bias) * multiplier) + zeroPoint, lower, upper)`; the sum
+    /// wraps.
     package static func requantize(
         _ accumulators: UnsafePointer<Int32>, bias: UnsafePointer<Int32>,
         requantization: Requantization, pixels: Int, channels: Int,
@@ -26,7 +28,8 @@ package enum IntegerKernels {
             isa.table, pixels, channels, accumulators, bias, scales, output)
     }
 
-    /// ONNX QuantizeLinear: `saturate(rint(x / scale) + zeroPoint)` with a true division. NaN gives 0.
+    /// ONNX QuantizeLinear: `saturate(rint(x / scale) + zeroPoint)` with a true division. NaN gives
+    /// 0.
     package static func quantize(
         _ input: UnsafePointer<Float>, count: Int, scale: Float, zeroPoint: UInt8,
         _ output: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
@@ -46,7 +49,7 @@ package enum IntegerKernels {
     /// `ra = scaleA / scale` and `rb = scaleB / scale`,
     /// `saturate(rint(fma(a, ra, fma(b, rb, zeroPoint - fma(ra, zeroPointA, rb * zeroPointB)))))`.
     ///
-    /// ONNX Runtime on aarch64 rounds a fixed-point product instead and differs in about 1 of 100,000 values.
+    /// ONNX Runtime on aarch64 uses fixed-point multipliers, which round ties elsewhere.
     package static func add(
         _ a: UnsafePointer<UInt8>, _ quantizationA: ByteQuantization, _ b: UnsafePointer<UInt8>,
         _ quantizationB: ByteQuantization, count: Int, result: ByteQuantization,
@@ -67,10 +70,10 @@ package enum IntegerKernels {
         ck_integer_max_pool(isa.table, &geometry, input, output)
     }
 
-    /// Average of each window as ONNX Runtime's QLinearAveragePool: Float chain of `Float(x - zeroPoint) * scale` in
-    /// (row, column) order from +0, divided by the count, divided by the result's scale, plus the result's zero
-    /// point; then rounded and saturated, so the zero point decides ties. Counts as
-    /// ``FloatKernels/averagePool(_:shape:window:countIncludePad:_:isa:)``.
+    /// Average of each window as ONNX Runtime's QLinearAveragePool: Float chain of `Float(x -
+    /// zeroPoint) * scale` in (row, column) order from +0, divided by the count, divided by the
+    /// result's scale, plus the result's zero point; then rounded and saturated, so the zero point
+    /// decides ties. Counts as ``FloatKernels/averagePool(_:shape:window:countIncludePad:_:isa:)``.
     package static func averagePool(
         _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: FeatureShape,
         window: Window, countIncludePad: Bool, result: ByteQuantization,
@@ -82,8 +85,9 @@ package enum IntegerKernels {
             Int32(quantization.zeroPoint), result.scale, result.target, output)
     }
 
-    /// Average over all pixels as ONNX Runtime's QLinearGlobalAveragePool: the exact sum of `x - zeroPoint` in
-    /// int32, then `saturate(rint(Float(sum) * (inputScale / (scale * Float(pixels)))) + zeroPoint)`.
+    /// Average over all pixels as ONNX Runtime's QLinearGlobalAveragePool: the exact sum of `x -
+    /// zeroPoint` in int32, then `saturate(rint(Float(sum) * (inputScale / (scale *
+    /// Float(pixels)))) + zeroPoint)`.
     package static func globalAveragePool(
         _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: FeatureShape,
         result: ByteQuantization, _ output: UnsafeMutablePointer<UInt8>,
@@ -94,7 +98,8 @@ package enum IntegerKernels {
             Int32(quantization.zeroPoint), result.scale, result.target, output)
     }
 
-    /// `table[x]` for every element, with 256 entries: requantization for concat, standalone clamps.
+    /// `table[x]` for every element, with 256 entries: requantization for concat, standalone
+    /// clamps.
     package static func lookup(
         _ input: UnsafePointer<UInt8>, count: Int, table: [UInt8],
         _ output: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current

@@ -1,7 +1,7 @@
 import CKernels
 
-/// How accumulators become 8-bit values: `clamp(rint(Float(sum + bias) * multiplier) + zeroPoint, lower, upper)`,
-/// ties to even.
+/// How accumulators become 8-bit values: `clamp(rint(Float(sum + bias) * multiplier) + zeroPoint,
+/// lower, upper)`, ties to even.
 package struct Requantization: Hashable, Sendable {
     /// `(inputScale * weightScale) / outputScale`, one per channel, finite.
     package var multipliers: [Float]

@@ -1,6 +1,7 @@
 package import NetworkGraph
 
-/// Scalar twins of all kernels: plain loops, one element at a time, the oracle of the tests. Slow on purpose.
+/// Scalar twins of all kernels: plain loops, one element at a time, the oracle of the tests. Slow
+/// on purpose.
 ///
 /// Everything is NHWC, one image; argument meanings and rounding rules are those of the kernels.
 package enum ScalarReference {
@@ -83,7 +84,8 @@ struct Taps {
     /// Taps of a whole window.
     var count: Int { window.kernelHeight * window.kernelWidth }
 
-    /// Taps of one output pixel that lie inside the input, in (row, column) order: index in the kernel, input pixel.
+    /// Taps of one output pixel that lie inside the input, in (row, column) order: index in the
+    /// kernel, input pixel.
     func inside(pixel: Int) -> [(index: Int, pixel: Int)] {
         let top = pixel / output.width * window.strideHeight - window.padTop
         let left = pixel % output.width * window.strideWidth - window.padLeft

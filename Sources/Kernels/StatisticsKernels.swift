@@ -1,11 +1,13 @@
 import CKernels
 package import NetworkGraph
 
-/// Sums per channel over one image. Pixels are added in order to what the buffers already hold, so the caller
-/// zeroes them per image; minima start from `+inf`, maxima from `-inf`. No fused operations.
+/// Sums per channel over one image. Pixels are added in order to what the buffers already hold, so
+/// the caller zeroes them per image; minima start from `+inf`, maxima from `-inf`. No fused
+/// operations.
 package enum StatisticsKernels {
-    /// Adds each of `values`, `[pixels][channels]`, to `sumsPre`, applies the clamp in place, then adds the clamped
-    /// value to `sumsPost`, its square to `squaresPost`, and widens `[minPost, maxPost]`.
+    /// Adds each of `values`, `[pixels][channels]`, to `sumsPre`, applies the clamp in place, then
+    /// adds the clamped value to `sumsPost`, its square to `squaresPost`, and widens `[minPost,
+    /// maxPost]`.
     package static func floatStatistics(
         _ values: UnsafeMutablePointer<Float>, clamp: Clamp, pixels: Int, channels: Int,
         sumsPre: UnsafeMutablePointer<Double>, sumsPost: UnsafeMutablePointer<Double>,
@@ -33,7 +35,8 @@ package enum StatisticsKernels {
         ck_byte_sums(isa.table, pixels, channels, values, sums)
     }
 
-    /// Sums of the quantization error `Double(Float(q - zeroPoint) * scale) - Double(x)` and of its square.
+    /// Sums of the quantization error `Double(Float(q - zeroPoint) * scale) - Double(x)` and of its
+    /// square.
     package static func errorStatistics(
         _ reference: UnsafePointer<Float>, _ values: UnsafePointer<UInt8>, scale: Float,
         zeroPoint: UInt8, pixels: Int, channels: Int, sums: UnsafeMutablePointer<Double>,

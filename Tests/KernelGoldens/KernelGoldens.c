@@ -90,8 +90,8 @@ static uint64_t digest_buffer(uint64_t hash, void *buffer, ptrdiff_t count, size
 
 typedef struct shape {
     const char *name;
-    /// Input height, width, channels; output channels; kernel height, width; stride y, x; dilation y, x;
-    /// padding top, left, bottom, right; groups.
+    /// Input height, width, channels; output channels; kernel height, width; stride y, x; dilation
+    /// y, x; padding top, left, bottom, right; groups.
     int ih, iw, ic, oc, kh, kw, sy, sx, dy, dx, pt, pl, pb, pr, groups;
 } shape;
 

@@ -1,5 +1,5 @@
-// Compares every kernel with the golden digests on every instruction set this machine runs. With --print, prints
-// the digests of the portable kernels instead, as the contents of digests.h.
+// Compares every kernel with the golden digests on every instruction set this machine runs. With
+// --print, prints the digests of the portable kernels instead, as the contents of digests.h.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

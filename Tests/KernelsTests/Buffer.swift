@@ -1,5 +1,5 @@
-/// Memory for kernel arguments: aligned, poisoned, with guard bytes behind that must survive. Never freed, so
-/// that a pointer into it cannot outlive it.
+/// Memory for kernel arguments: aligned, poisoned, with guard bytes behind that must survive. Never
+/// freed, so that a pointer into it cannot outlive it.
 struct Buffer<Element: BitwiseCopyable> {
     let pointer: UnsafeMutablePointer<Element>
     let count: Int

@@ -33,8 +33,8 @@ struct ConvolutionCase: CustomStringConvertible {
         var outputChannels = random.int(1...40)
         switch kind {
         case .deep:
-            // Reductions around the 256 and 512 steps of one pass.
-            inputChannels = random.element([255, 256, 257, 511, 512, 513, 514, 1100])
+            // Reductions around the 512 steps of one pass and two of them.
+            inputChannels = random.element([255, 511, 512, 513, 514, 1023, 1024, 1025, 1100])
             if random.bool() { window.strideHeight = 2 }
         case .grouped:
             groups = random.int(2...4)

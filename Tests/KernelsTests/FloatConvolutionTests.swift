@@ -54,7 +54,31 @@ import Testing
         #expect(output == [201, 250, 31])
     }
 
-    /// A chain that only a fused multiply-add gets right: x * x - round(x * x) is the rounding error.
+    /// The clamp turns NaN into the bound it meets first, in every kind of kernel.
+    @Test(arguments: [1, 16])
+    func clampOfNaN(groups: Int) {
+        let shape = FeatureShape(height: 1, width: 5, channels: 16)
+        let weights = [Float](repeating: 1, count: 16 * 16 / groups)
+        for isa in InstructionSet.available {
+            for (clamp, expected) in [
+                (Clamp(lower: -1, upper: 1), -1), (Clamp(upper: 1), 1), (Clamp(lower: 2), 2),
+            ] as [(Clamp, Float)] {
+                let kernel = FloatConvolution(
+                    input: shape, output: shape,
+                    convolution: Convolution(
+                        window: Window(kernelHeight: 1, kernelWidth: 1), groups: groups),
+                    weights: weights, bias: Array(repeating: 0, count: 16), clamp: clamp, isa: isa)
+                let output = Buffer<Float>(count: shape.count)
+                kernel.run(
+                    Buffer([Float](repeating: .nan, count: shape.count)).pointer, output.pointer,
+                    scratch: Buffer<UInt8>(count: kernel.scratchBytes).pointer)
+                #expect(output.values.allSatisfy { $0 == expected }, "\(isa.name), \(clamp)")
+            }
+        }
+    }
+
+    /// A chain that only a fused multiply-add gets right: x * x - round(x * x) is the rounding
+    /// error.
     @Test func chainIsFused() {
         let x: Float = 1 + 0x1p-12
         let shape = FeatureShape(height: 1, width: 1, channels: 2)

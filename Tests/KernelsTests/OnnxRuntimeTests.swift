@@ -23,7 +23,8 @@ struct PoolVector {
     let result: ByteQuantization
 }
 
-/// A 3×3 convolution of 7×7×6, stride (1, 2), pads top 1, left 0, bottom 1, right 2; weights OIHW turned OHWI.
+/// A 3×3 convolution of 7×7×6, stride (1, 2), pads top 1, left 0, bottom 1, right 2; weights in
+/// the order of the kernels.
 struct ConvolutionVector {
     let input: String
     let output: String

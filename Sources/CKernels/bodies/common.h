@@ -1,5 +1,5 @@
-// What the bodies share. A body is included once per instruction set, by isa_<name>.c, which defines
-// CK_ATTRIBUTES (the target attribute, or nothing); its functions are static there.
+// What the bodies share. A body is included once per instruction set, by isa_<name>.c, which
+// defines CK_ATTRIBUTES (the target attribute, or nothing); its functions are static there.
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -14,8 +14,8 @@ CK_INLINE float clamp_value(float value, ck_clamp clamp) {
     return value;
 }
 
-/// rint for |value| < 2^22, ties to even: the addition drops the fraction. Vectorizes on every instruction set,
-/// and no compiler may simplify it without -ffast-math.
+/// rint for |value| < 2^22, ties to even: the addition drops the fraction. Vectorizes on every
+/// instruction set, and no compiler may simplify it without -ffast-math.
 CK_INLINE float round_small(float value) {
     const float shift = 12582912.0f;
     return (value + shift) - shift;
@@ -51,8 +51,8 @@ CK_INLINE ck_taps valid_taps(
     return taps;
 }
 
-/// Output pixels from `ox` on that read the same column taps: the whole interior, or one border pixel.
-/// `ix` is the column tap 0 of `ox` reads, `columns` its valid taps.
+/// Output pixels from `ox` on that read the same column taps: the whole interior, or one border
+/// pixel. `ix` is the column tap 0 of `ox` reads, `columns` its valid taps.
 CK_INLINE ptrdiff_t uniform_run(
     const ck_geometry *g, ptrdiff_t ox, ptrdiff_t ix, ck_taps columns) {
     if (columns.first != 0 || columns.end != g->kernel_width) return 1;

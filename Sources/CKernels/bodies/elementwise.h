@@ -9,8 +9,8 @@ CK_FUNCTION void float_clamp(ptrdiff_t count, const float *input, ck_clamp clamp
     for (ptrdiff_t i = 0; i < count; i++) output[i] = clamp_value(input[i], clamp);
 }
 
-/// ONNX Runtime's QLinearAdd on x86-64, bit for bit: the zero points are folded into one constant, the products are
-/// fused, and the constant takes part in the rounding (it decides ties).
+/// ONNX Runtime's QLinearAdd on x86-64, bit for bit: the zero points are folded into one constant,
+/// the products are fused, and the constant takes part in the rounding (it decides ties).
 CK_FUNCTION void integer_add(
     ptrdiff_t count, const uint8_t *a, float scale_a, int32_t zero_point_a, const uint8_t *b,
     float scale_b, int32_t zero_point_b, float scale, ck_target target, uint8_t *output) {

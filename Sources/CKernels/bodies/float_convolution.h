@@ -1,7 +1,8 @@
-// Float convolution of one image: blocks of output pixels times weight panels (float_gemm), or runs of
-// pixels (float_depthwise).
+// Float convolution of one image: blocks of output pixels times weight panels (float_gemm), or runs
+// of pixels (float_depthwise).
 
-/// Writes the windows of output pixels [first, first + rows) as matrix rows [rows][depth]; padding is zero.
+/// Writes the windows of output pixels [first, first + rows) as matrix rows [rows][depth]; padding
+/// is zero.
 CK_FUNCTION void gather_float(
     const ck_plan *plan, ptrdiff_t group, ptrdiff_t first, ptrdiff_t rows, const float *input,
     float *gathered) {
@@ -40,7 +41,8 @@ CK_FUNCTION void gather_float(
     }
 }
 
-/// One block of rows against all panels of one group; the reduction is cut so that a panel block stays cached.
+/// One block of rows against all panels of one group; the reduction is cut so that a panel block
+/// stays cached.
 CK_FUNCTION void float_block(
     const ck_float_convolution *c, ptrdiff_t group, ptrdiff_t rows, ck_clamp clamp, const float *a,
     ptrdiff_t a_stride, float *output) {

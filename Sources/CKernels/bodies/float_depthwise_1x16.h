@@ -3,8 +3,8 @@
 // Shared contract of the float_depthwise bodies:
 //   pixels, channels   extent of the run
 //   taps_y, taps_x     taps, already cut to those inside the input
-//   x                  first tap of the first pixel; pixel_step, row_step, column_step: elements between
-//                      pixels and between taps
+//   x                  first tap of the first pixel; pixel_step, row_step, column_step: elements
+//                      between pixels and between taps
 //   w                  first tap; w_row: elements between kernel rows; w_column: between columns
 //   output             [pixels][channels]
 

@@ -1,4 +1,5 @@
-// Float depthwise convolution, 4 pixels x 16 channels in 8 registers. Contract: float_depthwise_1x16.h.
+// Float depthwise convolution, 4 pixels x 16 channels in 8 registers. Contract:
+// float_depthwise_1x16.h.
 
 /// `vectors` vectors of channels; `masks` NULL where all of them are full.
 CK_INLINE void float_depthwise_tile(

@@ -1,11 +1,12 @@
-// Float matrix product with one weight panel: out[row][c] (+)= a[row][k] * w[k][c], k ascending, fused.
+// Float matrix product with one weight panel: out[row][c] (+)= a[row][k] * w[k][c], k ascending,
+// fused.
 //
 // Shared contract of the float_gemm bodies:
 //   rows, depth      extent of this block
 //   a, a_stride      [rows][depth], stride in elements
 //   w                panel, [depth][16]
 //   is_first         0: the chains continue from `output`
-//   bias, clamp      bias of 16 channels: added after the last step; NULL: this is not the last block
+//   bias, clamp      bias of 16 channels, applied after the last step; NULL: not the last block
 //   output           [rows][channels], stride in elements; channels in [1, 16]
 
 CK_INLINE void float_gemm_rows(

@@ -1,5 +1,6 @@
-// Integer convolution of one image: widened blocks of output pixels times weight panels (integer_gemm), or runs
-// of pixels (integer_depthwise). Rows are widened to int16 with the zero point subtracted, so padding is 0.
+// Integer convolution of one image: widened blocks of output pixels times weight panels
+// (integer_gemm), or runs of pixels (integer_depthwise). Rows are widened to int16 with the zero
+// point subtracted, so padding is 0.
 
 CK_INLINE void widen(
     ptrdiff_t count, const uint8_t *input, int32_t zero_point, int16_t *output) {
@@ -50,7 +51,7 @@ CK_FUNCTION void integer_panel(
     const ck_integer_convolution *c, ptrdiff_t index, ptrdiff_t rows, const int16_t *a,
     ptrdiff_t channels, int32_t *output, ptrdiff_t output_stride) {
     const int16_t *weights = c->weights + index * c->padded_depth * CK_PANEL;
-    ptrdiff_t step = 2 * CK_DEPTH_BLOCK;
+    ptrdiff_t step = CK_DEPTH_BLOCK;
     for (ptrdiff_t k = 0; k < c->padded_depth; k += step) {
         ptrdiff_t rest = c->padded_depth - k;
         integer_gemm(

@@ -1,5 +1,5 @@
-// Integer depthwise convolution of a run of pixels that read the same taps: sum of (x - zero_point) * w.
-// Arguments as float_depthwise; output int32 [pixels][channels].
+// Integer depthwise convolution of a run of pixels that read the same taps: sums of
+// (x - zero_point) * w. Arguments as float_depthwise; output int32 [pixels][channels].
 
 CK_FUNCTION void integer_depthwise(
     ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t taps_y, ptrdiff_t taps_x, const uint8_t *x,

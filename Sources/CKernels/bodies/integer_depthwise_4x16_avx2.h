@@ -1,5 +1,5 @@
-// Integer depthwise convolution, 4 pixels x 16 channels in 8 registers, two taps at a time (vpmaddwd).
-// Contract: integer_depthwise_1x16.h.
+// Integer depthwise convolution, 4 pixels x 16 channels in 8 registers, two taps at a time
+// (vpmaddwd). Contract: integer_depthwise_1x16.h.
 
 /// Taps handled per pass; larger kernels continue from the stored sums.
 #define CK_TAPS 64
@@ -19,7 +19,8 @@ CK_INLINE void integer_depthwise_tile(
     const int pixels, ptrdiff_t channels, const ck_tap_list *taps, const uint8_t *x,
     ptrdiff_t pixel_step, const int16_t *w, int32_t zero_point, int is_first, int32_t *output) {
     __m256i zero = _mm256_set1_epi16((int16_t)zero_point);
-    // Unpacking works within 128-bit lanes: `low` holds channels 0-3 and 8-11, `high` 4-7 and 12-15.
+    // Unpacking works within 128-bit lanes: `low` holds channels 0-3 and 8-11, `high` 4-7 and
+    // 12-15.
     __m256i low[4], high[4];
     for (int p = 0; p < pixels; p++) low[p] = high[p] = _mm256_setzero_si256();
     for (ptrdiff_t tap = 0; tap < taps->count; tap += 2) {

@@ -1,4 +1,5 @@
-// Integer matrix product with one weight panel: out[row][c] (+)= a[row][k] * w[k][c], exact in int32.
+// Integer matrix product with one weight panel: out[row][c] (+)= a[row][k] * w[k][c], exact in
+// int32.
 //
 // Shared contract of the integer_gemm bodies:
 //   rows, pairs      extent of this block; two reduction steps form a pair

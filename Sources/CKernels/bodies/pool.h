@@ -88,7 +88,8 @@ CK_FUNCTION void integer_max_pool(
     }
 }
 
-/// As ONNX Runtime: the average of dequantized values in float, the zero point added before rounding.
+/// As ONNX Runtime: the average of dequantized values in float, the zero point added before
+/// rounding.
 CK_FUNCTION void integer_average_pool(
     const ck_geometry *g, int count_include_pad, const uint8_t *restrict input, float input_scale,
     int32_t input_zero_point, float scale, ck_target target, uint8_t *restrict output) {

@@ -1,5 +1,5 @@
-// Sums per channel: pixels in order, plain multiplications and additions, vectorized across channels. A block of
-// 8 channels keeps its sums in registers over 64 pixels.
+// Sums per channel: pixels in order, plain multiplications and additions, vectorized across
+// channels. A block of 8 channels keeps its sums in registers over 64 pixels.
 
 #define CK_LANES 8
 #define CK_RUN 64

@@ -23,8 +23,8 @@ const ck_isa *ck_isa_default(void);
 /// "portable" or "avx2".
 const char *ck_isa_name(const ck_isa *isa);
 
-/// Sliding window over an NHWC image. Pads beyond the last row and column follow from the output extent.
-/// Pooling reads `input_channels` only.
+/// Sliding window over an NHWC image. Pads beyond the last row and column follow from the output
+/// extent. Pooling reads `input_channels` only.
 typedef struct ck_geometry {
     ptrdiff_t input_height, input_width, input_channels;
     ptrdiff_t output_height, output_width, output_channels;
@@ -35,7 +35,8 @@ typedef struct ck_geometry {
     ptrdiff_t groups;
 } ck_geometry;
 
-/// Bounds of a float result: `v > lower ? v : lower`, then `v < upper ? v : upper`, each if present.
+/// Bounds of a float result: `v > lower ? v : lower`, then `v < upper ? v : upper`, each if
+/// present.
 typedef struct ck_clamp {
     float lower, upper;
     int has_lower, has_upper;
@@ -51,8 +52,8 @@ typedef struct ck_target {
 typedef struct ck_float_convolution ck_float_convolution;
 typedef struct ck_integer_convolution ck_integer_convolution;
 
-/// `weights`: [output_channels][kernel_height][kernel_width][input_channels / groups]; `bias`: one per output
-/// channel. NULL if memory is short.
+/// `weights`: [output_channels][kernel_height][kernel_width][input_channels / groups]; `bias`: one
+/// per output channel. NULL if memory is short.
 ck_float_convolution *ck_float_convolution_create(
     const ck_geometry *geometry, const float *weights, const float *bias, ck_clamp clamp);
 void ck_float_convolution_destroy(ck_float_convolution *convolution);
@@ -113,7 +114,8 @@ void ck_float_global_average_pool(
 
 // Integer operators.
 
-/// rint(fma(a, ra, fma(b, rb, zero_point - fma(ra, za, rb * zb)))), saturated; ra = scale_a / scale, rb likewise.
+/// rint(fma(a, ra, fma(b, rb, zero_point - fma(ra, za, rb * zb)))), saturated; ra = scale_a /
+/// scale, rb likewise.
 void ck_integer_add(
     const ck_isa *isa, ptrdiff_t count, const uint8_t *a, float scale_a, int32_t zero_point_a,
     const uint8_t *b, float scale_b, int32_t zero_point_b, float scale, ck_target target,
@@ -135,8 +137,8 @@ void ck_lookup(
 
 // Statistics per channel; pixels in order, sums continue from what the buffers hold.
 
-/// Adds x to `sums_pre`; clamps x in place; adds it to `sums_post`, its square to `squares_post`, and widens
-/// [min_post, max_post].
+/// Adds x to `sums_pre`; clamps x in place; adds it to `sums_post`, its square to `squares_post`,
+/// and widens [min_post, max_post].
 void ck_float_statistics(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, float *values, ck_clamp clamp,
     double *sums_pre, double *sums_post, double *squares_post, float *min_post, float *max_post);
