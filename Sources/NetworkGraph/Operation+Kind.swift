@@ -2,6 +2,7 @@ extension Operation {
     /// Short name for tables: `conv 3×3 s2`, `depthwise 3×3`, `pointwise`, `fully connected`, `add`.
     ///
     /// - Parameter input: extents of the first operand.
+    /// - Returns: the kind, with kernel, stride, dilation and groups where they say something.
     package func kind(input: FeatureShape) -> String {
         switch self {
         case .convolution(let convolution): convolution.kind(input: input)

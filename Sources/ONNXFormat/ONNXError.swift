@@ -40,19 +40,22 @@ extension ONNXError: CustomStringConvertible {
     package var description: String {
         var place = file.isEmpty ? [] : [file]
         if let node {
-            place.append("node \(printable(node))\(operatorType.map { " (\(printable($0)))" } ?? "")")
+            let type = operatorType.map { " (\(withoutControls($0)))" } ?? ""
+            place.append("node \(printable(node))\(type)")
         }
         if let tensor { place.append("tensor \(printable(tensor))") }
         return (place + [detail]).joined(separator: ": ")
     }
 }
 
-/// A name from the file, quoted, without control characters, and shortened.
-func printable(_ name: String) -> String {
-    let clean = String(
+/// A name from the file in quotes, safe to print.
+func printable(_ name: String) -> String { "'\(withoutControls(name))'" }
+
+/// A text from the file without control characters, cut to 200.
+private func withoutControls(_ text: String) -> String {
+    String(
         String.UnicodeScalarView(
-            name.unicodeScalars.prefix(200).map {
+            text.unicodeScalars.prefix(200).map {
                 $0.properties.generalCategory == .control ? "\u{FFFD}" : $0
             }))
-    return "'\(clean)'"
 }

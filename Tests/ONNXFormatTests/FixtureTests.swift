@@ -50,7 +50,8 @@ struct Golden: Decodable {
         var result: [Double] = []
         for image in 0..<images {
             let values = Array(golden.input.values[image * size..<(image + 1) * size])
-            let input = graph.input.layout == .nchw ? channelsLast(values, graph.input.shape) : values
+            let isFirst = graph.input.layout == .nchw
+            let input = isFirst ? channelsLast(values, graph.input.shape) : values
             let output = NaiveEvaluator(network: network).run(input)
             result += graph.output.layout == .nchw ? channelsFirst(output, outputShape) : output
         }

@@ -27,8 +27,9 @@ struct NaiveEvaluator {
         let shape = shapes[0]
         switch node.operation {
         case .convolution(let convolution):
+            guard let parameters else { preconditionFailure("a convolution without weights") }
             return convolve(
-                convolution, inputs[0], shape, parameters: parameters!, output: node.shape)
+                convolution, inputs[0], shape, parameters: parameters, output: node.shape)
         case .add: return zip(inputs[0], inputs[1]).map(+)
         case .clamp: return inputs[0]
         case .concat:

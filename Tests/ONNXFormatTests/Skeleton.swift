@@ -9,11 +9,12 @@ struct Skeleton {
     private(set) var model: Onnx_ModelProto
     let name: String
 
-    /// - Parameter name: a file of Tests/Fixtures/torchvision, without `.onnx`.
+    /// Reads `name`, a file of Tests/Fixtures/torchvision without `.onnx`.
     init(named name: String) throws {
         let url = Resources.fixtures.appendingPathComponent("torchvision/\(name).onnx")
         model = try Onnx_ModelProto(serializedBytes: Data(contentsOf: url))
         self.name = name
+        fill()
     }
 
     private enum Role { case weight, matrix(isTransposed: Bool), bias, factor }
@@ -35,10 +36,7 @@ struct Skeleton {
         return roles
     }
 
-    /// The model with weights.
-    ///
-    /// - Parameter size: height and width of the input; nil for those of the file.
-    func filled(size: Int? = nil) throws -> ONNXDocument {
+    private mutating func fill() {
         var filled = model
         let roles = roles
         for index in filled.graph.initializer.indices {
@@ -55,35 +53,49 @@ struct Skeleton {
                 case .bias: (0.125, 0)
                 case .factor: (0.25, 1)
                 }
-            let values = Self.uniform(tensor.name, count: Int(count))
-                .map { Float($0 * scale + offset) }
+            let values = Self.uniform(tensor.name, count: Int(count)) {
+                Float($0 * scale + offset)
+            }
             filled.graph.initializer[index].rawData = values.withUnsafeBytes { Data($0) }
         }
+        model = filled
+    }
+
+    /// The model as a document, with an input of `size` rows and columns if not nil.
+    func document(size: Int? = nil) throws -> ONNXDocument {
+        var model = model
         if let size {
             for axis in 2...3 {
-                filled.graph.input[0].type.tensorType.shape.dim[axis].dimValue = Int64(size)
+                model.graph.input[0].type.tensorType.shape.dim[axis].dimValue = Int64(size)
             }
         }
         return try ONNXDocument(
-            data: filled.serializedData(), path: name, directory: Resources.fixtures)
+            data: model.serializedData(), path: name, directory: Resources.fixtures)
     }
 
     /// The input of the goldens: NCHW, in [-1, 1).
     func image(channels: Int, size: Int) -> [Double] {
-        Self.uniform("input of " + name, count: channels * size * size)
+        Self.uniform("input of " + name, count: channels * size * size) { $0 }
     }
 
     /// Doubles in [-1, 1): splitmix64 seeded with the FNV-1a hash of the name.
-    static func uniform(_ name: String, count: Int) -> [Double] {
+    private static func uniform<Value>(
+        _ name: String, count: Int, _ convert: (Double) -> Value
+    ) -> [Value] {
         var state: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in name.utf8 { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        return (0..<count).map { _ in
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            z ^= z >> 31
-            return Double(z >> 40) * 0x1p-23 - 1
+        return [Value](unsafeUninitializedCapacity: count) { buffer, initialized in
+            var index = 0
+            while index < count {
+                state &+= 0x9E37_79B9_7F4A_7C15
+                var z = state
+                z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+                z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+                z ^= z >> 31
+                buffer.initializeElement(at: index, to: convert(Double(z >> 40) * 0x1p-23 - 1))
+                index += 1
+            }
+            initialized = count
         }
     }
 }

@@ -60,7 +60,9 @@ extension ConstantFolding {
         return strides
     }
 
-    private static func steps(_ count: Int, _ stride: Int) -> [Int] { (0..<count).map { $0 * stride } }
+    private static func steps(_ count: Int, _ stride: Int) -> [Int] {
+        (0..<count).map { $0 * stride }
+    }
 
     static func transpose(
         _ tensor: ONNXTensor, _ permutation: [Int], at call: OperatorCall

@@ -98,7 +98,9 @@ extension GraphTranslation {
         let isTransposed = try call.flag("transB", default: false)
         let alpha = try call.float("alpha") ?? 1
         let beta = try call.float("beta") ?? 1
-        guard alpha.isFinite, beta.isFinite else { throw call.malformed("alpha or beta is not finite.") }
+        guard alpha.isFinite, beta.isFinite else {
+            throw call.malformed("alpha or beta is not finite.")
+        }
         let matrix = try matrix(of: call, isTransposed: isTransposed)
         var bias: [Double]?
         if let tensor = try parameters(2, of: call), let values = tensor.reals {
@@ -108,7 +110,8 @@ extension GraphTranslation {
                     .unsupported, tensor: call.input(2),
                     "bias of extents \(tensor.dims) does not fit \(matrix.outputs) outputs.")
             }
-            let row = values.count == 1
+            let row =
+                values.count == 1
                 ? [Float](repeating: values[0], count: matrix.outputs) : values
             bias = row.map { Double($0) * Double(beta) }
         }

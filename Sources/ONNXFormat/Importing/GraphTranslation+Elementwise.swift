@@ -54,9 +54,11 @@ extension GraphTranslation {
         let channels = activation.shape.channels
         let added = activation.dims.count - tensor.dims.count
         let varying = tensor.dims.indices.filter { tensor.dims[$0] != 1 }
-        let fits = added >= 0 && varying.allSatisfy {
-            tensor.dims[$0] == activation.dims[$0 + added]
-        }
+        let fits =
+            added >= 0
+            && varying.allSatisfy {
+                tensor.dims[$0] == activation.dims[$0 + added]
+            }
         if fits, let first = values.first {
             if values.allSatisfy({ $0 == first }) {
                 return [Double](repeating: Double(first), count: channels)

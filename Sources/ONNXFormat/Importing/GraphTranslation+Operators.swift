@@ -15,7 +15,12 @@ extension GraphTranslation {
             }
             constants.append(tensor)
         }
-        return .constant(try ConstantFolding.evaluate(call, constants))
+        let result = try ConstantFolding.evaluate(call, constants)
+        computed += result.count
+        guard computed <= ImportLimits.allComputed else {
+            throw call.unsupported("the graph computes too many constants.")
+        }
+        return .constant(result)
     }
 
     private mutating func translateActivation(_ call: OperatorCall) throws(ONNXError) -> Value {

@@ -25,7 +25,8 @@ extension GraphTranslation {
                 let given = try call.integers("pads") ?? []
                 guard given.allSatisfy({ $0 == 0 }) else {
                     throw call.unsupported(
-                        "combines count_include_pad, pads and a ceil_mode that reaches beyond them.")
+                        "combines count_include_pad, pads and a ceil_mode that reaches beyond them."
+                    )
                 }
                 countIncludePad = false
             }

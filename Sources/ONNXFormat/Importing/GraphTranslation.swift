@@ -16,6 +16,8 @@ struct GraphTranslation {
     private let outputInfo: Onnx_ValueInfoProto
     private(set) var values: [String: Value] = [:]
     var draft: DraftGraph
+    /// Elements of constants computed so far.
+    var computed = 0
 
     /// Operators with a translation here, besides what constants allow.
     static let operators: Set<String> = [
@@ -55,9 +57,10 @@ struct GraphTranslation {
     mutating func run() throws(ONNXError) -> FloatNetwork {
         for call in calls {
             let value = try translate(call)
-            guard values.updateValue(value, forKey: call.node.output[0]) == nil else {
-                throw call.malformed("defines \(printable(call.node.output[0])) again.")
-            }
+            let name = call.node.output[0]
+            guard document.initializers[name] == nil,
+                values.updateValue(value, forKey: name) == nil
+            else { throw call.malformed("defines \(printable(name)) again.") }
         }
         let output = try output()
         try draft.fold()

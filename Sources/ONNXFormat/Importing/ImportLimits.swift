@@ -11,4 +11,6 @@ enum ImportLimits {
     static let nodes = 20_000
     /// Elements of a tensor that the importer computes, unless its operands are larger.
     static let computed = 1 << 22
+    /// Elements of all tensors that the importer computes.
+    static let allComputed = 1 << 29
 }

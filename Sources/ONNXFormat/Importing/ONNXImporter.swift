@@ -10,6 +10,7 @@ package enum ONNXImporter {
     ///
     /// - Parameter path: an ONNX file of operator set 7 or later with one image input, `[N, C, H, W]`
     ///   or `[N, H, W, C]`, extents other than N fixed, and one output.
+    /// - Returns: the folded network with weights in OHWI order.
     /// - Throws: ``ONNXError`` that names the file, and the node or tensor concerned.
     package static func loadFloatNetwork(path: String) throws(ONNXError) -> FloatNetwork {
         try floatNetwork(of: ONNXDocument(path: path))

@@ -34,7 +34,8 @@ enum ShapeRules {
     }
 
     /// Extents after Flatten at `axis` (may equal the rank).
-    static func flatten(_ dims: [Int], axis: Int, at call: OperatorCall) throws(ONNXError) -> [Int] {
+    static func flatten(_ dims: [Int], axis: Int, at call: OperatorCall) throws(ONNXError) -> [Int]
+    {
         guard (-dims.count...dims.count).contains(axis) else {
             throw call.malformed("axis \(axis) does not exist in a tensor of \(dims.count) axes.")
         }
@@ -57,14 +58,17 @@ enum ShapeRules {
     }
 
     /// Extents after Unsqueeze at `axes` of the result.
-    static func unsqueeze(_ dims: [Int], axes: [Int], at call: OperatorCall) throws(ONNXError) -> [Int] {
+    static func unsqueeze(_ dims: [Int], axes: [Int], at call: OperatorCall) throws(ONNXError)
+        -> [Int]
+    {
         guard axes.count <= 16 else { throw call.unsupported("adds \(axes.count) axes.") }
         let added = Set(try call.axes(axes, rank: dims.count + axes.count))
         var rest = dims[...]
         return (0..<dims.count + axes.count).map { added.contains($0) ? 1 : rest.removeFirst() }
     }
 
-    /// The permutation of a Transpose: axis `i` of the result is axis `permutation[i]` of the operand.
+    /// The permutation of a Transpose: axis `i` of the result is the operand's axis
+    /// `permutation[i]`.
     static func permutation(rank: Int, at call: OperatorCall) throws(ONNXError) -> [Int] {
         guard let permutation = try call.integers("perm") else {
             return (0..<rank).reversed()

@@ -3,7 +3,12 @@ import NetworkGraph
 /// The attributes that Conv, MaxPool and AveragePool share, before they are resolved against an
 /// image.
 struct WindowAttributes {
-    private enum AutoPad: String { case notSet = "NOTSET", upper = "SAME_UPPER", lower = "SAME_LOWER", valid = "VALID" }
+    private enum AutoPad: String {
+        case notSet = "NOTSET"
+        case upper = "SAME_UPPER"
+        case lower = "SAME_LOWER"
+        case valid = "VALID"
+    }
 
     private var kernel: [Int]
     private var strides: [Int]
@@ -12,7 +17,10 @@ struct WindowAttributes {
     private var pads: [Int]
     private var autoPad: AutoPad
 
-    /// - Parameter kernel: extents of the weights; nil for pools, which must name theirs.
+    /// - Parameters:
+    ///   - call: the node.
+    ///   - kernel: extents of the weights; nil for pools, which must name theirs.
+    /// - Throws: ``ONNXError`` that names the attribute.
     init(_ call: OperatorCall, kernel: [Int]?) throws(ONNXError) {
         let range = 1...ImportLimits.window
         if kernel == nil, !call.has("kernel_shape") { throw call.malformed("has no kernel_shape.") }
@@ -34,10 +42,14 @@ struct WindowAttributes {
 
     /// The window for images of `shape`.
     ///
-    /// - Parameter ceiling: `ceil_mode`. As in ONNX Runtime, a window that would begin beyond the
-    ///   image and its leading pad is left out.
+    /// - Parameters:
+    ///   - shape: extents of the operand.
+    ///   - ceiling: `ceil_mode`. As in ONNX Runtime, a window that would begin beyond the image and
+    ///     its leading pad is left out.
+    ///   - call: the node, for messages.
     /// - Returns: the window, its trailing pads enlarged to what the windows reach, and whether
     ///   they reach beyond the pads that the file gives.
+    /// - Throws: ``ONNXError`` with code `malformed` if the kernel does not fit.
     func resolved(
         for shape: FeatureShape, ceiling: Bool, at call: OperatorCall
     ) throws(ONNXError) -> (window: Window, overhangs: Bool) {

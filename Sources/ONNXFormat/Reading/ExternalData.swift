@@ -42,6 +42,9 @@ struct ExternalData: Hashable, Sendable {
     /// - Parameters:
     ///   - directory: the model's.
     ///   - expected: number of bytes that the tensor needs.
+    ///   - tensor: its name, for messages.
+    /// - Returns: `expected` bytes.
+    /// - Throws: ``ONNXError`` with code `invalidTensor` or `unreadable`.
     func read(directory: URL, expected: Int, tensor: String) throws(ONNXError) -> Data {
         func failure(_ code: ONNXError.Code, _ detail: String) -> ONNXError {
             ONNXError(

@@ -22,7 +22,8 @@ package struct ONNXDocument: Sendable {
         do {
             data = try Data(contentsOf: url)
         } catch {
-            throw ONNXError(.unreadable, file: path, "cannot be read: \(error.localizedDescription)")
+            throw ONNXError(
+                .unreadable, file: path, "cannot be read: \(error.localizedDescription)")
         }
         try self.init(data: data, path: path, directory: url.deletingLastPathComponent())
     }
@@ -33,6 +34,7 @@ package struct ONNXDocument: Sendable {
     ///   - data: the file's content.
     ///   - path: its name, for messages.
     ///   - directory: where external data lies.
+    /// - Throws: ``ONNXError`` with code `malformed` or `unsupported`.
     package init(data: Data, path: String, directory: URL) throws(ONNXError) {
         do {
             model = try Onnx_ModelProto(serializedBytes: data)

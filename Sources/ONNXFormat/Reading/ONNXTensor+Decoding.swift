@@ -3,7 +3,9 @@ import Foundation
 extension ONNXTensor {
     /// Decodes a tensor whose elements are in the message itself or in `external` bytes.
     ///
-    /// - Parameter external: the tensor's bytes where its data is in another file.
+    /// - Parameters:
+    ///   - proto: the tensor in the file.
+    ///   - external: the tensor's bytes where its data is in another file.
     /// - Throws: ``ONNXError`` with code `invalidTensor` or `unsupported`.
     init(_ proto: Onnx_TensorProto, external: Data?) throws(ONNXError) {
         let type = try proto.elementType()
@@ -49,15 +51,21 @@ extension ONNXTensor {
                 unpack(data, UInt16.self) {
                     Float(bitPattern: UInt32(UInt16(littleEndian: $0)) << 16)
                 })
-        case .uint8: return .integers(unpack(data, UInt8.self) { Int64($0) })
+        case .uint8: return .integers(integers(data, UInt8.self))
         case .bool: return .integers(unpack(data, UInt8.self) { $0 == 0 ? 0 : 1 })
-        case .int8: return .integers(unpack(data, Int8.self) { Int64($0) })
-        case .uint16: return .integers(unpack(data, UInt16.self) { Int64(UInt16(littleEndian: $0)) })
-        case .int16: return .integers(unpack(data, Int16.self) { Int64(Int16(littleEndian: $0)) })
-        case .uint32: return .integers(unpack(data, UInt32.self) { Int64(UInt32(littleEndian: $0)) })
-        case .int32: return .integers(unpack(data, Int32.self) { Int64(Int32(littleEndian: $0)) })
-        case .int64: return .integers(unpack(data, Int64.self) { Int64(littleEndian: $0) })
+        case .int8: return .integers(integers(data, Int8.self))
+        case .uint16: return .integers(integers(data, UInt16.self))
+        case .int16: return .integers(integers(data, Int16.self))
+        case .uint32: return .integers(integers(data, UInt32.self))
+        case .int32: return .integers(integers(data, Int32.self))
+        case .int64: return .integers(integers(data, Int64.self))
         }
+    }
+
+    private static func integers<Stored: FixedWidthInteger & BitwiseCopyable>(
+        _ data: Data, _ type: Stored.Type
+    ) -> [Int64] {
+        unpack(data, type) { Int64(Stored(littleEndian: $0)) }
     }
 
     private static func unpack<Stored: BitwiseCopyable, Value>(
@@ -67,9 +75,11 @@ extension ONNXTensor {
         return data.withUnsafeBytes { bytes in
             [Value](unsafeUninitializedCapacity: bytes.count / size) { buffer, count in
                 count = bytes.count / size
-                for index in 0..<count {
+                var index = 0
+                while index < count {
                     let stored = bytes.loadUnaligned(fromByteOffset: index * size, as: Stored.self)
                     buffer.initializeElement(at: index, to: convert(stored))
+                    index += 1
                 }
             }
         }

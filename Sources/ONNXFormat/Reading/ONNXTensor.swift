@@ -95,14 +95,19 @@ struct ONNXTensor: Hashable, Sendable {
 
 extension ONNXTensor {
     /// Product of extents; nil when one is negative or the product exceeds `limit`.
+    ///
+    /// Where an extent is 0, the others may not multiply to more than a small number either: work
+    /// proportional to them would have no data to bound it.
     static func count(_ dims: [Int], limit: Int = 1 << 40) -> Int? {
+        let isEmpty = dims.contains(0)
         var product = 1
-        for extent in dims {
-            guard extent >= 0 else { return nil }
+        for extent in dims where extent != 0 {
             let (next, overflow) = product.multipliedReportingOverflow(by: extent)
-            guard !overflow, next <= limit else { return nil }
+            guard extent > 0, !overflow, next <= (isEmpty ? min(limit, 1 << 20) : limit) else {
+                return nil
+            }
             product = next
         }
-        return product
+        return isEmpty ? 0 : product
     }
 }
