@@ -3,7 +3,7 @@ import Quantization
 /// Settings of iterative bias correction.
 package struct CorrectionOptions: Hashable, Sendable, Codable {
     package var match: Match
-    /// Most rounds one layer may take when means are matched behind the activation; at least 1.
+    /// Most changes of a layer's biases behind the activation, after the closed form; at least 1.
     package var iterations: Int
     /// Iterations end when no channel's residual shift exceeds this share of the layer's output step.
     package var tolerance: Double

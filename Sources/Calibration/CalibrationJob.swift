@@ -114,7 +114,7 @@ package struct CalibrationJob: Sendable {
     /// Rounds this job takes at most, for progress displays.
     package var roundLimit: Int {
         guard let correction = options.correction else { return 2 }
-        let perLayer = correction.match == .pre ? 1 : correction.iterations + 1
+        let perLayer = correction.match == .pre ? 1 : correction.iterations + 2
         return 2 + perLayer * network.graph.convolutions.count
     }
 
@@ -170,10 +170,14 @@ package struct CalibrationJob: Sendable {
 
     // MARK: Correction
 
+    /// Every layer starts with the closed form; matching behind the activation then iterates from there.
     private func match(layer: Int) -> Match {
+        progress.corrections.count == layer ? .pre : .post
+    }
+
+    private func iterates(layer: Int) -> Bool {
         let node = network.graph.convolutions[layer]
-        if quantized?.activations[node + 1] == nil { return .pre }
-        return options.correction?.match ?? .pre
+        return options.correction?.match == .post && quantized?.activations[node + 1] != nil
     }
 
     private func corrector(layer: Int, match: Match) -> LayerCorrector? {
@@ -217,7 +221,7 @@ package struct CalibrationJob: Sendable {
                     rounds: 1, shift: shift,
                     residual: corrector.shiftBefore(sums: sums, biases: corrected),
                     overflowing: overflowing))
-            finish(layer: layer)
+            if !iterates(layer: layer) { finish(layer: layer) }
         case .post:
             iterate(layer: layer, shift: corrector.shiftAfter(sums: sums), corrector, options)
         }
@@ -228,15 +232,11 @@ package struct CalibrationJob: Sendable {
         layer: Int, shift: [Double], _ corrector: LayerCorrector, _ options: CorrectionOptions
     ) {
         guard let biases = progress.biases?.layers[layer] else { return }
-        if progress.corrections.count == layer {
-            progress.corrections.append(
-                LayerCorrection(rounds: 0, shift: shift, residual: shift, overflowing: []))
-        }
         progress.corrections[layer].rounds += 1
         progress.corrections[layer].residual = shift
         let step = Double(corrector.output?.scale ?? 1)
         let isSettled = shift.allSatisfy { abs($0) <= options.tolerance * step }
-        if isSettled || progress.corrections[layer].rounds > options.iterations {
+        if isSettled || progress.corrections[layer].rounds > options.iterations + 1 {
             finish(layer: layer)
             return
         }

@@ -61,7 +61,7 @@ extension PartialConfiguration {
         defaults.activationRange = .minmax
         defaults.outputQuantized = true
         defaults.removeDeadChannels = true
-        defaults.match = .pre
+        defaults.match = .post
         defaults.matchIterations = 3
         defaults.matchTolerance = 0.001
         defaults.resizeShortSide = .derived
