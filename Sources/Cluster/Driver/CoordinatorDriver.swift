@@ -318,7 +318,8 @@ package final class CoordinatorDriver {
                 "worker refused",
                 metadata: ["worker": "\(worker)", "host": "\(hello.host)", "reason": "\(reason)"])
         case .workerLost(let worker, let hello, let cause, let shards):
-            logger.warning(
+            logger.log(
+                level: cause.isOrderly ? .info : .warning,
                 "worker lost",
                 metadata: [
                     "worker": "\(worker)", "host": "\(hello.host)", "pid": "\(hello.process)",

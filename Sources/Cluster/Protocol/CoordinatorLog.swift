@@ -8,6 +8,9 @@ package enum WorkerLoss: Hashable, Sendable, CustomStringConvertible {
     case greetedAgain
     case malformed(WireError)
 
+    /// The worker said so itself.
+    package var isOrderly: Bool { if case .left = self { true } else { false } }
+
     package var description: String {
         switch self {
         case .disconnected: "connection lost"
