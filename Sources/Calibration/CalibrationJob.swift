@@ -66,6 +66,9 @@ package struct CalibrationJob: Sendable {
     /// The integer network with its initial biases, once ranges are known.
     package private(set) var quantized: QuantizedNetwork?
 
+    /// Per convolution and channel, what a bias may not exceed.
+    private var biasLimits: [[Int64]] = []
+
     private let statisticsShards: [Shard]
     private let correctionShards: [Shard]
 
@@ -164,8 +167,16 @@ package struct CalibrationJob: Sendable {
         }
         let range = inputRange
             ?? ActivationRange(lower: statistics.inputLower, upper: statistics.inputUpper)
-        quantized = try QuantizedNetwork(
+        let network = try QuantizedNetwork(
             quantizing: reduced, inputRange: range, extrema: extrema, scheme: options.scheme)
+        biasLimits = network.graph.convolutions.compactMap { node in
+            guard let parameters = network.parameters[node],
+                let input = network.activations[network.graph.nodes[node].inputs[0]]
+            else { return nil }
+            return BiasQuantization.limits(
+                parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
+        }
+        quantized = network
     }
 
     // MARK: Correction
@@ -196,7 +207,7 @@ package struct CalibrationJob: Sendable {
         }
         return LayerCorrector(
             parameters: parameters, input: input, output: quantized.activations[node + 1],
-            count: count, floatMeans: means)
+            count: count, floatMeans: means, limits: biasLimits[layer])
     }
 
     private mutating func completeCorrection(layer: Int, _ results: [[UInt8]]) throws {

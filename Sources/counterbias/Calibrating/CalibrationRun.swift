@@ -18,17 +18,15 @@ struct CalibrationRun {
     let isQuiet: Bool
     let logger: Logger
 
-    /// - Parameters:
-    ///   - startsWorkers: called with the bound endpoint; nil when workers come by themselves.
-    ///   - upkeep: called between polls.
+    /// - Parameter upkeep: called between polls.
     func run(
-        address: CoordinatorAddress, stop: StopSignal,
-        listening: @escaping (String) throws -> Void, upkeep: @escaping () throws -> Void
+        listener: CoordinatorListener, stop: StopSignal, upkeep: @escaping () throws -> Void = {}
     ) throws {
         let clock = ContinuousClock()
         let started = clock.now
         var timings = Timings()
         let out = try configuration.outDirectory()
+        logger.info("listening", metadata: ["endpoint": "\(listener.endpoint)"])
         for line in configuration.describe().split(separator: "\n") { logger.info("\(line)") }
 
         let network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
@@ -61,7 +59,7 @@ struct CalibrationRun {
                 digest: Digest.sha256(of: text), calibration: job,
                 epoch: (checkpoint?.epoch ?? 0) + 1, network: blob, images: pool.images,
                 configuration: text),
-            store: store, address: address,
+            store: store, listener: listener,
             limits: CoordinatorLimits(lease: .seconds(configuration.cluster.leaseSeconds)),
             stop: stop, logger: logger,
             report: { news in
@@ -69,7 +67,7 @@ struct CalibrationRun {
                 display.show(news)
             }, upkeep: upkeep)
         defer { display.clear() }
-        let finished = try driver.run(listening: listening)
+        let finished = try driver.run()
         display.clear()
 
         timings.total = (clock.now - started).seconds
@@ -101,6 +99,25 @@ struct CalibrationRun {
         return pool
     }
 
+    /// A job whose statistics cannot be read starts over: they give the same bits again.
+    private func readCheckpoint(
+        _ loaded: LoadedCheckpoint, directory: String
+    ) throws -> JobCheckpoint {
+        let path = directory + "/" + CoordinatorDriver.statisticsName
+        do {
+            let statistics = FileManager.default.contents(atPath: path).map(Array.init)
+            return try JobCheckpoint(
+                loaded.content, statistics: try statistics.map { try SafetensorsFile(sealed: $0, file: path) })
+        } catch let error where resumes {
+            logger.error("\(path) is unusable, computing the statistics again: \(error)")
+            var content = loaded.content
+            content.metadata["stage"] = "statistics"
+            var checkpoint = try JobCheckpoint(content, statistics: nil)
+            checkpoint.progress = CalibrationJob.Progress()
+            return checkpoint
+        }
+    }
+
     private func makeDirectory(_ path: String) throws {
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -118,7 +135,7 @@ struct CalibrationRun {
             return nil
         }
         for warning in loaded.warnings { logger.error("\(warning)") }
-        let checkpoint = try JobCheckpoint(loaded.content)
+        let checkpoint = try readCheckpoint(loaded, directory: store.directory)
         guard resumes else {
             if checkpoint.progress.stage == .finished { return nil }
             throw CommandError(

@@ -30,13 +30,13 @@ struct Coordinator: ParsableCommand {
                 throw ValidationError("--listen (or cluster.listen in the file) is missing")
             }
             let logger = flags.logging.logger("counterbias", default: .info)
+            let listener = try CoordinatorListener(
+                CoordinatorAddress(
+                    endpoint: try Endpoint(listen), security: try security(), insecure: insecure))
             try CalibrationRun(
                 configuration: configuration, resumes: flags.resume, printsJSON: flags.json,
                 isQuiet: flags.logging.quiet, logger: logger
-            ).run(
-                address: CoordinatorAddress(
-                    endpoint: try Endpoint(listen), security: try security(), insecure: insecure),
-                stop: try StopSignal(), listening: { _ in }, upkeep: {})
+            ).run(listener: listener, stop: try StopSignal())
         }
     }
 

@@ -23,8 +23,6 @@ final class ProgressDisplay {
     func show(_ news: CoordinatorNews) {
         guard !isQuiet else { return }
         switch news {
-        case .listening(let endpoint):
-            logger.info("listening", metadata: ["endpoint": "\(endpoint)"])
         case .workers(let count):
             workers = count
         case .quantized(let dead):
