@@ -52,7 +52,6 @@ struct Evaluate: ParsableCommand {
             var flags = PartialConfiguration()
             flags.model = model
             flags.images = images
-            flags.limit = limit
             flags.labelsFile = labels
             if skipBadImages { flags.skipBadImages = true }
             let file = try config.map { try PartialConfiguration(contentsOf: $0) }
@@ -60,7 +59,8 @@ struct Evaluate: ParsableCommand {
                 .resolved(requiringOut: false)
             let cores = ProcessInfo.processInfo.activeProcessorCount
             let run = EvaluationRun(
-                configuration: configuration, quantizedPath: quantized, threads: max(threads ?? cores, 1),
+                configuration: configuration, quantizedPath: quantized, limit: limit,
+                threads: max(threads ?? cores, 1),
                 logger: logging.logger("counterbias"))
             let report = try run.run(trace: trace.map { ($0, traceImages) })
             if json { try Console.print(json: report) } else { Console.print(report.table) }

@@ -13,6 +13,8 @@ import Settings
 struct EvaluationRun {
     let configuration: Configuration
     let quantizedPath: String
+    /// First images of the folder; the file's `limit` is about calibration.
+    let limit: Int?
     let threads: Int
     let logger: Logger
 
@@ -31,7 +33,7 @@ struct EvaluationRun {
             configuration.preprocessing, input: network.graph.input)
         let encoding = InputEncoding(tables: preprocessing.lookupTables())
         let folder = try ImageFolder.list(configuration.images)
-        let entries = Array(folder.entries.prefix(configuration.limit ?? folder.entries.count))
+        let entries = Array(folder.entries.prefix(limit ?? folder.entries.count))
         let labels = try configuration.labels.file.map { try LabelTable(path: $0) }
         let classes = network.graph.shape(of: network.graph.output.value).count
 
