@@ -37,6 +37,32 @@ extension QuantizedNetwork {
             activations[graph.output.value] = nil
         }
         self.init(graph: graph, parameters: parameters, activations: activations)
+        try validate()
+    }
+
+    /// Most products per output: 255 · 255 · 33,025 is the last that fits int32.
+    package static let longestReduction = 33_025
+
+    /// Checks what the integer executor relies on: no input may make an accumulator leave int32.
+    /// - Throws: ``QuantizationError`` naming the first such layer.
+    package func validate() throws(QuantizationError) {
+        for node in graph.convolutions {
+            guard let parameters = parameters[node],
+                let input = activations[graph.nodes[node].inputs[0]]
+            else { continue }
+            let taps = parameters.weights.count / parameters.bias.count
+            guard taps <= Self.longestReduction else {
+                throw QuantizationError(
+                    .reductionTooLong(taps: taps, limit: Self.longestReduction),
+                    layer: graph.nodes[node].name)
+            }
+            if let channel = BiasQuantization.firstOverflow(
+                parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
+            {
+                throw QuantizationError(
+                    .accumulatorOverflow(channel: channel), layer: graph.nodes[node].name)
+            }
+        }
     }
 
     private static func activation(
@@ -65,11 +91,6 @@ extension QuantizedNetwork {
                 throw QuantizationError(.accumulatorOverflow(channel: channel), layer: layer)
             }
             result.bias.append(bias)
-        }
-        if let channel = BiasQuantization.firstOverflow(
-            parameters: result, inputZeroPoint: input.unsignedZeroPoint)
-        {
-            throw QuantizationError(.accumulatorOverflow(channel: channel), layer: layer)
         }
         return result
     }

@@ -25,6 +25,7 @@ struct EvaluationRun {
     func run(trace: (path: String, images: Int)?) throws -> EvaluationReport {
         let network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
         let quantized = try QDQModel.load(path: quantizedPath)
+        try quantized.validate()
         try check(network.graph, quantized.graph)
         let float = FloatExecutor(network)
         let integer = IntegerExecutor(quantized)
