@@ -80,18 +80,21 @@ let package = Package(
 
         // Test support and tests, one target per module.
         .target(
-            name: "TestSupport", dependencies: ["Calibration", "NetworkGraph"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Calibration", "NetworkGraph"],
+            path: "Tests/TestSupport",
             swiftSettings: swift),
         // Golden digests of the kernels, shared by KernelsTests and scripts/check-kernels.
         .target(
             name: "KernelGoldens", dependencies: ["CKernels"], path: "Tests/KernelGoldens",
             exclude: ["main.c", "digests.h"]),
-        .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
+        .testTarget(
+            name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .testTarget(
             name: "KernelsTests", dependencies: ["KernelGoldens", "Kernels", "NetworkGraph"],
             swiftSettings: swift),
         .testTarget(
-            name: "QuantizationTests", dependencies: ["NetworkGraph", "Quantization", "TestSupport"],
+            name: "QuantizationTests",
+            dependencies: ["NetworkGraph", "Quantization", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
             name: "ExecutionTests",
@@ -126,7 +129,9 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Cluster", "Quantization", "ONNXFormat", "Storage", "TestSupport", "counterbias"],
+            dependencies: [
+                "Cluster", "Quantization", "ONNXFormat", "Storage", "TestSupport", "counterbias",
+            ],
             swiftSettings: swift),
     ]
 )

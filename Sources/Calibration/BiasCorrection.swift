@@ -48,7 +48,8 @@ struct LayerCorrector {
     let limits: [Int64]
 
     private func step(_ channel: Int) -> Double {
-        Double(BiasQuantization.scale(input: input.scale, weight: parameters.scale(channel: channel)))
+        Double(
+            BiasQuantization.scale(input: input.scale, weight: parameters.scale(channel: channel)))
     }
 
     /// Shift of the means in front of the activation, from accumulator sums without bias.

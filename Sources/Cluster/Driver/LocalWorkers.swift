@@ -19,7 +19,9 @@ package final class LocalWorkers {
     /// Replacements before giving up.
     private let limit = 20
 
-    /// - Parameter arguments: of `counterbias`, `worker` first.
+    /// - Parameters:
+    ///   - arguments: of `counterbias`, `worker` first.
+    ///   - logger: told of replacements.
     package init(arguments: [String], logger: Logger) {
         executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         self.arguments = arguments

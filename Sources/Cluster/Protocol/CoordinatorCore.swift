@@ -89,8 +89,11 @@ package struct CoordinatorCore: Sendable {
     }
 
     /// - Parameters:
-    ///   - golden: this build's golden digest; a worker with another computes other bits and is refused.
+    ///   - job: names the job; results of another are ignored.
+    ///   - epoch: this incarnation.
     ///   - network: digest of the float network's blob.
+    ///   - golden: this build's golden digest; a worker with another computes other bits and is refused.
+    ///   - limits: leases and attempts.
     package init(
         job: Digest, epoch: UInt64, network: Digest, golden: Digest, limits: CoordinatorLimits
     ) {
@@ -159,7 +162,8 @@ package struct CoordinatorCore: Sendable {
         }
     }
 
-    private mutating func greet(_ hello: Hello, from worker: WorkerID, at now: Duration) -> [Action] {
+    private mutating func greet(_ hello: Hello, from worker: WorkerID, at now: Duration) -> [Action]
+    {
         let mine = WireVersion.oldest...WireVersion.newest
         let refusal: String? =
             if !hello.versions.overlaps(mine) {
@@ -283,7 +287,8 @@ package struct CoordinatorCore: Sendable {
             isHandingOut = false
             for worker in workers.keys.sorted() {
                 guard let load = workers[worker]?.shards.count, load < limits.shardsInFlight,
-                    let shard = nextShard(for: worker), let task = open?.assign(shard, job: job, epoch: epoch)
+                    let shard = nextShard(for: worker),
+                    let task = open?.assign(shard, job: job, epoch: epoch)
                 else { continue }
                 workers[worker]?.shards.insert(shard)
                 affinity[task.images] = worker
@@ -306,7 +311,9 @@ package struct CoordinatorCore: Sendable {
             if let owner = affinity[shard.images] { owned[owner, default: 0] += 1 }
         }
         guard owned[worker, default: 0] < share else { return nil }
-        let surplus = owners.firstIndex { owner in owner.map { owned[$0, default: 0] > share } ?? true }
+        let surplus = owners.firstIndex { owner in
+            owner.map { owned[$0, default: 0] > share } ?? true
+        }
         return surplus.map { open.pending[$0] }
     }
 }

@@ -75,7 +75,10 @@ extension JobCheckpoint {
         return file
     }
 
-    /// - Parameter statistics: content of the statistics file; needed once their round is done.
+    /// - Parameters:
+    ///   - file: content of the checkpoint.
+    ///   - statistics: content of the statistics file; needed once their round is done.
+    /// - Throws: ``CheckpointError`` or `SafetensorsError`, naming the field.
     package init(_ file: SafetensorsFile, statistics: SafetensorsFile?) throws {
         guard let job = Digest(hex: file.metadata["job"] ?? "") else { throw Self.missing("job") }
         guard let epoch = UInt64(file.metadata["epoch"] ?? "") else { throw Self.missing("epoch") }
@@ -124,7 +127,9 @@ extension JobCheckpoint {
             configuration: file.metadata["configuration"] ?? "")
     }
 
-    private static func missing(_ field: String) -> CheckpointError { CheckpointError(.field(field)) }
+    private static func missing(_ field: String) -> CheckpointError {
+        CheckpointError(.field(field))
+    }
 }
 
 extension SafetensorsFile {
@@ -170,7 +175,9 @@ extension CalibrationJob.Progress.Stage {
         case "finished": self = .finished
         default:
             let words = text.split(separator: " ")
-            guard words.count == 2, words[0] == "correcting", let layer = Int(words[1]) else { return nil }
+            guard words.count == 2, words[0] == "correcting", let layer = Int(words[1]) else {
+                return nil
+            }
             self = .correcting(layer: layer)
         }
     }

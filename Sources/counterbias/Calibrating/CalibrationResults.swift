@@ -43,9 +43,12 @@ struct CalibrationResults {
             "network": description.network.hex, "images": description.images.hex,
             "job": ((try? description.text()).map { Digest.sha256(of: $0).hex }) ?? "",
         ]
-        if let biases = job.progress.biases { digests["biases"] = Digest.sha256(of: biases.encoded()).hex }
+        if let biases = job.progress.biases {
+            digests["biases"] = Digest.sha256(of: biases.encoded()).hex
+        }
         return Summary(
-            version: Build.version, configuration: configuration, digests: digests, timings: timings,
+            version: Build.version, configuration: configuration, digests: digests,
+            timings: timings,
             rounds: job.progress.rounds, images: description.imageCount, skippedImages: skipped,
             deadChannels: job.deadChannels, warnings: warnings,
             mssrBefore: mean(\.mssrBefore), mssrAfter: mean(\.mssrAfter),
@@ -100,7 +103,10 @@ struct CalibrationResults {
     var table: String {
         let layers = ledger?.layers ?? []
         var table = TextTable(
-            header: ["layer", "kind", "channels", "dead", "shift/signal", "→ after", "noise/signal", "→ after", "rounds"],
+            header: [
+                "layer", "kind", "channels", "dead", "shift/signal", "→ after", "noise/signal",
+                "→ after", "rounds",
+            ],
             leftColumns: [0, 1])
         func percent(_ value: Double) -> String { (100 * value).formatted(decimals: 2) + " %" }
         for layer in layers {

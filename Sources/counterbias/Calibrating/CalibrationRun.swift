@@ -18,7 +18,11 @@ struct CalibrationRun {
     let isQuiet: Bool
     let logger: Logger
 
-    /// - Parameter upkeep: called between polls.
+    /// - Parameters:
+    ///   - listener: where workers connect.
+    ///   - stop: ends the job early, with a checkpoint.
+    ///   - upkeep: called between polls.
+    /// - Throws: any module's error; the exit code follows from it.
     func run(
         listener: CoordinatorListener, stop: StopSignal, upkeep: @escaping () throws -> Void = {}
     ) throws {
@@ -63,7 +67,9 @@ struct CalibrationRun {
             limits: CoordinatorLimits(lease: .seconds(configuration.cluster.leaseSeconds)),
             stop: stop, logger: logger,
             report: { news in
-                if case .roundFinished(let round, let seconds) = news { timings.add(round, seconds) }
+                if case .roundFinished(let round, let seconds) = news {
+                    timings.add(round, seconds)
+                }
                 display.show(news)
             }, upkeep: upkeep)
         defer { display.clear() }
@@ -75,7 +81,11 @@ struct CalibrationRun {
             configuration: configuration, description: description, job: finished,
             skipped: pool.skipped, timings: timings)
         try results.write(to: out)
-        if printsJSON { try Console.print(json: results.summary) } else { Console.print(results.table) }
+        if printsJSON {
+            try Console.print(json: results.summary)
+        } else {
+            Console.print(results.table)
+        }
         for warning in results.warnings { logger.warning("\(warning)") }
     }
 
@@ -86,12 +96,15 @@ struct CalibrationRun {
         let limit = configuration.limit ?? folder.entries.count
         let wanted = min(
             limit,
-            max(configuration.rangeImages, configuration.method.contains(.ibc) ? configuration.ibcImages : 0))
+            max(
+                configuration.rangeImages,
+                configuration.method.contains(.ibc) ? configuration.ibcImages : 0))
         let pool = try PreparedPool(
             entries: Array(folder.entries.prefix(limit)), count: wanted,
             preprocessing: preprocessing, skipsBad: configuration.skipBadImages)
         for image in pool.skipped {
-            logger.warning("image skipped", metadata: ["file": "\(image.file)", "reason": "\(image.reason)"])
+            logger.warning(
+                "image skipped", metadata: ["file": "\(image.file)", "reason": "\(image.reason)"])
         }
         guard !pool.images.isEmpty else {
             throw CommandError(EX_DATAERR, "\(configuration.images): no image could be read")
@@ -107,7 +120,8 @@ struct CalibrationRun {
         do {
             let statistics = FileManager.default.contents(atPath: path).map(Array.init)
             return try JobCheckpoint(
-                loaded.content, statistics: try statistics.map { try SafetensorsFile(sealed: $0, file: path) })
+                loaded.content,
+                statistics: try statistics.map { try SafetensorsFile(sealed: $0, file: path) })
         } catch let error where resumes {
             logger.error("\(path) is unusable, computing the statistics again: \(error)")
             var content = loaded.content
@@ -123,7 +137,8 @@ struct CalibrationRun {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
             throw CommandError(
-                EX_CANTCREAT, "\(path): the results' folder cannot be made: \(error.localizedDescription)")
+                EX_CANTCREAT,
+                "\(path): the results' folder cannot be made: \(error.localizedDescription)")
         }
     }
 

@@ -7,7 +7,8 @@ import ZeroMQ
 
 struct Coordinator: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Quantize a model and correct its biases with workers that connect over the network.")
+        abstract:
+            "Quantize a model and correct its biases with workers that connect over the network.")
 
     @OptionGroup var flags: ConfigurationFlags
 
@@ -17,7 +18,8 @@ struct Coordinator: ParsableCommand {
     @Option(help: ArgumentHelp("Secret key of this coordinator.", valueName: "FILE"))
     var key: String?
 
-    @Option(help: ArgumentHelp("Folder of admitted workers' public keys (*.pub).", valueName: "DIR"))
+    @Option(
+        help: ArgumentHelp("Folder of admitted workers' public keys (*.pub).", valueName: "DIR"))
     var allow: String?
 
     @Flag(help: "Bind off loopback without keys: anybody who reaches the port can read the job.")
@@ -46,7 +48,8 @@ struct Coordinator: ParsableCommand {
         case (let key?, let allow?):
             return .curve(try KeyFile.readSecret(key), allowList: AllowList(path: allow))
         default:
-            throw ValidationError("--key and --allow belong together: without a list every key would be admitted")
+            throw ValidationError(
+                "--key and --allow belong together: without a list every key would be admitted")
         }
     }
 }

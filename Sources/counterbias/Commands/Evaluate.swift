@@ -22,7 +22,9 @@ struct Evaluate: ParsableCommand {
     @Option(help: ArgumentHelp("Table of file,class_index for top-1.", valueName: "labels.csv"))
     var labels: String?
 
-    @Option(help: ArgumentHelp("Configuration: preprocessing and label offset.", valueName: "FILE.yaml"))
+    @Option(
+        help: ArgumentHelp("Configuration: preprocessing and label offset.", valueName: "FILE.yaml")
+    )
     var config: String?
 
     @Option(help: "Use the first N images of the sorted folder. Default: all.")
@@ -34,9 +36,10 @@ struct Evaluate: ParsableCommand {
     @Flag(help: "Skip and list images that cannot be read, instead of stopping.")
     var skipBadImages = false
 
-    @Option(help: ArgumentHelp(
-        "Write input, every 8-bit activation and the logits of the first images.",
-        valueName: "FILE.safetensors"))
+    @Option(
+        help: ArgumentHelp(
+            "Write input, every 8-bit activation and the logits of the first images.",
+            valueName: "FILE.safetensors"))
     var trace: String?
 
     @Option(help: "Images in the trace.")
