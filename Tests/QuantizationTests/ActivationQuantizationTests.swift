@@ -37,7 +37,7 @@ import Testing
 
     @Test func constantRangesGetAUsableScale() {
         for range in [
-            ActivationRange(lower: 0, upper: 0), ActivationRange(lower: 1e-44, upper: 1e-44),
+            ActivationRange(lower: 0, upper: 0), ActivationRange(lower: 0, upper: .leastNonzeroMagnitude),
         ] {
             let quantization = TensorQuantization(covering: range, type: .uint8)
             #expect(quantization.scale >= .leastNormalMagnitude)
