@@ -9,7 +9,8 @@ struct OpenRound: Hashable, Sendable {
     private(set) var pending: [Int]
     private(set) var results: [[UInt8]?]
     private(set) var missing: Int
-    private var attempts: [Int]
+    /// Failed attempts of each shard.
+    private(set) var attempts: [Int]
 
     init(round: Round, context: RoundContext) {
         self.round = round
