@@ -83,6 +83,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["Calibration", "NetworkGraph"],
             path: "Tests/TestSupport",
             swiftSettings: swift),
+            name: "TestSupport", dependencies: ["Calibration", "NetworkGraph", "Quantization"],
+            path: "Tests/TestSupport", swiftSettings: swift),
         // Golden digests of the kernels, shared by KernelsTests and scripts/check-kernels.
         .target(
             name: "KernelGoldens", dependencies: ["CKernels"], path: "Tests/KernelGoldens",
@@ -99,7 +101,8 @@ let package = Package(
         .testTarget(
             name: "ExecutionTests",
             dependencies: [
-                "Execution", "Kernels", "NetworkGraph", "ONNXFormat", "Quantization", "TestSupport",
+                "Calibration", "Execution", "Kernels", "NetworkGraph", "ONNXFormat", "Quantization",
+                "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(
@@ -107,11 +110,12 @@ let package = Package(
             dependencies: ["Calibration", "NetworkGraph", "Quantization", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
-            name: "ONNXFormatTests", dependencies: ["NetworkGraph", "ONNXFormat", protobuf],
+            name: "ONNXFormatTests",
+            dependencies: ["Execution", "NetworkGraph", "ONNXFormat", "TestSupport", protobuf],
             swiftSettings: swift),
         .testTarget(
             name: "ONNXFormatQDQTests",
-            dependencies: ["NetworkGraph", "ONNXFormat", "Quantization", protobuf],
+            dependencies: ["NetworkGraph", "ONNXFormat", "Quantization", "TestSupport", protobuf],
             swiftSettings: swift),
         .testTarget(
             name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"],

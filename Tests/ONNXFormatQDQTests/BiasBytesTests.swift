@@ -1,6 +1,7 @@
 import NetworkGraph
 import ONNXFormat
 import Quantization
+import TestSupport
 import Testing
 
 @Suite struct BiasBytesTests {

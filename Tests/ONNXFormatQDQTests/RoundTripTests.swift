@@ -2,6 +2,7 @@ import Foundation
 import NetworkGraph
 import Quantization
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import ONNXFormat

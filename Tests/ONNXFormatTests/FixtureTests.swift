@@ -1,36 +1,16 @@
 import Foundation
 import NetworkGraph
+import TestSupport
 import Testing
 
 @testable import ONNXFormat
 
-/// A fixture's input and ONNX Runtime's output, in the model's own layout.
-struct Golden: Decodable {
-    struct Tensor: Decodable {
-        var dims: [Int]
-        var values: [Double]
-    }
-
-    var input: Tensor
-    var output: Tensor
-
-    init(named name: String) throws {
-        let url = Resources.fixtures.appendingPathComponent("onnx/\(name).json")
-        self = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: url))
-    }
-}
-
 /// One model per operator and exporter idiom, made by scripts/make-onnx-fixtures.
 @Suite struct FixtureTests {
-    static var names: [String] {
-        let folder = Resources.fixtures.appendingPathComponent("onnx").path
-        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return files.filter { $0.hasSuffix(".onnx") }.map { String($0.dropLast(5)) }.sorted()
-    }
+    static let names = Golden.names
 
     static func load(_ name: String) throws -> FloatNetwork {
-        let url = Resources.fixtures.appendingPathComponent("onnx/\(name).onnx")
-        return try ONNXImporter.loadFloatNetwork(path: url.path)
+        try ONNXImporter.loadFloatNetwork(path: Golden.path(of: name))
     }
 
     @Test func fixturesArePresent() {
@@ -44,19 +24,9 @@ struct Golden: Decodable {
         let golden = try Golden(named: name)
         let graph = network.graph
         #expect(golden.output.dims.count == graph.output.rank)
-        let images = golden.input.dims[0]
-        let outputShape = graph.shape(of: graph.output.value)
-        let size = graph.input.shape.count
-        var result: [Double] = []
-        for image in 0..<images {
-            let values = Array(golden.input.values[image * size..<(image + 1) * size])
-            let isFirst = graph.input.layout == .nchw
-            let input = isFirst ? channelsLast(values, graph.input.shape) : values
-            let output = NaiveEvaluator(network: network).run(input)
-            result += graph.output.layout == .nchw ? channelsFirst(output, outputShape) : output
-        }
+        let evaluator = NaiveEvaluator(network: network)
+        let (result, scale) = golden.outputs(of: graph) { evaluator.run($0) }
         try #require(result.count == golden.output.values.count)
-        let scale = golden.output.values.reduce(1) { max($0, abs($1)) }
         for (index, (ours, theirs)) in zip(result, golden.output.values).enumerated() {
             #expect(abs(ours - theirs) <= 1e-5 * scale, "element \(index)")
         }
@@ -81,19 +51,5 @@ struct Golden: Decodable {
                 #expect(extent?.width == node.shape.width)
             }
         }
-    }
-}
-
-/// `[C][H][W]` to `[H][W][C]`.
-func channelsLast(_ values: [Double], _ shape: FeatureShape) -> [Double] {
-    (0..<shape.count).map { index in
-        values[index % shape.channels * shape.pixels + index / shape.channels]
-    }
-}
-
-/// `[H][W][C]` to `[C][H][W]`.
-func channelsFirst(_ values: [Double], _ shape: FeatureShape) -> [Double] {
-    (0..<shape.count).map { index in
-        values[index % shape.pixels * shape.channels + index / shape.pixels]
     }
 }

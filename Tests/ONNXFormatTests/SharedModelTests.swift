@@ -1,6 +1,7 @@
 import Foundation
 import NetworkGraph
 import ONNXFormat
+import TestSupport
 import Testing
 
 /// The real models, where they are at hand.

@@ -1,6 +1,7 @@
 import Foundation
 import NetworkGraph
 import SwiftProtobuf
+import TestSupport
 
 @testable import ONNXFormat
 

@@ -1,5 +1,7 @@
+import Execution
 import Foundation
 import NetworkGraph
+import TestSupport
 import Testing
 
 @testable import ONNXFormat
@@ -53,6 +55,13 @@ import Testing
         #expect(output.count == 1000)
         for (ours, theirs) in zip(output, golden.logits) {
             #expect(abs(ours - theirs) <= 1e-5 * golden.scale)
+        }
+        // The executor rounds every product and sum to Float.
+        let input = channelsLast(image, small.graph.input.shape).map { Float($0) }
+        let logits = FloatExecutor(small).run(input, workspace: Workspace())
+        #expect(logits.count == 1000)
+        for (ours, theirs) in zip(logits, golden.logits) {
+            #expect(abs(Double(ours) - theirs) <= 1e-4 * golden.scale)
         }
     }
 }

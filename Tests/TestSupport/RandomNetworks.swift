@@ -1,29 +1,19 @@
-import NetworkGraph
-import Quantization
-
-/// SplitMix64.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var bits = state
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bits ^ (bits >> 31)
-    }
-}
+package import NetworkGraph
+package import Quantization
 
 /// Quantized networks with random structure over all operations, layouts, types and granularities. Scales are
 /// chosen so that values neither vanish nor saturate everywhere.
-struct RandomNetworks {
-    struct Options {
-        var nodes = 9
-        var activationType: IntegerType?
-        var weightType: IntegerType?
-        var isPerChannel: Bool?
+package struct RandomNetworks {
+    package struct Options: Sendable {
+        package var nodes = 9
+        package var activationType: IntegerType?
+        package var weightType: IntegerType?
+        package var isPerChannel: Bool?
+
+        package init(activationType: IntegerType? = nil, weightType: IntegerType? = nil) {
+            self.activationType = activationType
+            self.weightType = weightType
+        }
     }
 
     private var random: SeededGenerator
@@ -35,7 +25,7 @@ struct RandomNetworks {
     private var input = Graph.Input(
         name: "", shape: FeatureShape(height: 1, width: 1, channels: 1), layout: .nchw)
 
-    static func make(seed: UInt64, _ options: Options = Options()) -> QuantizedNetwork {
+    package static func make(seed: UInt64, _ options: Options = Options()) -> QuantizedNetwork {
         var maker = RandomNetworks(seed: seed, options)
         return maker.make()
     }
