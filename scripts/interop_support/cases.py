@@ -21,6 +21,7 @@ preprocessing:
   std: [127.5, 127.5, 127.5]
 """
 PER_CHANNEL = ("--granularity", "channel", "--weights", "symmetric")
+PER_CHANNEL_ASYMMETRIC = ("--granularity", "channel", "--weights", "asymmetric")
 
 
 @dataclasses.dataclass
@@ -57,6 +58,7 @@ def example():
         Case("example, 8 bits, float output", model, *images,
              bits8.replace("quantized: true ", "quantized: false ")),
         Case("example, 8 bits", model, *images, bits8, "int8, channel", PER_CHANNEL),
+        Case("example, 8 bits", model, *images, bits8, "uint8, channel", PER_CHANNEL_ASYMMETRIC),
     ]
 
 
@@ -82,6 +84,9 @@ def shared():
     for name in ("mobilenet_v1_1.0_224", "efficientnet_lite0"):
         found.append(Case(name, models / f"{name}.onnx", *images, chosen[name], "int8, channel",
                           PER_CHANNEL))
+    name = "mobilenet_v1_1.0_224"
+    found.append(Case(name, models / f"{name}.onnx", *images, chosen[name], "uint8, channel",
+                      PER_CHANNEL_ASYMMETRIC))
     found.append(Case("googlenet_bvlc", models / "googlenet_bvlc.onnx", *images,
                       config / "inception-v1.yaml", refusal="LRN"))
     return found
