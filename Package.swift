@@ -80,9 +80,6 @@ let package = Package(
 
         // Test support and tests, one target per module.
         .target(
-            name: "TestSupport", dependencies: ["Calibration", "NetworkGraph"],
-            path: "Tests/TestSupport",
-            swiftSettings: swift),
             name: "TestSupport", dependencies: ["Calibration", "NetworkGraph", "Quantization"],
             path: "Tests/TestSupport", swiftSettings: swift),
         // Golden digests of the kernels, shared by KernelsTests and scripts/check-kernels.
