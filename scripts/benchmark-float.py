@@ -62,27 +62,30 @@ class Peer:
             self.session.run(None, self.feeds[index % IMAGES])
         return time.perf_counter() - begin
 
-    def rate(self):
-        return statistics.median(self.count / self.seconds() for _ in range(REPETITIONS))
+    def rates(self):
+        return [self.count / self.seconds() for _ in range(REPETITIONS)]
 
 
-def our_rate(binary, model):
+def our_rates(binary, model):
     done = subprocess.run(
         [str(binary), "bench", "--model", str(model), "--threads", "1", "--repetitions",
          str(REPETITIONS), "--json"], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{model}: {done.stderr.strip()}")
-    return json.loads(done.stdout)["float"]["images_per_second"]
+    return json.loads(done.stdout)["float"]["repetitions"]
 
 
 def compare(binary, model, rounds):
     """The cells of the model's row."""
     peer = Peer(onnx.load(model))
-    pairs = [(our_rate(binary, model), peer.rate()) for _ in range(rounds)]
-    ratios = [ours / theirs for ours, theirs in pairs]
-    ours, theirs = (statistics.median(side) for side in zip(*pairs))
+    pairs = [(our_rates(binary, model), peer.rates()) for _ in range(rounds)]
+    medians = [tuple(map(statistics.median, pair)) for pair in pairs]
+    ratios = [ours / theirs for ours, theirs in medians]
+    ours, theirs = (statistics.median(side) for side in zip(*medians))
+    best, peer_best = (max(map(max, side)) for side in zip(*pairs))
     return [f"{ours:.1f}", f"{theirs:.1f}", f"{statistics.median(ratios):.2f}",
-            f"{min(ratios):.2f} to {max(ratios):.2f}"]
+            f"{min(ratios):.2f} to {max(ratios):.2f}",
+            f"{best:.1f}", f"{peer_best:.1f}", f"{best / peer_best:.2f}"]
 
 
 def models(folder):
@@ -108,10 +111,12 @@ def main():
     parser.add_argument("binary", type=pathlib.Path)
     parser.add_argument("models", nargs="*", type=pathlib.Path, metavar="MODEL.onnx")
     parser.add_argument("--rounds", type=int, default=7)
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     print(f"{processor()}, one thread; ONNX Runtime {onnxruntime.__version__}; {arguments.rounds} rounds\n")
-    row = "{:30} {:>12} {:>14} {:>7}   {}"
-    print(row.format("images per second", "Counterbias", "ONNX Runtime", "ratio", "range"))
+    row = "{:26} {:>12} {:>13} {:>6}  {:12}  {:>11} {:>13} {:>6}"
+    print(row.format("", "median", "", "", "", "fastest", "", ""))
+    print(row.format("images per second", "Counterbias", "ONNX Runtime", "ratio", "range",
+                     "Counterbias", "ONNX Runtime", "ratio"))
     with tempfile.TemporaryDirectory(prefix="counterbias-benchmark-") as folder:
         chosen = [(m.stem, m) for m in arguments.models] or models(folder)
         for name, model in chosen:

@@ -120,8 +120,10 @@ struct ThroughputReport: Encodable {
     var table: String {
         var table = TextTable(header: ["executor", "images/s", "slowest", "fastest"])
         for (name, rate) in [("float", float), ("integer", integer)] {
-            let all = [rate.imagesPerSecond, rate.repetitions.min() ?? 0, rate.repetitions.max() ?? 0]
-            table.rows.append([name] + all.map { $0.formatted(decimals: 1) })
+            let slowest = rate.repetitions.min() ?? 0
+            let fastest = rate.repetitions.max() ?? 0
+            let cells = [rate.imagesPerSecond, slowest, fastest].map { $0.formatted(decimals: 1) }
+            table.rows.append([name] + cells)
         }
         return table.text + "\n\n\(threads) threads, \(float.repetitions.count) repetitions"
     }

@@ -63,10 +63,11 @@ struct CalibrationResults {
                     + "saturates; exact there are asymmetric (uint8) weights, or the session option "
                     + "session.x64quantprecision=1")
         }
-        if configuration.weights.scheme == .asymmetric, configuration.weights.granularity == .channel {
+        let weights = configuration.weights
+        if weights.scheme == .asymmetric, weights.granularity == .channel {
             warnings.append(
-                "uint8 weights with a zero point per channel: ONNX Runtime 1.27 or later is needed to run the "
-                    + "model; earlier ones refuse it ('zero point of per-channel filter must be same')")
+                "uint8 weights with a zero point per channel: ONNX Runtime before 1.27 refuses to run "
+                    + "the model; for older versions use symmetric weights or granularity tensor")
         }
         for layer in ledger?.layers ?? [] {
             if let reason = layer.skipped, job.options.correction != nil {

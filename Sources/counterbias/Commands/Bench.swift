@@ -23,7 +23,9 @@ struct Bench: ParsableCommand {
     var json = false
 
     func validate() throws {
-        guard (1...1024).contains(threads) else { throw ValidationError("--threads must be 1 to 1024") }
+        guard (1...1024).contains(threads) else {
+            throw ValidationError("--threads must be 1 to 1024")
+        }
         guard (1...1000).contains(repetitions) else {
             throw ValidationError("--repetitions must be 1 to 1000")
         }
