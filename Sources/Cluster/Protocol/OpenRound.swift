@@ -40,7 +40,8 @@ struct OpenRound: Hashable, Sendable {
     /// Puts a shard that was lost back; a shard that is done stays done.
     /// - Returns: failed attempts so far, or nil if the shard was not out.
     mutating func requeue(_ shard: Int) -> Int? {
-        guard results.indices.contains(shard), results[shard] == nil, !pending.contains(shard) else {
+        guard results.indices.contains(shard), results[shard] == nil, !pending.contains(shard)
+        else {
             return nil
         }
         attempts[shard] += 1

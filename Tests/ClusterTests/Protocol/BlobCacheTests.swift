@@ -51,7 +51,8 @@ import Testing
     private func transfer(_ generator: inout SeededGenerator) {
         var blobs: [Digest: [UInt8]] = [:]
         for index in 0..<UInt8.random(in: 1...4, using: &generator) {
-            let size = [1, 9, Self.limit - 1, Self.limit, Self.limit + 1, 3 * Self.limit]
+            let size =
+                [1, 9, Self.limit - 1, Self.limit, Self.limit + 1, 3 * Self.limit]
                 .randomElement(using: &generator) ?? 1
             let bytes = blob(size, index)
             blobs[Digest.sha256(of: bytes)] = bytes

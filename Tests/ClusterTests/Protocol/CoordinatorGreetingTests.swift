@@ -28,7 +28,8 @@ import Testing
         var hello = S.hello()
         hello.versions = 7...9
         let actions = core.step(.received(S.a, .hello(hello)))
-        let reason = "worker speaks protocol versions 7...9, coordinator 1...1: "
+        let reason =
+            "worker speaks protocol versions 7...9, coordinator 1...1: "
             + "install the same release on both"
         #expect(
             actions == [
@@ -41,7 +42,8 @@ import Testing
     @Test func otherArithmeticIsRefusedWithAReason() {
         var core = S.coordinator()
         let hello = S.hello(golden: Digest.sha256(of: "other bits"))
-        let reason = "golden shard differs (worker portable, build test): this worker would "
+        let reason =
+            "golden shard differs (worker portable, build test): this worker would "
             + "compute other bits"
         #expect(
             core.step(.received(S.a, .hello(hello))) == [
@@ -54,7 +56,8 @@ import Testing
     @Test func whoSpeaksBeforeGreetingHasToGreet() {
         var core = S.coordinator()
         for message in [
-            Message.heartbeat(progress: 0), .result(S.result(0, 0)), .failure(S.id(0, 0), reason: ""),
+            Message.heartbeat(progress: 0), .result(S.result(0, 0)),
+            .failure(S.id(0, 0), reason: ""),
             .fetch(BlobRange(digest: S.network, offset: 0, length: 1)),
         ] {
             #expect(

@@ -14,7 +14,8 @@ import Testing
 
     @Test func biasesSurvive() throws {
         var generator = SeededGenerator(seed: TestSeed.value)
-        let network = try #require(try SimulatedJob.pre.job(resuming: SimulatedJob.pre.progress).quantized)
+        let network = try #require(
+            try SimulatedJob.pre.job(resuming: SimulatedJob.pre.progress).quantized)
         for _ in 0..<50 {
             var state = BiasState(of: network)
             for layer in state.layers.indices {
@@ -27,7 +28,8 @@ import Testing
     }
 
     @Test func otherSizesAreRefused() throws {
-        let network = try #require(try SimulatedJob.pre.job(resuming: SimulatedJob.pre.progress).quantized)
+        let network = try #require(
+            try SimulatedJob.pre.job(resuming: SimulatedJob.pre.progress).quantized)
         let bytes = BiasState(of: network).encoded()
         for count in 0..<bytes.count {
             #expect(BiasState(decoding: Array(bytes.prefix(count)), for: network) == nil)

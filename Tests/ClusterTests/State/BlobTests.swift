@@ -101,10 +101,13 @@ import Testing
             let header = min(bytes.count, 2_500)
             for _ in 0..<Int.random(in: 1...3, using: &generator) {
                 let place = Int.random(in: 0..<header, using: &generator)
-                bytes[place] = Array("0987654321-{}[]\",:etruf".utf8)
+                bytes[place] =
+                    Array("0987654321-{}[]\",:etruf".utf8)
                     .randomElement(using: &generator) ?? 0
             }
-            _ = try? turn % 2 == 0 ? NetworkBlob(decoding: bytes).network.graph
+            _ =
+                try? turn % 2 == 0
+                ? NetworkBlob(decoding: bytes).network.graph
                 : QuantizedNetworkBlob.decode(bytes).graph
         }
     }

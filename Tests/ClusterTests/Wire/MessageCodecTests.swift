@@ -48,7 +48,8 @@ import Testing
 /// Frames that are refused, each with its error.
 @Suite struct MessageRefusalTests {
     private func expect(
-        _ frames: [[UInt8]], _ code: WireError.Code, sourceLocation: SourceLocation = #_sourceLocation
+        _ frames: [[UInt8]], _ code: WireError.Code,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) {
         #expect(throws: WireError(code), sourceLocation: sourceLocation) {
             try MessageCodec.decode(frames)

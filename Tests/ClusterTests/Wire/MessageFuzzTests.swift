@@ -30,8 +30,10 @@ import Testing
         let count = frames[frame].count
         let place = Int.random(in: 0...count, using: &generator)
         switch Int.random(in: 0..<6, using: &generator) {
-        case 0 where place < count: frames[frame][place] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
-        case 1 where place < count: frames[frame][place] = [0, 0x7F, 0x80, 0xFF].randomElement(using: &generator) ?? 0
+        case 0 where place < count:
+            frames[frame][place] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+        case 1 where place < count:
+            frames[frame][place] = [0, 0x7F, 0x80, 0xFF].randomElement(using: &generator) ?? 0
         case 2: frames[frame].removeSubrange(place...)
         case 3: frames[frame].insert(UInt8.random(in: 0...255, using: &generator), at: place)
         case 4: frames.append(frames[frame])

@@ -58,7 +58,8 @@ enum MessageSample {
         case 6:
             .result(
                 ShardResult(
-                    id: generator.taskID(), biases: generator.digest(), payload: generator.payload()))
+                    id: generator.taskID(), biases: generator.digest(), payload: generator.payload()
+                ))
         case 7: .failure(generator.taskID(), reason: generator.text())
         case 8: .heartbeat(progress: generator.next())
         default: .goodbye(reason: generator.text(), isFinished: Bool.random(using: &generator))
@@ -70,18 +71,22 @@ extension SeededGenerator {
     mutating func digest() -> Digest { Digest.sha256(of: "\(next())") }
 
     /// Up to the largest count the wire takes, small ones more often.
-    fileprivate mutating func count() -> Int { Int(next() >> UInt64.random(in: 16...63, using: &self)) }
+    fileprivate mutating func count() -> Int {
+        Int(next() >> UInt64.random(in: 16...63, using: &self))
+    }
 
     fileprivate mutating func text() -> String {
         let characters = Array("abc \"\\\n\u{0}äß漢🙂")
-        return String((0..<Int.random(in: 0...20, using: &self)).map { _ in
-            characters.randomElement(using: &self) ?? "a"
-        })
+        return String(
+            (0..<Int.random(in: 0...20, using: &self)).map { _ in
+                characters.randomElement(using: &self) ?? "a"
+            })
     }
 
     mutating func payload() -> [UInt8] {
         let limit = BlobChunk.limit
-        let count = [0, 1, 7, 100, limit, limit + 1, 2 * limit, 2 * limit + 5]
+        let count =
+            [0, 1, 7, 100, limit, limit + 1, 2 * limit, 2 * limit + 5]
             .randomElement(using: &self) ?? 0
         let byte = UInt8.random(in: 0...255, using: &self)
         return [UInt8](repeating: byte, count: count)
@@ -91,7 +96,8 @@ extension SeededGenerator {
         let versions = UInt32.random(in: 0...9, using: &self)
         return Hello(
             versions: versions...versions + UInt32.random(in: 0...3, using: &self),
-            golden: digest(), host: text(), process: UInt32.random(in: 0...UInt32.max, using: &self),
+            golden: digest(), host: text(),
+            process: UInt32.random(in: 0...UInt32.max, using: &self),
             threads: UInt32.random(in: 0...99, using: &self), isa: text(), build: text())
     }
 
