@@ -43,7 +43,9 @@ import Testing
     @Test(arguments: [16, 1_008, 3_008] as [UInt64])
     func seedsThatOnceLeftAShardWithNobody(seed: UInt64) throws {
         for match in Match.allCases {
-            var cluster = SimulatedCluster(SimulationPlan(seed: seed, match: match).undisturbed)
+            var plan = SimulationPlan(seed: seed, match: match).undisturbed
+            plan.maximumDelay = 30
+            var cluster = SimulatedCluster(plan)
             #expect(try cluster.run() == cluster.simulated.progress)
         }
     }
