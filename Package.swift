@@ -125,7 +125,8 @@ let package = Package(
         .testTarget(
             name: "ClusterTests",
             dependencies: [
-                "Calibration", "Cluster", "NetworkGraph", "Quantization", "Storage", "TestSupport",
+                "Calibration", "Cluster", "Kernels", "NetworkGraph", "Quantization", "Storage",
+                "TestSupport", protobuf,
             ],
             swiftSettings: swift),
         .testTarget(

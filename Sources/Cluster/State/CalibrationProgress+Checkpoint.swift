@@ -119,6 +119,12 @@ extension JobCheckpoint {
                 corrected: try file.doubles("errors.corrected"),
                 correctedSquares: try file.doubles("errors.corrected-squares"))
         }
+        if case .correcting(let layer) = stage {
+            // The layer in work has its closed form or does not have it yet.
+            guard layer >= 0, (0...1).contains(progress.corrections.count - layer) else {
+                throw Self.missing("stage")
+            }
+        }
         if stage != .statistics, progress.statistics == nil || progress.biases == nil {
             throw Self.missing("statistics")
         }

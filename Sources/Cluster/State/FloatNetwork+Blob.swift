@@ -87,31 +87,7 @@ enum GraphText {
         } catch {
             throw BlobError.graph("\(error)")
         }
-        if let fault = graph.structuralFault { throw BlobError.graph(fault) }
+        if let fault = graph.fault { throw BlobError.graph(fault) }
         return graph
-    }
-}
-
-extension Graph {
-    /// Weights of a node, nil if it has none.
-    fileprivate func weightCount(_ node: Node) -> Int? {
-        guard let convolution = node.convolution else { return nil }
-        let window = convolution.window
-        return node.shape.channels * window.kernelHeight * window.kernelWidth
-            * (shape(of: node.inputs[0]).channels / max(convolution.groups, 1))
-    }
-
-    /// Why this graph cannot run, as far as its structure tells; nil if it can.
-    fileprivate var structuralFault: String? {
-        guard (0..<valueCount).contains(output.value) else { return "output value out of range" }
-        for (index, node) in nodes.enumerated() {
-            guard !node.inputs.isEmpty, node.inputs.allSatisfy({ (0...index).contains($0) }) else {
-                return "node '\(node.name)' reads a value that does not precede it"
-            }
-            guard node.shape.height > 0, node.shape.width > 0, node.shape.channels > 0 else {
-                return "node '\(node.name)' has an empty shape"
-            }
-        }
-        return nil
     }
 }

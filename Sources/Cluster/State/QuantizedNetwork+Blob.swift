@@ -32,23 +32,47 @@ package enum QuantizedNetworkBlob {
         guard activations.count == graph.valueCount else {
             throw BlobError.graph("\(activations.count) activations for \(graph.valueCount) values")
         }
+        for (value, quantization) in activations.enumerated() {
+            guard quantization?.isValid ?? (value == graph.output.value) else {
+                throw BlobError.graph("value '\(graph.name(of: value))' has no valid quantization")
+            }
+        }
         var parameters: [QuantizedParameters?] = []
         for (index, node) in graph.nodes.enumerated() {
-            guard node.convolution != nil else {
+            guard let weights = graph.weightCount(node) else {
                 parameters.append(nil)
                 continue
             }
             guard let type = IntegerType(rawValue: file.metadata["type.\(index)"] ?? "") else {
                 throw BlobError.graph("node '\(node.name)' has no weight type")
             }
-            parameters.append(
-                QuantizedParameters(
-                    weights: try file.int16s("weights.\(index)"), type: type,
-                    scales: try file.floats("scales.\(index)"),
-                    zeroPoints: try file.int32s("zero-points.\(index)").map(Int.init),
-                    bias: try file.int32s("bias.\(index)", shape: [node.shape.channels])))
+            let layer = QuantizedParameters(
+                weights: try file.int16s("weights.\(index)", shape: [weights]), type: type,
+                scales: try file.floats("scales.\(index)"),
+                zeroPoints: try file.int32s("zero-points.\(index)").map(Int.init),
+                bias: try file.int32s("bias.\(index)", shape: [node.shape.channels]))
+            guard layer.isValid else {
+                throw BlobError.graph("node '\(node.name)' has no valid weight quantization")
+            }
+            parameters.append(layer)
         }
         return QuantizedNetwork(graph: graph, parameters: parameters, activations: activations)
+    }
+}
+
+extension TensorQuantization {
+    fileprivate var isValid: Bool {
+        scale.isFinite && scale > 0 && (type.minimum...type.maximum).contains(zeroPoint)
+    }
+}
+
+extension QuantizedParameters {
+    fileprivate var isValid: Bool {
+        let range = type.minimum...type.maximum
+        return [1, bias.count].contains(scales.count) && zeroPoints.count == scales.count
+            && scales.allSatisfy { $0.isFinite && $0 > 0 }
+            && zeroPoints.allSatisfy { range.contains($0) }
+            && weights.allSatisfy { range.contains(Int($0)) }
     }
 }
 

@@ -20,7 +20,8 @@ extension SimulatedCluster {
         guard coordinator != nil else { return }
         counts.coordinatorCrashes += 1
         coordinator = nil
-        for (link, entry) in network.links.sorted(by: { $0.key < $1.key }) where entry.state != .down {
+        for (link, entry) in network.links.sorted(by: { $0.key < $1.key })
+        where entry.state != .down {
             cut(link, halfOpen: chance(0.2))
         }
         network.reset()
@@ -119,7 +120,8 @@ extension SimulatedCluster {
                 if isPending { throw failure("shard \(shard) is done and pending") }
             } else if isPending == (holders[shard] != nil) {
                 throw failure(
-                    "shard \(shard) is \(isPending ? "pending and held" : "missing and with nobody")")
+                    "shard \(shard) is \(isPending ? "pending and held" : "missing and with nobody")"
+                )
             }
         }
         guard round.missing == round.results.count(where: { $0 == nil }) else {

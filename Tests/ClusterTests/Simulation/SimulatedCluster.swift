@@ -81,7 +81,9 @@ struct SimulatedCluster {
         throw failure("nothing happens any more")
     }
 
-    mutating func random(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &generator) }
+    mutating func random(_ range: ClosedRange<Int>) -> Int {
+        Int.random(in: range, using: &generator)
+    }
 
     mutating func chance(_ share: Double) -> Bool {
         share > 0 && Double.random(in: 0..<1, using: &generator) < share

@@ -66,7 +66,9 @@ struct SimulatedCoordinator {
     func save(to disk: inout Disk) throws {
         let checkpoint = JobCheckpoint(
             job: simulated.digest, epoch: epoch, progress: job.progress, configuration: "test")
-        if let statistics = try checkpoint.statisticsFile() { disk.statistics = statistics.sealed() }
+        if let statistics = try checkpoint.statisticsFile() {
+            disk.statistics = statistics.sealed()
+        }
         disk.checkpoint = try checkpoint.file().sealed()
     }
 

@@ -10,7 +10,8 @@ import Testing
     func everyStormEndsWithTheUndisturbedBits(match: Match) throws {
         var total = SimulatedCluster.Counts()
         for offset in 0..<UInt64(Self.seeds) {
-            var cluster = SimulatedCluster(SimulationPlan(seed: TestSeed.value &+ offset, match: match))
+            var cluster = SimulatedCluster(
+                SimulationPlan(seed: TestSeed.value &+ offset, match: match))
             do {
                 _ = try cluster.run()
             } catch {
@@ -35,6 +36,17 @@ import Testing
             var cluster = SimulatedCluster(plan)
             #expect(try cluster.run() == cluster.simulated.progress)
             #expect(cluster.counts.lost == 0 && cluster.counts.ignored == 0, "seed \(plan.seed)")
+        }
+    }
+
+    /// Greetings that had piled up took shards away, and late answers released shards of the next round.
+    @Test(arguments: [16, 1_008, 3_008] as [UInt64])
+    func seedsThatOnceLeftAShardWithNobody(seed: UInt64) throws {
+        for match in Match.allCases {
+            var plan = SimulationPlan(seed: seed, match: match).undisturbed
+            plan.maximumDelay = 30
+            var cluster = SimulatedCluster(plan)
+            #expect(try cluster.run() == cluster.simulated.progress)
         }
     }
 }

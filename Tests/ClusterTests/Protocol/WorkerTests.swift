@@ -1,0 +1,202 @@
+import Calibration
+import Storage
+import Testing
+
+@testable import Cluster
+
+/// Transcripts: an event, then everything the worker does about it.
+@Suite struct WorkerTests {
+    private typealias S = Scenario
+
+    @Test func greetsFetchesComputesAnswers() {
+        var core = WorkerCore(hello: S.hello())
+        #expect(core.step(.connected) == [.send(.hello(S.hello()))])
+        #expect(
+            core.step(.received(.welcome(S.welcome))) == [
+                .log(.welcomed(S.welcome)), .fetch("network blob"),
+            ])
+        #expect(core.step(.received(.task(S.task(0, 0)))) == [.fetch("image 0")])
+        #expect(core.step(.received(.chunk("network blob"))) == [])
+        #expect(core.step(.received(.chunk("image 0"))) == [.compute(S.request(0, 0))])
+        #expect(
+            core.step(S.computed(0, 0)) == [.send(.result(S.result(0, 0)))])
+    }
+
+    @Test func tasksAreComputedOneAtATimeInOrder() {
+        var core = WorkerCore.ready(images: 2)
+        #expect(core.step(.received(.task(S.task(0, 0)))) == [.compute(S.request(0, 0))])
+        #expect(core.step(.received(.task(S.task(0, 1)))) == [])
+        #expect(
+            core.step(S.computed(0, 0)) == [
+                .send(.result(S.result(0, 0))), .compute(S.request(0, 1)),
+            ])
+        #expect(
+            core.step(.failed(S.id(0, 1), reason: "bad image")) == [
+                .send(.failure(S.id(0, 1), reason: "bad image"))
+            ])
+    }
+
+    @Test func aTaskWhoseImagesAreHereOvertakesOneThatWaits() {
+        var core = WorkerCore.ready(images: 2)
+        #expect(core.step(.received(.task(S.task(0, 5)))) == [.fetch("image 5")])
+        #expect(core.step(.received(.task(S.task(0, 1)))) == [.compute(S.request(0, 1))])
+    }
+
+    @Test func repeatedTasksAreTakenOnce() {
+        var core = WorkerCore.ready(images: 2)
+        _ = core.step(.received(.task(S.task(0, 0))))
+        #expect(core.step(.received(.task(S.task(0, 0)))) == [])
+        _ = core.step(.received(.task(S.task(0, 1))))
+        #expect(core.step(.received(.task(S.task(0, 1)))) == [])
+        _ = core.step(S.computed(0, 0))
+        #expect(core.step(S.computed(0, 1)) == [.send(.result(S.result(0, 1)))])
+    }
+
+    @Test func tasksOfOlderRoundsAndOtherIncarnationsAreDropped() {
+        var core = WorkerCore.ready(images: 3)
+        _ = core.step(.received(.task(S.task(0, 0))))
+        _ = core.step(.received(.task(S.task(0, 1))))
+        #expect(core.step(.received(.task(S.task(1, 2)))) == [])
+        #expect(core.step(.received(.task(S.task(1, 0, epoch: S.epoch + 1)))) == [])
+        #expect(
+            core.step(S.computed(0, 0)) == [
+                .send(.result(S.result(0, 0))), .compute(S.request(1, 2)),
+            ])
+    }
+
+    @Test func resultsOfAnOldIncarnationAreNotSent() {
+        var core = WorkerCore.ready(images: 2)
+        _ = core.step(.received(.task(S.task(0, 0))))
+        _ = core.step(.received(.task(S.task(0, 1))))
+        #expect(
+            core.step(.received(.goodbye(reason: "greet first", isFinished: false))) == [
+                .log(.dismissed("greet first")), .reconnect,
+            ])
+        #expect(core.step(.connected) == [.send(.hello(S.hello()))])
+        let welcome = Welcome(job: S.job, epoch: S.epoch + 1, network: S.network)
+        #expect(core.step(.received(.welcome(welcome))) == [.log(.welcomed(welcome))])
+        #expect(core.step(S.computed(0, 0)) == [])
+    }
+
+    /// The bits are the same whoever asked, so work survives a lost connection.
+    @Test func resultsSurviveANewConnection() {
+        var core = WorkerCore.ready(images: 1)
+        _ = core.step(.received(.task(S.task(0, 0))))
+        _ = core.step(.connected)
+        _ = core.step(.received(.welcome(S.welcome)))
+        #expect(core.step(S.computed(0, 0)) == [.send(.result(S.result(0, 0)))])
+    }
+
+    @Test func resultsWaitForNobodyWhileGreeting() {
+        var core = WorkerCore.ready(images: 1)
+        _ = core.step(.received(.task(S.task(0, 0))))
+        _ = core.step(.connected)
+        #expect(core.step(S.computed(0, 0)) == [])
+    }
+
+    @Test func heartbeatsComeOnceASecondAndCountWork() {
+        var core = WorkerCore.ready(images: 1)
+        #expect(core.step(.tick, at: 999) == [])
+        #expect(core.step(.tick, at: 1_000) == [.send(.heartbeat(progress: 1))])
+        _ = core.step(.received(.task(S.task(0, 0))), at: 1_100)
+        _ = core.step(S.computed(0, 0), at: 1_200)
+        #expect(core.step(.tick, at: 1_999) == [])
+        #expect(core.step(.tick, at: 2_000) == [.send(.heartbeat(progress: 2))])
+    }
+
+    @Test func greetingsAreRepeated() {
+        var core = WorkerCore(hello: S.hello())
+        _ = core.step(.connected, at: 0)
+        #expect(core.step(.tick, at: 1_000) == [.send(.hello(S.hello()))])
+    }
+
+    @Test func silenceMeansANewConnection() {
+        var core = WorkerCore.ready(images: 0)
+        _ = core.step(.received(.heartbeat(progress: 0)), at: 2_000)
+        #expect(core.step(.tick, at: 6_999) == [.send(.heartbeat(progress: 0))])
+        #expect(core.step(.tick, at: 7_000) == [.log(.silence(.seconds(5))), .reconnect])
+        #expect(core.step(.connected, at: 7_000) == [.send(.hello(S.hello()))])
+        #expect(core.step(.tick, at: 7_999) == [])
+    }
+
+    @Test func whatWasAskedForIsAskedForAgain() {
+        var core = WorkerCore(hello: S.hello())
+        _ = core.step(.connected)
+        _ = core.step(.received(.welcome(S.welcome)))
+        _ = core.step(.connected)
+        #expect(core.step(.received(.chunk("network blob"))) == [])
+        #expect(
+            core.step(.received(.welcome(S.welcome))) == [
+                .log(.welcomed(S.welcome)), .fetch("network blob"),
+            ])
+    }
+
+    @Test func damagedBlobsMeanANewConnection() {
+        var core = WorkerCore(hello: S.hello())
+        _ = core.step(.connected)
+        _ = core.step(.received(.welcome(S.welcome)))
+        var chunk = BlobChunk("network blob")
+        chunk.bytes[3] ^= 1
+        #expect(
+            core.step(.received(.chunk(chunk))) == [.log(.damagedBlob(S.network)), .reconnect])
+    }
+
+    @Test func theEndIsAnswered() {
+        var core = WorkerCore.ready(images: 1)
+        #expect(
+            core.step(.received(.goodbye(reason: "done", isFinished: true))) == [
+                .send(.goodbye(reason: "done", isFinished: true)), .exit(.finished("done")),
+            ])
+        #expect(core.step(.tick, at: 60_000) == [])
+        #expect(core.step(.connected) == [])
+    }
+
+    @Test func refusalEndsTheWorker() {
+        var core = WorkerCore(hello: S.hello())
+        _ = core.step(.connected)
+        #expect(core.step(.received(.refusal(reason: "old"))) == [.exit(.refused("old"))])
+        #expect(core.step(.received(.welcome(S.welcome))) == [])
+    }
+
+    @Test func aStoppedWorkerSaysGoodbye() {
+        var core = WorkerCore.ready(images: 1)
+        #expect(
+            core.step(.stop(reason: "SIGTERM")) == [
+                .send(.goodbye(reason: "SIGTERM", isFinished: false)), .exit(.stopped("SIGTERM")),
+            ])
+    }
+
+    @Test func nonsenseMeansANewConnection() {
+        let direction = WireError(.field("direction"))
+        for message in [
+            Message.hello(S.hello()), .result(S.result(0, 0)), .failure(S.id(0, 0), reason: ""),
+            .fetch(BlobRange(digest: S.network, offset: 0, length: 1)),
+        ] {
+            var core = WorkerCore.ready(images: 1)
+            #expect(core.step(.received(message)) == [.log(.malformed(direction)), .reconnect])
+        }
+        var core = WorkerCore.ready(images: 1)
+        #expect(
+            core.step(.malformed(WireError(.noFrames))) == [
+                .log(.malformed(WireError(.noFrames))), .reconnect,
+            ])
+    }
+
+    @Test func aSecondWelcomeChangesNothing() {
+        var core = WorkerCore.ready(images: 2)
+        _ = core.step(.received(.task(S.task(0, 0))))
+        _ = core.step(.received(.task(S.task(0, 1))))
+        #expect(core.step(.received(.welcome(S.welcome))) == [])
+        #expect(core.step(S.computed(0, 0)).count == 2)
+    }
+
+    @Test func blobsAboveTheLimitAreForgotten() {
+        var limits = WorkerLimits()
+        limits.blobBytes = 20
+        var core = WorkerCore.ready(images: 2, limits: limits)
+        // The network and one image are 19 bytes.
+        _ = core.step(.received(.task(S.task(0, 0))))
+        _ = core.step(S.computed(0, 0))
+        #expect(core.step(.received(.task(S.task(0, 1)))) == [.fetch("image 1")])
+    }
+}

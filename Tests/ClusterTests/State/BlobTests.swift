@@ -1,0 +1,153 @@
+import Calibration
+import NetworkGraph
+import Quantization
+import Storage
+import TestSupport
+import Testing
+
+@testable import Cluster
+
+@Suite struct BlobTests {
+    private static let network = SmallNetwork.everything(seed: 5)
+    private static let encoding = SmallNetwork.encoding(for: network)
+
+    private static func quantized() throws -> QuantizedNetwork {
+        try #require(try SimulatedJob.post.job(resuming: SimulatedJob.post.progress).quantized)
+    }
+
+    @Test func networksSurvive() throws {
+        let blob = NetworkBlob(network: Self.network, encoding: Self.encoding)
+        let bytes = try blob.encoded()
+        #expect(try NetworkBlob(decoding: bytes) == blob)
+        #expect(try blob.encoded() == bytes)
+        let tensors = NetworkBlob(network: Self.network, encoding: InputEncoding(tables: []))
+        #expect(try NetworkBlob(decoding: tensors.encoded()) == tensors)
+    }
+
+    @Test func quantizedNetworksSurvive() throws {
+        var network = try Self.quantized()
+        let bytes = try QuantizedNetworkBlob.encode(network)
+        #expect(try QuantizedNetworkBlob.decode(bytes) == network)
+        #expect(try QuantizedNetworkBlob.encode(network) == bytes)
+        network.activations[network.activations.count - 1] = nil
+        #expect(
+            try QuantizedNetworkBlob.decode(QuantizedNetworkBlob.encode(network)) == network)
+    }
+
+    @Test func blobBytesArePinned() throws {
+        // Builds have to name the same network by the same digest.
+        #expect(Digest.sha256(of: SimulatedJob.pre.networkBlob).hex == networkDigest)
+        let bytes = try QuantizedNetworkBlob.encode(Self.quantized())
+        #expect(Digest.sha256(of: bytes).hex == quantizedDigest)
+    }
+
+    @Test func everyMissingTensorIsAnError() throws {
+        let blob = NetworkBlob(network: Self.network, encoding: Self.encoding)
+        let float = try SafetensorsFile(decoding: blob.encoded())
+        for tensor in float.tensors where tensor.name != "pixel-table.0" {
+            #expect(throws: (any Error).self, "\(tensor.name)") {
+                try NetworkBlob(decoding: try float.without(tensor.name).encoded())
+            }
+        }
+        let integer = try SafetensorsFile(
+            decoding: QuantizedNetworkBlob.encode(Self.quantized()))
+        for tensor in integer.tensors {
+            #expect(throws: (any Error).self, "\(tensor.name)") {
+                try QuantizedNetworkBlob.decode(try integer.without(tensor.name).encoded())
+            }
+        }
+        for key in integer.metadata.keys {
+            var file = integer
+            file.metadata[key] = nil
+            #expect(throws: (any Error).self, "\(key)") {
+                try QuantizedNetworkBlob.decode(file.encoded())
+            }
+        }
+    }
+
+    @Test(arguments: BrokenGraph.allCases)
+    func graphsThatCannotRun(broken: BrokenGraph) throws {
+        var network = Self.network
+        broken.apply(to: &network.graph)
+        let bytes = try NetworkBlob(network: network, encoding: Self.encoding).encoded()
+        #expect(throws: BlobError.self) { try NetworkBlob(decoding: bytes) }
+    }
+
+    @Test func weightsOfOtherSizesAreRefused() throws {
+        let original = try Self.quantized()
+        let node = original.graph.convolutions[1]
+        for change in [
+            { $0.weights.removeLast() }, { $0.scales = [] }, { $0.zeroPoints = [0, 0] },
+            { $0.zeroPoints = [256] }, { $0.scales.append(1) }, { $0.bias.append(0) },
+            { $0.weights[0] = 256 },
+        ] as [(inout QuantizedParameters) -> Void] {
+            var network = original
+            if var parameters = network.parameters[node] {
+                change(&parameters)
+                network.parameters[node] = parameters
+            }
+            let bytes = try QuantizedNetworkBlob.encode(network)
+            #expect(throws: (any Error).self) { try QuantizedNetworkBlob.decode(bytes) }
+        }
+    }
+
+    @Test func damagedBytesNeverCrash() throws {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        let originals = [
+            SimulatedJob.pre.networkBlob, try QuantizedNetworkBlob.encode(Self.quantized()),
+        ]
+        for turn in 0..<600 {
+            var bytes = originals[turn % 2]
+            let header = min(bytes.count, 2_500)
+            for _ in 0..<Int.random(in: 1...3, using: &generator) {
+                let place = Int.random(in: 0..<header, using: &generator)
+                bytes[place] =
+                    Array("0987654321-{}[]\",:etruf".utf8)
+                    .randomElement(using: &generator) ?? 0
+            }
+            _ =
+                try? turn % 2 == 0
+                ? NetworkBlob(decoding: bytes).network.graph
+                : QuantizedNetworkBlob.decode(bytes).graph
+        }
+    }
+}
+
+private let networkDigest = "b111ae35b6e843ed617aec38853ea2ec0d9ae46b173ba01a8aa87607bc83c2a7"
+private let quantizedDigest = "f90d38980a5137d158b9f54787a6e778ba86c8303ebb2586affc9c22636752a4"
+
+/// Faults a graph from another build could have.
+enum BrokenGraph: CaseIterable {
+    case outputValue, negativeOutput, futureInput, noInputs, emptyShape, negativeInputShape
+    case hugeKernel, zeroStride, unevenGroups, noGroups, otherExtent, oneAddend, concatChannels
+    case poolChannels, meanExtent, hugeShape
+
+    func apply(to graph: inout Graph) {
+        let last = graph.nodes.count - 1
+        switch self {
+        case .outputValue: graph.output.value = last + 2
+        case .negativeOutput: graph.output.value = -1
+        case .futureInput: graph.nodes[1].inputs = [2]
+        case .noInputs: graph.nodes[0].inputs = []
+        case .emptyShape: graph.nodes[0].shape.height = 0
+        case .negativeInputShape: graph.input.shape.channels = -3
+        case .hugeKernel: change(&graph) { $0.window.kernelHeight = .max / 2 }
+        case .zeroStride: change(&graph) { $0.window.strideWidth = 0 }
+        case .unevenGroups: change(&graph) { $0.groups = 2 }
+        case .noGroups: change(&graph) { $0.groups = 0 }
+        case .otherExtent: graph.nodes[0].shape.width += 1
+        case .oneAddend: graph.nodes[3].inputs.removeLast()
+        case .concatChannels: graph.nodes[5].shape.channels += 1
+        case .poolChannels: graph.nodes[6].shape.channels += 1
+        case .meanExtent: graph.nodes[10].shape.height = 2
+        case .hugeShape: graph.input.shape = FeatureShape(height: .max, width: .max, channels: .max)
+        }
+    }
+
+    /// Changes the first convolution.
+    private func change(_ graph: inout Graph, _ change: (inout Convolution) -> Void) {
+        guard var convolution = graph.nodes[0].convolution else { return }
+        change(&convolution)
+        graph.nodes[0].operation = .convolution(convolution)
+    }
+}

@@ -1,0 +1,140 @@
+import Calibration
+import Foundation
+import Storage
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+@testable import Cluster
+
+@Suite struct MessageCodecTests {
+    @Test func everyMessageSurvivesTheWire() throws {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        for _ in 0..<300 {
+            let message = MessageSample.random(&generator)
+            let frames = MessageCodec.encode(message)
+            #expect(frames.count <= MessageCodec.frameLimit)
+            #expect(frames.dropFirst().allSatisfy { !$0.isEmpty && $0.count <= BlobChunk.limit })
+            #expect(try MessageCodec.decode(frames) == message)
+            #expect(MessageCodec.encode(message) == frames)
+        }
+    }
+
+    @Test(arguments: MessageSample.golden.keys.sorted())
+    func bytesArePinned(name: String) throws {
+        let message = try #require(MessageSample.golden[name])
+        let frames = MessageCodec.encode(message)
+        #expect(frames[0] == WireGolden.bytes(name))
+        let payload: [UInt8] =
+            switch message {
+            case .chunk(let chunk): chunk.bytes
+            case .task(let task): task.biases
+            case .result(let result): result.payload
+            default: []
+            }
+        #expect(Array(frames.dropFirst()) == (payload.isEmpty ? [] : [payload]))
+        #expect(try MessageCodec.decode(frames) == message)
+    }
+
+    @Test func aTaskOfManyImagesFitsTheHeader() throws {
+        var task = Scenario.task(0, 0)
+        task.images = (0..<4_096).map { Scenario.image($0) }
+        let frames = MessageCodec.encode(.task(task))
+        #expect(frames[0].count <= MessageCodec.headerLimit)
+        #expect(try MessageCodec.decode(frames) == .task(task))
+    }
+}
+
+/// Frames that are refused, each with its error.
+@Suite struct MessageRefusalTests {
+    private func expect(
+        _ frames: [[UInt8]], _ code: WireError.Code,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        #expect(throws: WireError(code), sourceLocation: sourceLocation) {
+            try MessageCodec.decode(frames)
+        }
+    }
+
+    /// A valid message with its header changed.
+    private func changed(
+        _ name: String, _ change: (inout Wire_Header) -> Void
+    ) throws -> [[UInt8]] {
+        var frames = MessageCodec.encode(try #require(MessageSample.golden[name]))
+        var header = try Wire_Header(serializedBytes: frames[0])
+        change(&header)
+        frames[0] = try header.serializedBytes()
+        return frames
+    }
+
+    @Test func nothing() throws {
+        expect([], .noFrames)
+        // An empty header has version 0.
+        expect([[]], .unsupportedVersion(0))
+        expect(try changed("refusal") { $0.body = nil }, .emptyBody)
+    }
+
+    @Test func garbage() {
+        expect([[0xFF, 0xFF, 0xFF]], .undecodableHeader)
+        expect([[UInt8](repeating: 0, count: 256 * 1024 + 1)], .headerTooLarge(bytes: 262_145))
+    }
+
+    @Test func versions() throws {
+        for version in [0, 2, UInt32.max] as [UInt32] {
+            expect(try changed("heartbeat") { $0.version = version }, .unsupportedVersion(version))
+        }
+    }
+
+    @Test func payloadSizes() throws {
+        let frames = MessageCodec.encode(try #require(MessageSample.golden["result"]))
+        expect(frames.dropLast(), .frameSizes(expected: 2, found: 0))
+        expect(frames + [[1]], .frameSizes(expected: 2, found: 3))
+        expect(frames + [[]], .frameSizes(expected: 2, found: 2))
+        expect([frames[0], [9], [8]], .frameSizes(expected: 2, found: 2))
+        expect([frames[0], [9]], .frameSizes(expected: 2, found: 1))
+        let heartbeat = MessageCodec.encode(.heartbeat(progress: 1))
+        expect(heartbeat + [[1]], .frameSizes(expected: 0, found: 1))
+    }
+
+    @Test func promisedPayloadsAreNotAllocated() throws {
+        for size in [(32 << 20) + 1, UInt64.max] as [UInt64] {
+            expect(
+                try changed("result") { $0.payloadBytes = size }, .payloadTooLarge(bytes: size))
+        }
+        expect(
+            try changed("result") { $0.payloadBytes = 32 << 20 },
+            .frameSizes(expected: 32 << 20, found: 2))
+    }
+
+    @Test func damagedPayloads() throws {
+        var frames = MessageCodec.encode(try #require(MessageSample.golden["result"]))
+        frames[1][0] ^= 1
+        expect(frames, .payloadDigest)
+        expect(try changed("task") { $0.payloadDigest = Data() }, .payloadDigest)
+    }
+
+    @Test func missingFields() throws {
+        expect(try changed("welcome") { $0.welcome.jobDigest = Data() }, .field("digest"))
+        expect(try changed("hello") { $0.hello.goldenDigest.removeLast() }, .field("digest"))
+        expect(try changed("hello") { $0.hello.newestVersion = 0 }, .field("version"))
+        expect(try changed("fetch") { $0.fetch.digest = Data() }, .field("digest"))
+        expect(try changed("chunk") { $0.chunk.digest = Data() }, .field("digest"))
+        expect(try changed("task") { $0.task.networkDigest = Data() }, .field("digest"))
+        expect(try changed("task") { $0.task.quantizedDigest = Data([1]) }, .field("digest"))
+        expect(try changed("task") { $0.task.images[1].digest = Data() }, .field("digest"))
+        expect(try changed("task") { $0.task.kind = .unknown }, .field("kind"))
+        expect(try changed("task") { $0.task.kind = .UNRECOGNIZED(77) }, .field("kind"))
+        expect(try changed("result") { $0.result.biasDigest = Data() }, .field("digest"))
+        expect(try changed("failure") { $0.failure.jobDigest = Data() }, .field("digest"))
+    }
+
+    @Test func numbersOutOfRange() throws {
+        for number in [(1 << 48) + 1, UInt64.max] as [UInt64] {
+            expect(try changed("fetch") { $0.fetch.offset = number }, .field("number"))
+            expect(try changed("chunk") { $0.chunk.total = number }, .field("number"))
+            expect(try changed("task") { $0.task.firstImage = number }, .field("number"))
+            expect(try changed("result") { $0.result.round = number }, .field("number"))
+            expect(try changed("failure") { $0.failure.round = number }, .field("number"))
+        }
+    }
+}
