@@ -31,10 +31,12 @@ extension Rule where Value == String {
         }
         guard text.hasPrefix("tcp://"), let colon = text.lastIndex(of: ":") else { return false }
         let digits = text[text.index(after: colon)...]
+        // Any free port.
+        if digits == "*" { return colon > text.index(text.startIndex, offsetBy: 6) }
         guard colon > text.index(text.startIndex, offsetBy: 6),
             digits.utf8.allSatisfy({ (48...57).contains($0) }), let port = Int(digits)
         else { return false }
-        return (1...65535).contains(port)
+        return (0...65535).contains(port)
     }
 }
 
