@@ -5,6 +5,8 @@ package struct QuantizationError: Error, Hashable, Sendable {
         case nonFiniteRange(lower: Float, upper: Float)
         /// An int32 accumulator could overflow.
         case accumulatorOverflow(channel: Int)
+        /// A float output of a node without accumulators.
+        case floatOutput
     }
 
     package var code: Code
@@ -26,6 +28,9 @@ extension QuantizationError: CustomStringConvertible {
         case .accumulatorOverflow(let channel):
             "layer '\(layer)', channel \(channel): the int32 accumulator could overflow with these "
                 + "weights and bias; use per-channel weights or fewer weight bits"
+        case .floatOutput:
+            "layer '\(layer)': only a convolution or a fully connected layer at the end can have a float "
+                + "output; quantize the output"
         }
     }
 }

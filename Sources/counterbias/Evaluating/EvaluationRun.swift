@@ -23,6 +23,11 @@ struct EvaluationRun {
     func run(trace: (path: String, images: Int)?) throws -> EvaluationReport {
         let network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
         let quantized = try QDQModel.load(path: quantizedPath)
+        do {
+            try quantized.checkExecutable()
+        } catch {
+            throw CommandError(EX_DATAERR, "\(quantizedPath): \(error)")
+        }
         try check(network.graph, quantized.graph)
         let float = FloatExecutor(network)
         let integer = IntegerExecutor(quantized)
