@@ -128,7 +128,7 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Cluster", "Quantization", "ONNXFormat", "Storage", "TestSupport", "counterbias"],
+            dependencies: ["NetworkGraph", "ONNXFormat", "Quantization", "TestSupport", "counterbias"],
             swiftSettings: swift),
     ]
 )

@@ -1,4 +1,7 @@
 import Foundation
+import NetworkGraph
+import ONNXFormat
+import Quantization
 import TestSupport
 import Testing
 
@@ -113,6 +116,21 @@ extension EndToEnd {
             try evaluate(good + "\(names[0]),2\n", 65, "labels.csv, line 3", "twice")
             try evaluate(good, 65, "no label for '\(names[1])'")
             try evaluate(good + "\(names[1]),10\n", 65, "class 10", "10 classes")
+        }
+
+        @Test func filesTheExecutorCannotRun() throws {
+            var small = SmallNetwork(input: FeatureShape(height: 2, width: 2, channels: 3), seed: 1)
+            small.append(.add, [0, 0], shape: small.input)
+            let graph = small.network(rank: 4).graph
+            let network = QuantizedNetwork(
+                graph: graph, parameters: [nil],
+                activations: [TensorQuantization(scale: 1, zeroPoint: 0, type: .uint8), nil])
+            try QDQModel.write(network, to: scratch("sum.onnx"))
+            let outcome = try ChildProcess.run(
+                "evaluate", "--model", Example.model, "--quantized", scratch("sum.onnx"), "--images",
+                "example/evaluation")
+            #expect(outcome.status == 65, "\(outcome.log)")
+            #expect(outcome.log.contains("sum.onnx") && outcome.log.contains("float output"))
         }
 
         @Test func modelsThatDoNotBelongTogether() throws {
