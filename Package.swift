@@ -86,12 +86,14 @@ let package = Package(
         .target(
             name: "KernelGoldens", dependencies: ["CKernels"], path: "Tests/KernelGoldens",
             exclude: ["main.c", "digests.h"]),
-        .testTarget(name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
+        .testTarget(
+            name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .testTarget(
             name: "KernelsTests", dependencies: ["KernelGoldens", "Kernels", "NetworkGraph"],
             swiftSettings: swift),
         .testTarget(
-            name: "QuantizationTests", dependencies: ["NetworkGraph", "Quantization", "TestSupport"],
+            name: "QuantizationTests",
+            dependencies: ["NetworkGraph", "Quantization", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
             name: "ExecutionTests",
@@ -128,7 +130,9 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["NetworkGraph", "ONNXFormat", "Quantization", "TestSupport", "counterbias"],
+            dependencies: [
+                "NetworkGraph", "ONNXFormat", "Quantization", "TestSupport", "counterbias",
+            ],
             swiftSettings: swift),
     ]
 )

@@ -10,30 +10,7 @@ missing. Exit status 1 where max |difference| / max |reference| over all images 
 import argparse
 import sys
 
-import numpy as np
-import onnx
-
-from interop_support import runtime, tensors
-
-LIMIT = 1e-4
-
-
-def compare(path, trace_path):
-    trace = tensors.load(trace_path)
-    model = onnx.load(path)
-    made = runtime.session(model, "default")
-    given = made.get_inputs()[0]
-    batch = given.shape[0] if isinstance(given.shape[0], int) else None
-    found = runtime.run(made, {given.name: trace["input"]}, batch)
-    theirs = found[made.get_outputs()[0].name].astype(np.float64)
-    ours = trace.get("output_float", trace.get("output"))
-    if ours is None or ours.size != theirs.size:
-        raise SystemExit(f"{trace_path} holds no logits of {path}")
-    apart = np.abs(ours.reshape(theirs.shape) - theirs).max() / np.abs(theirs).max()
-    passed = bool(apart <= LIMIT)
-    print(f"{path}: {len(theirs)} images, relative difference {apart:.2e}: "
-          + ("ok" if passed else f"FAILED, above {LIMIT:.0e}"))
-    return passed
+from interop_support import floats
 
 
 def main():
@@ -44,7 +21,8 @@ def main():
     if len(arguments.files) % 2:
         parser.error("each model needs a trace")
     pairs = zip(arguments.files[::2], arguments.files[1::2])
-    sys.exit(0 if all([compare(model, trace) for model, trace in pairs]) else 1)
+    found = [floats.compare(model, trace) for model, trace in pairs]
+    sys.exit(0 if all(apart <= floats.LIMIT for apart in found) else 1)
 
 
 if __name__ == "__main__":

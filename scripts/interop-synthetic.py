@@ -41,7 +41,7 @@ def main():
     for seed, path in enumerate(paths):
         onnx.checker.check_model(path, full_check=True)
         model = qdq.Model(path)
-        if not interop.compare_trace(path, model, trace(model, seed), arguments):
+        if not interop.compare_trace(path, model, trace(model, seed), arguments).passed:
             failed.append(path)
     print(f"{len(paths)} models, {len(failed)} failed" + "".join("\n  " + p for p in failed))
     sys.exit(1 if failed or not paths else 0)

@@ -18,6 +18,7 @@ saturates; the session option session.x64quantprecision=1 avoids it, and is set 
 """
 
 import argparse
+import dataclasses
 import sys
 
 import numpy as np
@@ -120,9 +121,20 @@ def report(path, comparison, tables, quiet):
             print(f"  {name[-44:]:44} {model.operator(name):18} {comparison.trace[name].size:9d}{cells}")
 
 
+@dataclasses.dataclass
+class Verdict:
+    """What was found on one model."""
+
+    outputs: int
+    # Title of a comparison -> lowest share of identical outputs over the layers, largest difference.
+    tables: dict
+    same_class: int
+    images: int
+    passed: bool
+
+
 def compare(path, trace_path, arguments):
-    model, trace = qdq.Model(path), tensors.load(trace_path)
-    return compare_trace(path, model, trace, arguments)
+    return compare_trace(path, qdq.Model(path), tensors.load(trace_path), arguments)
 
 
 def compare_trace(path, model, trace, arguments):
@@ -136,24 +148,33 @@ def compare_trace(path, model, trace, arguments):
     if arguments.mode == "per-layer":
         del tables["end to end"]
     report(path, comparison, tables, arguments.quiet)
-    passed = True
+    count = len(trace["output"])
+    verdict = Verdict(sum(trace[n].size for n in comparison.names), {}, count, count, True)
     for title, rows in tables.items():
         bad = judge(rows)
         worst = min(share for share, _ in rows.values())
         most = max(apart for _, apart in rows.values())
         print(f"  {title}: lowest share identical {worst * 100:.4f} %, largest difference {most}: "
               + ("ok" if not bad else "FAILED at " + ", ".join(bad[:5])))
-        passed &= not bad
-    ours = trace["output"].reshape(comparison.output.shape).astype(np.float64)
-    largest = np.abs(comparison.output).max()
-    apart = np.abs(ours - comparison.output).max() / largest if largest else 0
+        verdict.tables[title] = (worst, most)
+        verdict.passed &= not bad
+    judge_output(trace["output"], comparison.output, verdict)
+    return verdict
+
+
+def judge_output(ours, theirs, verdict):
+    """Compares the float outputs, and the class where there is more than one."""
+    ours = ours.reshape(theirs.shape)
+    largest = np.abs(theirs).max()
+    apart = np.abs(ours.astype(np.float64) - theirs).max() / largest if largest else 0
     print(f"  float outputs: largest difference {apart:.2e} of the largest output")
-    if trace["output"].ndim >= 2 and trace["output"][0].size > 1:
-        equal = same_class(trace["output"].reshape(comparison.output.shape), comparison.output)
-        print(f"  same class on {int(equal.sum())} of {len(equal)} images: "
-              + ("ok" if equal.all() else f"FAILED at image {int(np.argmin(equal))}"))
-        passed &= bool(equal.all())
-    return passed
+    if ours.ndim < 2 or ours[0].size == 1:
+        return
+    equal = same_class(ours, theirs)
+    verdict.same_class = int(equal.sum())
+    verdict.passed &= bool(equal.all())
+    print(f"  same class on {verdict.same_class} of {len(equal)} images: "
+          + ("ok" if equal.all() else f"FAILED at image {int(np.argmin(equal))}"))
 
 
 def parse(arguments=None):
@@ -174,7 +195,7 @@ def main():
     arguments = parse()
     pairs = zip(arguments.files[::2], arguments.files[1::2])
     results = [compare(model, trace, arguments) for model, trace in pairs]
-    sys.exit(0 if all(results) else 1)
+    sys.exit(0 if all(r.passed for r in results) else 1)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Needs numpy, onnx and onnxruntime (from PyPI) on x86-64. The committed file was 
 usage: python3 scripts/make-kernel-vectors.py
 """
 import pathlib
+import re
 
 import numpy as np
 import onnx
@@ -114,6 +115,30 @@ def average(ties, kernel, stride, pad, include):
     )
 
 
+def whole_average(shape):
+    """A window that is the whole input, on which the sum of other windows would round differently."""
+    height, width, channels = shape
+    window = f"Window(kernelHeight: {height}, kernelWidth: {width})"
+    while True:
+        case = pool("AveragePool", True, shape=shape, window=window, kernel_shape=[height, width])
+        if not equals_chain(case, shape):
+            return case
+
+
+def equals_chain(case, shape):
+    """Whether the Float chain over dequantized values gives a vector's output, too."""
+    x, y = (
+        np.frombuffer(bytes.fromhex(h), np.uint8) for h in re.findall(r'put: "([0-9a-f]+)"', case)
+    )
+    scales = [np.float32(float.fromhex(s)) for s in re.findall(r"scale: ([^,]+),", case)]
+    zero_points = [np.float32(z) for z in re.findall(r"zeroPoint: (\d+)", case)]
+    total = np.zeros(shape[2], np.float32)
+    for pixel in x.reshape(-1, shape[2]).astype(np.float32):
+        total = total + (pixel - zero_points[0]) * scales[0]
+    steps = total / np.float32(shape[0] * shape[1]) / scales[1] + zero_points[1]
+    return np.array_equal(np.clip(np.rint(steps), 0, 255), y)
+
+
 def convolution(groups):
     """Per-channel uint8 weights; the bias is the float one rounded, as runtimes see it."""
     channels, outputs, extent = 6, 6 if groups == 6 else 10, 7
@@ -163,5 +188,9 @@ parts = [
         [pool("GlobalAveragePool", ties, shape=(h, 4, 37)) for ties in (True, False) for h in (2, 7)],
     ),
     group("convolutionVectors", "ConvolutionVector", [convolution(g) for g in (1, 2, 6)]),
+    group(
+        "wholeAveragePoolVectors", "PoolVector",
+        [whole_average(shape) for shape in [(7, 7, 37), (8, 8, 37), (3, 6, 37)]],
+    ),
 ]
 target.write_text("\n".join(parts))

@@ -54,6 +54,11 @@ def uniform(name, count):
     seed = 0xCBF29CE484222325
     for byte in name.encode():
         seed = (seed ^ byte) * 0x100000001B3 % 2**64
+    return unit_values(seed, count)
+
+
+def unit_values(seed, count):
+    """Doubles in [-1, 1), multiples of 2^-23: splitmix64."""
     with np.errstate(over="ignore"):
         z = np.uint64(seed) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(
             0x9E3779B97F4A7C15

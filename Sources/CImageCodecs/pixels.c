@@ -86,16 +86,3 @@ void cic_swap_red_blue(uint8_t *rgb, size_t pixels) {
         rgb[3 * i + 2] = red;
     }
 }
-
-void cic_look_up(const uint8_t *values, size_t pixels, int32_t channels, const float *tables,
-                 float *out) {
-    if (channels == 1) {
-        for (size_t i = 0; i < pixels; i++) out[i] = tables[values[i]];
-        return;
-    }
-    for (size_t i = 0; i < pixels; i++) {
-        out[3 * i] = tables[values[3 * i]];
-        out[3 * i + 1] = tables[256 + values[3 * i + 1]];
-        out[3 * i + 2] = tables[512 + values[3 * i + 2]];
-    }
-}

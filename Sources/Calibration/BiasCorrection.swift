@@ -44,9 +44,12 @@ struct LayerCorrector {
     let count: Double
     /// Float means before or after the clamp, per channel.
     let floatMeans: [Double]
+    /// Largest magnitude of a bias, per channel.
+    let limits: [Int64]
 
     private func step(_ channel: Int) -> Double {
-        Double(BiasQuantization.scale(input: input.scale, weight: parameters.scale(channel: channel)))
+        Double(
+            BiasQuantization.scale(input: input.scale, weight: parameters.scale(channel: channel)))
     }
 
     /// Shift of the means in front of the activation, from accumulator sums without bias.
@@ -68,25 +71,17 @@ struct LayerCorrector {
 
     /// Biases that take `shift` out, rounded to int32; a channel whose accumulator could overflow keeps its bias.
     func corrected(_ biases: [Int32], shift: [Double]) -> (biases: [Int32], overflowing: [Int]) {
-        var candidate = parameters
-        candidate.bias = biases
+        var corrected = biases
         var overflowing: [Int] = []
         for channel in biases.indices {
             let steps = (shift[channel] / step(channel)).rounded(.toNearestOrEven)
             let value = Double(biases[channel]) - steps
-            if value.isFinite, abs(value) <= Double(Int32.max) {
-                candidate.bias[channel] = Int32(value)
+            if abs(value) <= Double(limits[channel]) {
+                corrected[channel] = Int32(value)
             } else {
                 overflowing.append(channel)
             }
         }
-        while let channel = BiasQuantization.firstOverflow(
-            parameters: candidate, inputZeroPoint: input.unsignedZeroPoint)
-        {
-            guard candidate.bias[channel] != biases[channel] else { break }
-            candidate.bias[channel] = biases[channel]
-            overflowing.append(channel)
-        }
-        return (candidate.bias, overflowing.sorted())
+        return (corrected, overflowing)
     }
 }

@@ -66,11 +66,17 @@ package struct CalibrationJob: Sendable {
     /// The integer network with its initial biases, once ranges are known.
     package private(set) var quantized: QuantizedNetwork?
 
+    /// Per convolution and channel, what a bias may not exceed.
+    private var biasLimits: [[Int64]] = []
+
     private let statisticsShards: [Shard]
     private let correctionShards: [Shard]
 
     /// - Parameters:
+    ///   - network: the folded float network.
+    ///   - options: what decides the result.
     ///   - imageCount: images in the pool, at least 1; `options` counts are limited to it.
+    ///   - inputRange: range of the input where it is known; nil takes it from the images.
     ///   - progress: from a checkpoint of the same job.
     /// - Throws: ``CalibrationError``, or ``QuantizationError`` when a checkpoint's statistics cannot be quantized.
     package init(
@@ -162,10 +168,19 @@ package struct CalibrationJob: Sendable {
             deadChannels = DeadChannels.find(in: network, extrema: extrema, scheme: options.scheme)
             DeadChannels.remove(deadChannels, from: &reduced)
         }
-        let range = inputRange
+        let range =
+            inputRange
             ?? ActivationRange(lower: statistics.inputLower, upper: statistics.inputUpper)
-        quantized = try QuantizedNetwork(
+        let network = try QuantizedNetwork(
             quantizing: reduced, inputRange: range, extrema: extrema, scheme: options.scheme)
+        biasLimits = network.graph.convolutions.compactMap { node in
+            guard let parameters = network.parameters[node],
+                let input = network.activations[network.graph.nodes[node].inputs[0]]
+            else { return nil }
+            return BiasQuantization.limits(
+                parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
+        }
+        quantized = network
     }
 
     // MARK: Correction
@@ -192,16 +207,19 @@ package struct CalibrationJob: Sendable {
         var means = sums[layout.range(node)].map { $0 / count }
         // A removed channel outputs its constant on every pixel; that is what it has to match.
         if let dead = deadChannels.first(where: { $0.node == node }) {
-            for (channel, constant) in zip(dead.channels, dead.constants) { means[channel] = Double(constant) }
+            for (channel, constant) in zip(dead.channels, dead.constants) {
+                means[channel] = Double(constant)
+            }
         }
         return LayerCorrector(
             parameters: parameters, input: input, output: quantized.activations[node + 1],
-            count: count, floatMeans: means)
+            count: count, floatMeans: means, limits: biasLimits[layer])
     }
 
     private mutating func completeCorrection(layer: Int, _ results: [[UInt8]]) throws {
         let match = match(layer: layer)
-        guard let corrector = corrector(layer: layer, match: match), let options = options.correction,
+        guard let corrector = corrector(layer: layer, match: match),
+            let options = options.correction,
             let biases = progress.biases?.layers[layer]
         else { preconditionFailure("correction without a quantized network") }
         var sums = [Int64](repeating: 0, count: biases.count)

@@ -7,7 +7,9 @@ struct ChannelLayout: Hashable, Sendable {
     let channels: [Int]
     let total: Int
 
-    /// - Parameter convolutionsOnly: gives all other nodes no room.
+    /// - Parameters:
+    ///   - graph: whose nodes are laid out.
+    ///   - convolutionsOnly: gives all other nodes no room.
     init(_ graph: Graph, convolutionsOnly: Bool = false) {
         var offsets: [Int] = []
         var channels: [Int] = []

@@ -91,7 +91,9 @@ package struct ErrorSums: Hashable, Sendable {
         func add(_ sums: inout [Double], _ squares: inout [Double]) {
             sums.withUnsafeMutableBufferPointer { sums in
                 squares.withUnsafeMutableBufferPointer { squares in
-                    guard let sums = sums.baseAddress, let squares = squares.baseAddress else { return }
+                    guard let sums = sums.baseAddress, let squares = squares.baseAddress else {
+                        return
+                    }
                     StatisticsKernels.errorStatistics(
                         x, q, scale: quantization.scale, zeroPoint: quantization.unsignedZeroPoint,
                         pixels: shape.pixels, channels: shape.channels, sums: sums + offset,
@@ -109,7 +111,9 @@ package struct ErrorSums: Hashable, Sendable {
     func payload() -> [UInt8] {
         var writer = PayloadWriter()
         writer.append([Int64(images)])
-        for values in [initial, initialSquares, corrected, correctedSquares] { writer.append(values) }
+        for values in [initial, initialSquares, corrected, correctedSquares] {
+            writer.append(values)
+        }
         return writer.bytes
     }
 

@@ -71,8 +71,9 @@ extension Ledger {
                 correction: layer < corrections.count ? corrections[layer] : nil,
                 dead: job.deadChannels.first { $0.node == node }?.channels ?? [],
                 steps: parameters.bias.indices.map {
-                    Double(BiasQuantization.scale(
-                        input: input.scale, weight: parameters.scale(channel: $0)))
+                    Double(
+                        BiasQuantization.scale(
+                            input: input.scale, weight: parameters.scale(channel: $0)))
                 },
                 initial: parameters.bias, final: biases.layers[layer],
                 squares: Array(statistics.squaresAfter[layout.range(node)]),
@@ -94,7 +95,8 @@ extension ErrorSums {
 
 extension Ledger.Layer {
     fileprivate init(
-        node: Node, kind: String, correction: LayerCorrection?, dead: [Int], steps: [Double], initial: [Int32],
+        node: Node, kind: String, correction: LayerCorrection?, dead: [Int], steps: [Double],
+        initial: [Int32],
         final: [Int32], squares: [Double], errors: ErrorSums, images: Int
     ) {
         let count = Double(images * node.shape.pixels)

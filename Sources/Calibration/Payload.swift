@@ -24,7 +24,8 @@ struct PayloadReader {
         var values = [Element](repeating: 0, count: count)
         values.withUnsafeMutableBytes { target in
             bytes.withUnsafeBytes { source in
-                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[offset..<offset + size]))
+                target.copyMemory(
+                    from: UnsafeRawBufferPointer(rebasing: source[offset..<offset + size]))
             }
         }
         offset += size

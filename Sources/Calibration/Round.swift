@@ -11,8 +11,12 @@ package struct Shard: Hashable, Sendable {
     }
 
     /// Cuts `0..<count` into shards of at most `size` images, none of which straddles a boundary.
-    /// - Parameter boundaries: positions inside `0..<count` where a shard must end, such as the number of images a
-    ///   later round uses.
+    /// - Parameters:
+    ///   - count: images in all, at least 0.
+    ///   - size: at least 1.
+    ///   - boundaries: positions inside `0..<count` where a shard must end, such as the number of images a later
+    ///     round uses.
+    /// - Returns: shards in order, which cover every image once.
     package static func cut(count: Int, size: Int, boundaries: [Int] = []) -> [Shard] {
         precondition(size >= 1)
         var shards: [Shard] = []

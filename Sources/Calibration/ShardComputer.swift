@@ -40,7 +40,10 @@ package final class ShardComputer {
         var lastRound: Int
     }
 
-    /// - Parameter encoding: applied to images that arrive as pixels.
+    /// - Parameters:
+    ///   - network: the float network; packed here.
+    ///   - encoding: applied to images that arrive as pixels.
+    ///   - threads: compute threads, at least 1.
     package init(network: FloatNetwork, encoding: InputEncoding, threads: Int) {
         float = FloatExecutor(network)
         self.encoding = encoding
@@ -56,9 +59,14 @@ package final class ShardComputer {
     }
 
     /// Computes one shard.
-    /// - Parameter images: the shard's images, in order.
+    /// - Parameters:
+    ///   - task: what to compute.
+    ///   - images: the shard's images, in order.
     /// - Returns: the result as it travels.
-    package func compute(_ task: ShardTask, images: [InputPayload]) throws(CalibrationError) -> [UInt8] {
+    /// - Throws: ``CalibrationError`` with code `inputSize`.
+    package func compute(_ task: ShardTask, images: [InputPayload]) throws(CalibrationError)
+        -> [UInt8]
+    {
         let expected = float.graph.input.shape.count
         for (offset, image) in images.enumerated() where image.count != expected {
             throw CalibrationError(
@@ -93,7 +101,8 @@ package final class ShardComputer {
 
     private func measure(_ task: ShardTask, images: [InputPayload]) -> [UInt8] {
         guard let integer else { preconditionFailure("no integer network") }
-        let results = pool.map(images.count) { [float, encoding, convolutionLayout] index, workspace in
+        let results = pool.map(images.count) {
+            [float, encoding, convolutionLayout] index, workspace in
             ErrorSums(
                 image: encoding.encode(images[index]), float: float, integer: integer,
                 biases: task.biases, layout: convolutionLayout, workspace: workspace)
@@ -110,7 +119,8 @@ package final class ShardComputer {
         let node = integer.graph.convolutions[layer]
         let restingRuns = takeResting(task, layer: layer)
         let results = pool.map(images.count) { [encoding] index, workspace in
-            var run = restingRuns?[index]
+            var run =
+                restingRuns?[index]
                 ?? integer.start(encoding.encode(images[index]), workspace: workspace)
             while run.next < node { run.step(biases: task.biases, workspace: workspace) }
             run.accumulate(workspace: workspace)

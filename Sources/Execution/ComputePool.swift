@@ -21,7 +21,9 @@ package final class ComputePool: @unchecked Sendable {
     package func map<Result: Sendable>(
         _ count: Int, _ body: @Sendable (Int, Workspace) -> Result
     ) -> [Result] {
-        busy.withLock { precondition(!$0, "one call at a time"); $0 = true }
+        busy.withLock {
+            precondition(!$0, "one call at a time"); $0 = true
+        }
         defer { busy.withLock { $0 = false } }
         let lanes = min(threads, count)
         if lanes <= 1 { return (0..<count).map { body($0, workspaces[0]) } }
@@ -40,7 +42,9 @@ package final class ComputePool: @unchecked Sendable {
 
     /// Calls `body` with the first workspace, on the calling thread.
     package func withWorkspace<Result>(_ body: (Workspace) throws -> Result) rethrows -> Result {
-        busy.withLock { precondition(!$0, "one call at a time"); $0 = true }
+        busy.withLock {
+            precondition(!$0, "one call at a time"); $0 = true
+        }
         defer { busy.withLock { $0 = false } }
         return try body(workspaces[0])
     }

@@ -14,7 +14,8 @@ package final class FloatExecutor: Sendable {
         lastUses = network.graph.lastUses
         let graph = network.graph
         convolutions = graph.nodes.enumerated().map { index, node in
-            guard let convolution = node.convolution, let parameters = network.parameters[index] else {
+            guard let convolution = node.convolution, let parameters = network.parameters[index]
+            else {
                 return nil
             }
             return FloatConvolution(
@@ -25,7 +26,10 @@ package final class FloatExecutor: Sendable {
     }
 
     /// Starts one image.
-    /// - Parameter input: NHWC, `graph.input.shape.count` elements; copied.
+    /// - Parameters:
+    ///   - input: NHWC, `graph.input.shape.count` elements; copied.
+    ///   - workspace: of the calling thread.
+    /// - Returns: a run in front of the first node.
     package func start(_ input: UnsafePointer<Float>, workspace: Workspace) -> FloatRun {
         FloatRun(executor: self, input: input, workspace: workspace)
     }
@@ -81,7 +85,9 @@ package final class FloatExecutor: Sendable {
         case .clamp:
             output.update(from: input, count: node.shape.count)
         }
-        if clamp != .none { FloatKernels.clamp(output, count: node.shape.count, clamp: clamp, output) }
+        if clamp != .none {
+            FloatKernels.clamp(output, count: node.shape.count, clamp: clamp, output)
+        }
     }
 }
 

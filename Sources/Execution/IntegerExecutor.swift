@@ -84,7 +84,10 @@ package final class IntegerExecutor: Sendable {
     }
 
     /// Starts one image.
-    /// - Parameter input: NHWC, `graph.input.shape.count` elements; quantized as the model's first node does.
+    /// - Parameters:
+    ///   - input: NHWC, `graph.input.shape.count` elements; quantized as the model's first node does.
+    ///   - workspace: of the calling thread.
+    /// - Returns: a run in front of the first node.
     package func start(_ input: UnsafePointer<Float>, workspace: Workspace) -> IntegerRun {
         IntegerRun(executor: self, input: input, workspace: workspace)
     }
@@ -99,11 +102,14 @@ package final class IntegerExecutor: Sendable {
         return run.finish(biases: biases, workspace: workspace)
     }
 
-    func computeWithoutWeights(_ index: Int, values: LiveValues, output: UnsafeMutablePointer<UInt8>) {
+    func computeWithoutWeights(
+        _ index: Int, values: LiveValues, output: UnsafeMutablePointer<UInt8>
+    ) {
         let node = graph.nodes[index]
         let input = UnsafePointer(values[node.inputs[0]].bytes)
         let inputShape = graph.shape(of: node.inputs[0])
-        guard let from = network.activations[node.inputs[0]], let to = network.activations[index + 1]
+        guard let from = network.activations[node.inputs[0]],
+            let to = network.activations[index + 1]
         else { preconditionFailure("'\(node.name)' has no 8-bit input or output") }
         let source = ByteQuantization(from)
         let result = ByteQuantization(to, clamp: node.clamp)

@@ -15,7 +15,9 @@ package struct IntegerRun {
         self.executor = executor
         let count = executor.graph.input.shape.count
         values = LiveValues(count: executor.graph.valueCount)
-        guard let quantization = executor.network.activations[0] else { preconditionFailure("8-bit input") }
+        guard let quantization = executor.network.activations[0] else {
+            preconditionFailure("8-bit input")
+        }
         let buffer = workspace.take(byteCount: count)
         IntegerKernels.quantize(
             input, count: count, scale: quantization.scale,

@@ -10,7 +10,9 @@ struct LiveValues {
 
     subscript(value: ValueID) -> AlignedBuffer {
         get {
-            guard let buffer = buffers[value] else { preconditionFailure("value \(value) is not live") }
+            guard let buffer = buffers[value] else {
+                preconditionFailure("value \(value) is not live")
+            }
             return buffer
         }
         set { buffers[value] = newValue }
@@ -18,7 +20,9 @@ struct LiveValues {
 
     /// Gives back the inputs of `node` that no later node reads.
     mutating func release(after node: Int, graph: Graph, lastUses: [Int], to workspace: Workspace) {
-        for value in graph.nodes[node].inputs where lastUses[value] == node { release(value, to: workspace) }
+        for value in graph.nodes[node].inputs where lastUses[value] == node {
+            release(value, to: workspace)
+        }
         // A node without readers that is not the output.
         if lastUses[node + 1] < 0 { release(node + 1, to: workspace) }
     }

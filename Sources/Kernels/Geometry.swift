@@ -29,6 +29,15 @@ extension ck_geometry {
     }
 }
 
+extension Window {
+    /// Whether the one window that fits is exactly the input, without pads.
+    func isWhole(_ input: FeatureShape) -> Bool {
+        kernelHeight == input.height && kernelWidth == input.width
+            && dilationHeight == 1 && dilationWidth == 1
+            && padTop == 0 && padLeft == 0 && padBottom == 0 && padRight == 0
+    }
+}
+
 extension ck_clamp {
     init(_ clamp: Clamp) {
         self.init(

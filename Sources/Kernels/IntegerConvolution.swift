@@ -6,7 +6,7 @@ package import NetworkGraph
 ///
 /// `@unchecked Sendable`: the packed weights are never written after `init`.
 package final class IntegerConvolution: @unchecked Sendable {
-    /// The longest reduction whose sums fit int32 with any weights: `2^31 / 255^2`.
+    /// The longest reduction whose sums always fit int32: `2^31 / 255^2`.
     package static let maximumReduction = 33_025
 
     private let packed: OpaquePointer
@@ -17,9 +17,8 @@ package final class IntegerConvolution: @unchecked Sendable {
     package var scratchBytes: Int { ck_integer_convolution_scratch(packed) }
 
     /// Packs `weights`: weight minus its zero point, in `[-255, 255]`, `[outputChannels,
-    /// kernelHeight, kernelWidth, inputChannels / groups]`. Sums are exact where they fit int32, whatever their
-    /// parts do, and wrap where not; up to ``maximumReduction`` they always fit, beyond it the weights
-    /// decide.
+    /// kernelHeight, kernelWidth, inputChannels / groups]`. The last three extents multiply to at
+    /// most ``maximumReduction``; traps otherwise.
     package init(
         input: FeatureShape, output: FeatureShape, convolution: Convolution, weights: [Int16],
         inputZeroPoint: UInt8, isa: InstructionSet = .current
@@ -28,6 +27,7 @@ package final class IntegerConvolution: @unchecked Sendable {
             input: input, output: output, window: convolution.window, groups: convolution.groups)
         let reduction =
             geometry.kernel_height * geometry.kernel_width * input.channels / convolution.groups
+        precondition(reduction <= Self.maximumReduction)
         precondition(weights.count == output.channels * reduction)
         assert(weights.allSatisfy { abs($0) <= 255 })
         guard let packed = ck_integer_convolution_create(&geometry, weights, inputZeroPoint)

@@ -74,11 +74,19 @@ package enum IntegerKernels {
     /// zeroPoint) * scale` in (row, column) order from +0, divided by the count, divided by the
     /// result's scale, plus the result's zero point; then rounded and saturated, so the zero point
     /// decides ties. Counts as ``FloatKernels/averagePool(_:shape:window:countIncludePad:_:isa:)``.
+    ///
+    /// A window that is the whole input, without pads, is averaged as
+    /// ``globalAveragePool(_:_:shape:result:_:isa:)`` does: so does ONNX Runtime.
     package static func averagePool(
         _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: FeatureShape,
         window: Window, countIncludePad: Bool, result: ByteQuantization,
         _ output: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
     ) {
+        if window.isWhole(shape) {
+            globalAveragePool(
+                input, quantization, shape: shape, result: result, output, isa: isa)
+            return
+        }
         var geometry = ck_geometry(input: shape, window: window)
         ck_integer_average_pool(
             isa.table, &geometry, countIncludePad ? 1 : 0, input, quantization.scale,

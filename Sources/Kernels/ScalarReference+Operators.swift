@@ -55,7 +55,10 @@ extension ScalarReference {
         _ input: [UInt8], _ quantization: ByteQuantization, shape: FeatureShape, window: Window,
         countIncludePad: Bool, result: ByteQuantization
     ) -> [UInt8] {
-        pool(input, shape: shape, window: window) { values in
+        if window.isWhole(shape) {
+            return globalAveragePool(input, quantization, shape: shape, result: result)
+        }
+        return pool(input, shape: shape, window: window) { values in
             var sum: Float = 0
             for value in values {
                 sum += Float(Int(value) - Int(quantization.zeroPoint)) * quantization.scale

@@ -27,7 +27,9 @@ package struct Convolution: Hashable, Sendable, Codable {
     /// False where the float model had no bias and was given one of zeros.
     package var hadBias: Bool
 
-    package init(window: Window, groups: Int = 1, isFullyConnected: Bool = false, hadBias: Bool = true) {
+    package init(
+        window: Window, groups: Int = 1, isFullyConnected: Bool = false, hadBias: Bool = true
+    ) {
         self.window = window
         self.groups = groups
         self.isFullyConnected = isFullyConnected

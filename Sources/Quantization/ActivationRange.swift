@@ -17,7 +17,9 @@ extension TensorQuantization {
     /// The range is extended to include 0, so that 0 is exactly representable; `scale = (upper - lower) / 255`,
     /// zero point = round-half-even(-lower / scale), clamped. A range that starts at 0 never ends above `upper`: ReLU6
     /// stays inside [0, 6].
-    /// - Parameter range: finite.
+    /// - Parameters:
+    ///   - range: finite.
+    ///   - type: how values are stored.
     package init(covering range: ActivationRange, type: IntegerType) {
         let lower = min(Double(range.lower), 0)
         let upper = max(Double(range.upper), 0)

@@ -18,24 +18,33 @@ package enum BiasQuantization {
         Float(Double(abs(bias)) / (Double(inputScale) * headroom)).nextUp
     }
 
-    /// The first channel whose accumulator could leave int32 for some input, or nil if none can.
+    /// Largest magnitude a bias may have, per channel, so that no input makes its accumulator leave int32; negative where the
+    /// weights alone can.
     ///
-    /// Bound per channel: `Σ|w - zeroPoint| * max(zx, 255 - zx) + |bias|`.
-    package static func firstOverflow(
+    /// `Int32.max - Σ|w - zeroPoint| * max(zx, 255 - zx)`.
+    package static func limits(
         parameters: QuantizedParameters, inputZeroPoint: UInt8
-    ) -> Int? {
+    ) -> [Int64] {
         let reach = Int64(max(inputZeroPoint, 255 - inputZeroPoint))
         let channels = parameters.bias.count
         let taps = parameters.weights.count / channels
-        for channel in 0..<channels {
-            let zero = Int64(parameters.zeroPoint(channel: channel))
-            var sum: Int64 = 0
-            for index in channel * taps..<(channel + 1) * taps {
-                sum += abs(Int64(parameters.weights[index]) - zero)
+        return parameters.weights.withUnsafeBufferPointer { weights in
+            (0..<channels).map { channel in
+                let zero = Int32(parameters.zeroPoint(channel: channel))
+                var sum: Int64 = 0
+                for index in channel * taps..<(channel + 1) * taps {
+                    sum += Int64(abs(Int32(weights[index]) - zero))
+                }
+                return Int64(Int32.max) - sum * reach
             }
-            let bound = sum * reach + Int64(parameters.bias[channel].magnitude)
-            if bound > Int64(Int32.max) { return channel }
         }
-        return nil
+    }
+
+    /// The first channel whose accumulator could leave int32 for some input, or nil if none can.
+    package static func firstOverflow(
+        parameters: QuantizedParameters, inputZeroPoint: UInt8
+    ) -> Int? {
+        let limits = limits(parameters: parameters, inputZeroPoint: inputZeroPoint)
+        return limits.indices.first { Int64(parameters.bias[$0].magnitude) > limits[$0] }
     }
 }

@@ -5,6 +5,8 @@ package struct QuantizationError: Error, Hashable, Sendable {
         case nonFiniteRange(lower: Float, upper: Float)
         /// An int32 accumulator could overflow.
         case accumulatorOverflow(channel: Int)
+        /// More products per output than an int32 sum of any 8-bit values holds.
+        case reductionTooLong(taps: Int, limit: Int)
         /// A float output of a node without accumulators.
         case floatOutput
     }
@@ -25,6 +27,9 @@ extension QuantizationError: CustomStringConvertible {
         case .nonFiniteRange(let lower, let upper):
             "layer '\(layer)': the calibration images give values from \(lower) to \(upper); the float "
                 + "network itself overflows, so check the preprocessing (mean, std, channel order)"
+        case .reductionTooLong(let taps, let limit):
+            "layer '\(layer)' sums \(taps) products per output; int32 accumulators hold any \(limit) of "
+                + "8 bits, so this layer cannot be quantized"
         case .accumulatorOverflow(let channel):
             "layer '\(layer)', channel \(channel): the int32 accumulator could overflow with these "
                 + "weights and bias; use per-channel weights or fewer weight bits"

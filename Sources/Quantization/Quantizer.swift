@@ -6,8 +6,10 @@ extension QuantizedNetwork {
     /// Quantization points are the input, convolutions, additions, concatenations, average pools and free-standing clamps; a
     /// max-pool keeps its input's scale, since it only selects values.
     /// - Parameters:
+    ///   - network: the float network.
     ///   - inputRange: range of the network's input.
     ///   - extrema: per node and channel, over the calibration images.
+    ///   - scheme: granularity, symmetry, bits and types.
     /// - Throws: ``QuantizationError`` when a range is not finite or an accumulator could overflow.
     package init(
         quantizing network: FloatNetwork, inputRange: ActivationRange, extrema: ChannelExtrema,
@@ -22,21 +24,54 @@ extension QuantizedNetwork {
                 activations.append(activations[node.inputs[0]])
             } else {
                 activations.append(
-                    try Self.activation(extrema.range(node: index), layer: node.name, scheme: scheme))
+                    try Self.activation(
+                        extrema.range(node: index), layer: node.name, scheme: scheme))
             }
         }
         var parameters: [QuantizedParameters?] = []
         for (index, node) in graph.nodes.enumerated() {
-            guard let float = network.parameters[index], let input = activations[node.inputs[0]] else {
+            guard let float = network.parameters[index], let input = activations[node.inputs[0]]
+            else {
                 parameters.append(nil)
                 continue
             }
-            parameters.append(try Self.parameters(float, input: input, layer: node.name, scheme: scheme))
+            parameters.append(
+                try Self.parameters(float, input: input, layer: node.name, scheme: scheme))
         }
         if !scheme.quantizesOutput, graph.outputCanStayFloat {
             activations[graph.output.value] = nil
         }
         self.init(graph: graph, parameters: parameters, activations: activations)
+        try validate()
+    }
+
+    /// Most products per output: 255 · 255 · 33,025 is the last that fits int32.
+    package static let longestReduction = 33_025
+
+    /// Checks what the integer executor relies on: no input may make an accumulator leave int32, and a float
+    /// output is made from accumulators.
+    /// - Throws: ``QuantizationError`` naming the first such layer.
+    package func validate() throws(QuantizationError) {
+        if activations[graph.output.value] == nil, !graph.outputCanStayFloat {
+            throw QuantizationError(.floatOutput, layer: graph.name(of: graph.output.value))
+        }
+        for node in graph.convolutions {
+            guard let parameters = parameters[node],
+                let input = activations[graph.nodes[node].inputs[0]]
+            else { continue }
+            let taps = parameters.weights.count / parameters.bias.count
+            guard taps <= Self.longestReduction else {
+                throw QuantizationError(
+                    .reductionTooLong(taps: taps, limit: Self.longestReduction),
+                    layer: graph.nodes[node].name)
+            }
+            if let channel = BiasQuantization.firstOverflow(
+                parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
+            {
+                throw QuantizationError(
+                    .accumulatorOverflow(channel: channel), layer: graph.nodes[node].name)
+            }
+        }
     }
 
     private static func activation(
@@ -54,22 +89,19 @@ extension QuantizedNetwork {
         scheme: QuantizationScheme
     ) throws(QuantizationError) -> QuantizedParameters {
         let quantizer = WeightQuantizer(symmetry: scheme.symmetry, bits: scheme.weightBits)
-        let scales = weightScales(float, input: input, quantizer: quantizer, granularity: scheme.granularity)
+        let scales = weightScales(
+            float, input: input, quantizer: quantizer, granularity: scheme.granularity)
         let weights = quantizer.quantize(float.weights, scales: scales)
         var result = QuantizedParameters(
             weights: weights.values, type: weights.type, scales: weights.scales,
             zeroPoints: weights.zeroPoints, bias: [])
         for (channel, value) in float.bias.enumerated() {
-            let scale = BiasQuantization.scale(input: input.scale, weight: result.scale(channel: channel))
+            let scale = BiasQuantization.scale(
+                input: input.scale, weight: result.scale(channel: channel))
             guard let bias = BiasQuantization.quantize(Double(value), scale: scale) else {
                 throw QuantizationError(.accumulatorOverflow(channel: channel), layer: layer)
             }
             result.bias.append(bias)
-        }
-        if let channel = BiasQuantization.firstOverflow(
-            parameters: result, inputZeroPoint: input.unsignedZeroPoint)
-        {
-            throw QuantizationError(.accumulatorOverflow(channel: channel), layer: layer)
         }
         return result
     }

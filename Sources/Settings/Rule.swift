@@ -31,12 +31,13 @@ extension Rule where Value == String {
         }
         guard text.hasPrefix("tcp://"), let colon = text.lastIndex(of: ":") else { return false }
         let digits = text[text.index(after: colon)...]
-        // Any free port.
-        if digits == "*" { return colon > text.index(text.startIndex, offsetBy: 6) }
-        guard colon > text.index(text.startIndex, offsetBy: 6),
-            digits.utf8.allSatisfy({ (48...57).contains($0) }), let port = Int(digits)
-        else { return false }
-        return (0...65535).contains(port)
+        guard colon > text.index(text.startIndex, offsetBy: 6) else { return false }
+        // Any free port; the log names it.
+        if digits == "*" { return true }
+        guard digits.utf8.allSatisfy({ (48...57).contains($0) }), let port = Int(digits) else {
+            return false
+        }
+        return (1...65535).contains(port)
     }
 }
 

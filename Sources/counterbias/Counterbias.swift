@@ -13,6 +13,7 @@ struct Counterbias: ParsableCommand {
             """,
         version: Build.version,
         subcommands: [
-            Calibrate.self, Evaluate.self, Coordinator.self, Worker.self, Inspect.self, Keygen.self,
+            Calibrate.self, Evaluate.self, Coordinator.self, Worker.self, Inspect.self, Bench.self,
+            Keygen.self,
         ])
 }

@@ -5,7 +5,9 @@ import TestSupport
 import Testing
 
 @Suite struct CalibrationJobTests {
-    private static func cluster(threads: [Int] = [1], seed: UInt64 = 11, images: Int = 6) -> LocalCluster {
+    private static func cluster(threads: [Int] = [1], seed: UInt64 = 11, images: Int = 6)
+        -> LocalCluster
+    {
         let network = SmallNetwork.everything(seed: seed)
         return LocalCluster(
             network: network, images: SmallNetwork.images(images, for: network, seed: seed &+ 1),
@@ -75,7 +77,8 @@ import Testing
 
     @Test func correctionShrinksTheShiftOfCoarseNetworks() throws {
         for match in [Match.pre, .post] {
-            let ledger = try #require(Ledger(try Self.cluster(images: 8).finish(.test(match: match, bits: 4, images: 8))))
+            let ledger = try #require(
+                Ledger(try Self.cluster(images: 8).finish(.test(match: match, bits: 4, images: 8))))
             let before = ledger.layers.map { $0.mssrBefore * $0.mssrBefore }.reduce(0, +)
             let after = ledger.layers.map { $0.mssrAfter * $0.mssrAfter }.reduce(0, +)
             #expect(after < 0.25 * before, "match \(match): \(before) → \(after)")
@@ -111,7 +114,9 @@ import Testing
         for _ in 0..<500 {
             let count = Int.random(in: 1...70, using: &generator)
             let boundaries = (0..<2).map { _ in Int.random(in: 0...80, using: &generator) }
-            let shards = Shard.cut(count: count, size: Int.random(in: 1...9, using: &generator), boundaries: boundaries)
+            let shards = Shard.cut(
+                count: count, size: Int.random(in: 1...9, using: &generator), boundaries: boundaries
+            )
             #expect(shards.flatMap { Array($0.images) } == Array(0..<count))
             #expect(shards.map(\.index) == Array(shards.indices))
             for boundary in boundaries where (1..<count).contains(boundary) {

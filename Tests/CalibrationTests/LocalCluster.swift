@@ -9,7 +9,9 @@ struct LocalCluster {
     let encoding: InputEncoding
     var computers: [ShardComputer]
 
-    init(network: FloatNetwork, images: [InputPayload], encoding: InputEncoding, threads: [Int] = [1]) {
+    init(
+        network: FloatNetwork, images: [InputPayload], encoding: InputEncoding, threads: [Int] = [1]
+    ) {
         self.network = network
         self.images = images
         self.encoding = encoding
@@ -33,13 +35,17 @@ struct LocalCluster {
         }
     }
 
-    func job(_ options: CalibrationOptions, resuming progress: CalibrationJob.Progress = .init()) throws -> CalibrationJob {
+    func job(_ options: CalibrationOptions, resuming progress: CalibrationJob.Progress = .init())
+        throws -> CalibrationJob
+    {
         try CalibrationJob(
             network: network, options: options, imageCount: images.count,
             inputRange: ActivationRange(lower: -1, upper: 1), resuming: progress)
     }
 
-    func finish(_ options: CalibrationOptions, computer: (Int) -> Int = { $0 }) throws -> CalibrationJob {
+    func finish(_ options: CalibrationOptions, computer: (Int) -> Int = { $0 }) throws
+        -> CalibrationJob
+    {
         var job = try job(options)
         while job.nextRound != nil { try step(&job, computer: computer) }
         return job
@@ -48,7 +54,8 @@ struct LocalCluster {
 
 extension CalibrationOptions {
     static func test(
-        match: Match? = .pre, granularity: Granularity = .tensor, symmetry: WeightSymmetry = .asymmetric,
+        match: Match? = .pre, granularity: Granularity = .tensor,
+        symmetry: WeightSymmetry = .asymmetric,
         bits: Int = 8, images: Int = 6, shardImages: Int = 2, quantizesOutput: Bool = true
     ) -> CalibrationOptions {
         CalibrationOptions(

@@ -105,7 +105,7 @@ struct Cluster {
     let endpoint: String
 
     /// Starts a coordinator on a free port and waits until it listens.
-    init(flags: [String], endpoint: String = "tcp://127.0.0.1:0", security: [String] = []) throws {
+    init(flags: [String], endpoint: String = "tcp://127.0.0.1:*", security: [String] = []) throws {
         coordinator = try ChildProcess(
             ["coordinator", "--listen", endpoint, "--verbose"] + flags + security)
         let line = try coordinator.line(containing: "listening", "endpoint=")

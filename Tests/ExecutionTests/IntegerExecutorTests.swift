@@ -115,32 +115,6 @@ import Testing
         }
     }
 
-    /// More products than would fit int32 if all were at their largest; these weights are small.
-    @Test func longReductions() {
-        var generator = SeededGenerator(seed: TestSeed.value)
-        let shape = FeatureShape(height: 41, width: 29, channels: 31)
-        let kernel = Convolution(
-            window: Window(kernelHeight: shape.height, kernelWidth: shape.width), isFullyConnected: true)
-        let node = Node(
-            name: "classify", operation: .convolution(kernel), inputs: [0],
-            shape: FeatureShape(height: 1, width: 1, channels: 3))
-        let network = QuantizedNetwork(
-            graph: Graph(
-                name: "long", input: Graph.Input(name: "input", shape: shape, layout: .nchw),
-                nodes: [node], output: Graph.Output(name: "output", value: 1, rank: 2)),
-            parameters: [
-                QuantizedParameters(
-                    weights: (0..<3 * shape.count).map { _ in Int16.random(in: -40...90, using: &generator) },
-                    type: .int8, scales: [0.01], zeroPoints: [0], bias: [5, -6, 7])
-            ],
-            activations: [
-                TensorQuantization(scale: 0.01, zeroPoint: 3, type: .uint8),
-                TensorQuantization(scale: 90, zeroPoint: 100, type: .uint8),
-            ])
-        #expect(throws: Never.self) { try network.checkExecutable() }
-        compare(network, randomImages(2, for: network.graph, using: &generator), seed: 0)
-    }
-
     private func compare(_ network: QuantizedNetwork, _ images: [[Float]], seed: UInt64) {
         let executor = IntegerExecutor(network)
         let oracle = IntegerOracle(network: network)

@@ -61,9 +61,10 @@ struct ConvolutionVector {
         }
     }
 
-    @Test func averagePools() {
-        #expect(!averagePoolVectors.isEmpty)
-        for (index, vector) in averagePoolVectors.enumerated() {
+    @Test(arguments: [averagePoolVectors, wholeAveragePoolVectors])
+    func averagePools(vectors: [PoolVector]) {
+        #expect(!vectors.isEmpty)
+        for (index, vector) in vectors.enumerated() {
             let expected = bytes(vector.output)
             for isa in InstructionSet.available {
                 let output = Buffer<UInt8>(count: expected.count)

@@ -17,8 +17,10 @@ import Testing
                 #expect((type.minimum...type.maximum).contains(quantization.zeroPoint))
                 // Nothing inside the range is further than half a step away from its 8-bit form.
                 let value = Float.random(in: range.lower...range.upper, using: &generator)
-                let error = abs(Double(quantization.real(quantization.stored(value))) - Double(value))
-                #expect(error <= Double(quantization.scale) * 0.5001, "range \(range), value \(value)")
+                let error = abs(
+                    Double(quantization.real(quantization.stored(value))) - Double(value))
+                #expect(
+                    error <= Double(quantization.scale) * 0.5001, "range \(range), value \(value)")
             }
         }
     }
@@ -34,7 +36,9 @@ import Testing
     }
 
     @Test func constantRangesGetAUsableScale() {
-        for range in [ActivationRange(lower: 0, upper: 0), ActivationRange(lower: 1e-44, upper: 1e-44)] {
+        for range in [
+            ActivationRange(lower: 0, upper: 0), ActivationRange(lower: 0, upper: .leastNonzeroMagnitude),
+        ] {
             let quantization = TensorQuantization(covering: range, type: .uint8)
             #expect(quantization.scale >= .leastNormalMagnitude)
             #expect(quantization.stored(0) == quantization.unsignedZeroPoint)
@@ -51,7 +55,8 @@ import Testing
         #expect(signed.zeroPoint == -64)
         #expect(signed.unsignedZeroPoint == 64)
         // A range above zero is extended to it.
-        let positive = TensorQuantization(covering: ActivationRange(lower: 2, upper: 3), type: .uint8)
+        let positive = TensorQuantization(
+            covering: ActivationRange(lower: 2, upper: 3), type: .uint8)
         #expect(positive.zeroPoint == 0)
     }
 }

@@ -9,7 +9,8 @@ import Testing
         small.convolve(0, channels: weights.count, clamp: Clamp(lower: 0))
         small.convolve(1, channels: 1)
         var network = small.network()
-        network.parameters[0] = FloatParameters(weights: weights, bias: [Float](repeating: 0.5, count: weights.count))
+        network.parameters[0] = FloatParameters(
+            weights: weights, bias: [Float](repeating: 0.5, count: weights.count))
         return network
     }
 
@@ -23,7 +24,8 @@ import Testing
         var network = Self.network(weights: [1, -32, 0.5, 7])
         // 1 is constant and sets the range; 2 is constant and does not; 3 sets the range and varies.
         let dead = DeadChannels.find(
-            in: network, extrema: Self.extrema(constant: [1, 2], channels: 4), scheme: QuantizationScheme())
+            in: network, extrema: Self.extrema(constant: [1, 2], channels: 4),
+            scheme: QuantizationScheme())
         #expect(dead.map(\.channels) == [[1]])
         #expect(dead.first?.constants == [0.25])
         #expect((dead.first?.scaleAfter ?? 1) < (dead.first?.scaleBefore ?? 0))
@@ -49,7 +51,8 @@ import Testing
 
     @Test func aLayerOfConstantsIsLeftAlone() {
         let dead = DeadChannels.find(
-            in: Self.network(weights: [6, -5]), extrema: Self.extrema(constant: [0, 1], channels: 2),
+            in: Self.network(weights: [6, -5]),
+            extrema: Self.extrema(constant: [0, 1], channels: 2),
             scheme: QuantizationScheme())
         #expect(dead.isEmpty)
     }

@@ -13,7 +13,8 @@ import Testing
             let weights = (0..<37).map { _ in generator.unit() * 3 + 0.4 }
             let scale = quantizer.scale(of: weights[...])
             let quantized = quantizer.quantize(weights, scales: [scale])
-            let limits = symmetry == .symmetric
+            let limits =
+                symmetry == .symmetric
                 ? -(1 << (bits - 1)) + 1...(1 << (bits - 1)) - 1 : 0...(1 << bits) - 1
             for (weight, value) in zip(weights, quantized.values) {
                 #expect(limits.contains(Int(value)))
@@ -22,20 +23,24 @@ import Testing
                 #expect(abs(real - Double(weight)) <= Double(scale) * 1.0001)
             }
             if symmetry == .symmetric { #expect(quantized.zeroPoints == [0]) }
-            #expect(quantizer.quantize(0, scale: scale, zeroPoint: quantized.zeroPoints[0]) == quantized.zeroPoints[0])
+            #expect(
+                quantizer.quantize(0, scale: scale, zeroPoint: quantized.zeroPoints[0])
+                    == quantized.zeroPoints[0])
         }
     }
 
     @Test func perChannelScalesFollowTheirChannel() throws {
         let network = SmallNetwork.everything(seed: 3)
-        let quantized = try Self.quantize(network, QuantizationScheme(granularity: .channel, symmetry: .symmetric))
+        let quantized = try Self.quantize(
+            network, QuantizationScheme(granularity: .channel, symmetry: .symmetric))
         for node in network.graph.convolutions {
             let float = try #require(network.parameters[node])
             let integer = try #require(quantized.parameters[node])
             let taps = float.weights.count / float.bias.count
             #expect(integer.scales.count == float.bias.count)
             for channel in float.bias.indices {
-                let largest = float.weights[channel * taps..<(channel + 1) * taps].map(abs).max() ?? 0
+                let largest =
+                    float.weights[channel * taps..<(channel + 1) * taps].map(abs).max() ?? 0
                 #expect(integer.scales[channel] == Float(Double(largest) / 127))
             }
         }
@@ -46,14 +51,17 @@ import Testing
         small.convolve(0, channels: 2)
         var network = small.network()
         network.parameters[0] = FloatParameters(weights: [1e-20, 1], bias: [5, 1])
-        let quantized = try Self.quantize(network, QuantizationScheme(granularity: .channel, symmetry: .symmetric))
+        let quantized = try Self.quantize(
+            network, QuantizationScheme(granularity: .channel, symmetry: .symmetric))
         let parameters = try #require(quantized.parameters[0])
         let input = try #require(quantized.activations[0])
         for (channel, bias) in parameters.bias.enumerated() {
             let real = Double(bias) * Double(input.scale * parameters.scale(channel: channel))
             #expect(abs(real - [5, 1][channel]) < 1e-4)
         }
-        #expect(BiasQuantization.firstOverflow(parameters: parameters, inputZeroPoint: input.unsignedZeroPoint) == nil)
+        #expect(
+            BiasQuantization.firstOverflow(
+                parameters: parameters, inputZeroPoint: input.unsignedZeroPoint) == nil)
     }
 
     @Test func nonFiniteRangeNamesTheLayer() {
@@ -73,7 +81,8 @@ import Testing
         // 255 * 32,768 taps of 255 exceed int32; one tap fewer of weight 1 does not.
         let taps = 33_026
         var parameters = QuantizedParameters(
-            weights: [Int16](repeating: 255, count: taps), type: .uint8, scales: [1], zeroPoints: [0], bias: [0])
+            weights: [Int16](repeating: 255, count: taps), type: .uint8, scales: [1],
+            zeroPoints: [0], bias: [0])
         #expect(BiasQuantization.firstOverflow(parameters: parameters, inputZeroPoint: 0) == 0)
         parameters.weights = [255]
         parameters.bias = [Int32.max - 255 * 255]
@@ -86,11 +95,15 @@ import Testing
 
     static func extrema(_ network: FloatNetwork) -> ChannelExtrema {
         ChannelExtrema(
-            lower: network.graph.nodes.map { [Float](repeating: $0.clamp.lower ?? -2, count: $0.shape.channels) },
+            lower: network.graph.nodes.map {
+                [Float](repeating: $0.clamp.lower ?? -2, count: $0.shape.channels)
+            },
             upper: network.graph.nodes.map { [Float](repeating: 3, count: $0.shape.channels) })
     }
 
-    static func quantize(_ network: FloatNetwork, _ scheme: QuantizationScheme) throws -> QuantizedNetwork {
+    static func quantize(_ network: FloatNetwork, _ scheme: QuantizationScheme) throws
+        -> QuantizedNetwork
+    {
         try QuantizedNetwork(
             quantizing: network, inputRange: ActivationRange(lower: -1, upper: 1),
             extrema: extrema(network), scheme: scheme)

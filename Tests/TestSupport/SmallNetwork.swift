@@ -66,13 +66,16 @@ package struct SmallNetwork {
 
     /// Depthwise-separable, with a residual, a concatenation, all pools, a free-standing clamp and a head.
     package static func everything(seed: UInt64) -> FloatNetwork {
-        var small = SmallNetwork(input: FeatureShape(height: 13, width: 11, channels: 3), seed: seed)
+        var small = SmallNetwork(
+            input: FeatureShape(height: 13, width: 11, channels: 3), seed: seed)
         let relu6 = Clamp(lower: 0, upper: 6)
         let stem = small.convolve(0, channels: 19, kernel: 3, stride: 2, clamp: relu6)
         let depthwise = small.convolve(stem, channels: 19, kernel: 3, groups: 19, clamp: relu6)
         let pointwise = small.convolve(depthwise, channels: 19)
-        let sum = small.append(.add, [stem, pointwise], shape: small.shape(stem), clamp: Clamp(lower: 0))
-        let grouped = small.convolve(sum, channels: 12, kernel: 3, groups: 1, clamp: Clamp(lower: 0))
+        let sum = small.append(
+            .add, [stem, pointwise], shape: small.shape(stem), clamp: Clamp(lower: 0))
+        let grouped = small.convolve(
+            sum, channels: 12, kernel: 3, groups: 1, clamp: Clamp(lower: 0))
         var joined = small.shape(sum)
         joined.channels = 31
         let concat = small.append(.concat, [sum, grouped], shape: joined)
@@ -84,7 +87,8 @@ package struct SmallNetwork {
         }
         let pooled = FeatureShape(height: extent.height, width: extent.width, channels: 31)
         let largest = small.append(.maxPool(window), [concat], shape: pooled)
-        let average = small.append(.averagePool(window, countIncludePad: true), [concat], shape: pooled)
+        let average = small.append(
+            .averagePool(window, countIncludePad: true), [concat], shape: pooled)
         let both = small.append(.add, [largest, average], shape: pooled)
         let clamped = small.append(.clamp, [both], shape: pooled, clamp: relu6)
         let mean = small.append(
@@ -94,7 +98,9 @@ package struct SmallNetwork {
     }
 
     /// Random images as pixels.
-    package static func images(_ count: Int, for network: FloatNetwork, seed: UInt64) -> [InputPayload] {
+    package static func images(_ count: Int, for network: FloatNetwork, seed: UInt64)
+        -> [InputPayload]
+    {
         var generator = SeededGenerator(seed: seed)
         return (0..<count).map { _ in
             .pixels(

@@ -18,11 +18,12 @@ class Value:
 
 
 class Result:
-    """Float result of a layer; convolutions keep their integer sums until they are requantized."""
+    """Float result of a layer; convolutions and global averages keep their integer sums until they
+    are requantized."""
 
-    def __init__(self, real=None, sums=None, scales=None):
-        self.sums, self.scales = sums, scales
-        self.real = real if sums is None else sums.astype(F) * scales
+    def __init__(self, real=None, sums=None, scales=None, pixels=1):
+        self.sums, self.scales, self.pixels = sums, scales, F(pixels)
+        self.real = real if sums is None else sums.astype(F) * (scales / self.pixels)
         self.is_clamped = False
 
 
@@ -100,7 +101,7 @@ class Evaluator:
         source, scale = self.get(node.input[0]), F(self.get(node.input[1]))
         zero = self.get(node.input[2])
         if isinstance(source, Result) and source.sums is not None and not source.is_clamped:
-            multiplier = (source.scales / scale).astype(F)
+            multiplier = (source.scales / (scale * source.pixels)).astype(F)
             data = saturate(source.sums.astype(F) * multiplier, zero, zero.dtype)
         else:
             data = saturate(self.real(source) / scale, zero, zero.dtype)
@@ -163,6 +164,9 @@ class Evaluator:
                               -np.inf).max(0).astype(F))
 
     def AveragePool(self, node, a):
+        source = self.get(node.input[0])
+        if list(a["kernel_shape"]) == list(source.data.shape[2:]) and not any(a["pads"]):
+            return self.GlobalAveragePool(node, a)
         x = self.real(self.get(node.input[0]))
         taps = (a["kernel_shape"], a["strides"], a["pads"], (1, 1))
         total = np.zeros((), F)
@@ -174,7 +178,7 @@ class Evaluator:
     def GlobalAveragePool(self, node, a):
         source = self.get(node.input[0])
         sums = (source.data.astype(np.int64) - source.zero).sum((2, 3), keepdims=True)
-        return Result(sums=sums, scales=F(source.scale / F(source.data[0, 0].size)))
+        return Result(sums=sums, scales=source.scale, pixels=source.data[0, 0].size)
 
     def reshape(self, node, change):
         source = self.get(node.input[0])

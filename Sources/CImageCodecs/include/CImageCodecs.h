@@ -62,7 +62,3 @@ void cic_luma(const uint8_t *rgb, size_t pixels, uint8_t *luma);
 
 /// Swaps the first and the third of three channels in place.
 void cic_swap_red_blue(uint8_t *rgb, size_t pixels);
-
-/// out[i] = tables[(i % channels) * 256 + pixels[i]] for `pixels * channels` elements.
-void cic_look_up(const uint8_t *values, size_t pixels, int32_t channels, const float *tables,
-                 float *out);

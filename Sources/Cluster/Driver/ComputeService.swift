@@ -23,7 +23,10 @@ final class ComputeService: Sendable {
     private let wakeup: Wakeup
     private let thread = Mutex<DedicatedThread?>(nil)
 
-    /// - Parameter wakeup: signalled after every outcome.
+    /// - Parameters:
+    ///   - threads: that split the images of a shard.
+    ///   - wakeup: signalled after every outcome.
+    /// - Throws: when no thread can be started.
     init(threads: Int, wakeup: Wakeup) throws {
         self.wakeup = wakeup
         let started = try DedicatedThread(name: "compute") { [self] in
@@ -121,7 +124,9 @@ private struct ComputerHost {
             quantized = digest
             layout = QuantizedLayout { BiasState(decoding: $0, for: network) }
         }
-        if task.kind != .statistics, quantized == nil { throw WireError(.field("quantized_digest")) }
+        if task.kind != .statistics, quantized == nil {
+            throw WireError(.field("quantized_digest"))
+        }
         if task.quantized == nil { layout = nil }
         return current
     }

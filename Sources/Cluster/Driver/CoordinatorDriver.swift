@@ -7,7 +7,6 @@ import ZeroMQ
 
 /// What a coordinator tells whoever watches.
 package enum CoordinatorNews: Sendable {
-    case listening(String)
     case workers(Int)
     /// Shards done in a round, and how many rounds there may be.
     case progress(round: Round, done: Int, total: Int, roundLimit: Int)
@@ -49,7 +48,7 @@ package final class CoordinatorDriver {
         }
     }
 
-    private let address: CoordinatorAddress
+    private let listener: CoordinatorListener
     private let limits: CoordinatorLimits
     private let stop: StopSignal
     private let logger: Logger
@@ -68,18 +67,21 @@ package final class CoordinatorDriver {
     private var completed: [[UInt8]]?
     private var failure: CoordinatorFailure?
 
+    /// Name of the statistics file beside the checkpoints.
+    package static let statisticsName = "statistics.safetensors"
+
     private static let tick = 100
     /// How long a finished coordinator waits for its workers to say goodbye.
     private static let farewellWait = Duration.seconds(2)
 
     package init(
-        job: Job, store: CheckpointStore, address: CoordinatorAddress, limits: CoordinatorLimits,
+        job: Job, store: CheckpointStore, listener: CoordinatorListener, limits: CoordinatorLimits,
         stop: StopSignal, logger: Logger, report: @escaping (CoordinatorNews) -> Void,
         upkeep: @escaping () throws -> Void = {}
     ) throws {
         self.job = job
         self.store = store
-        self.address = address
+        self.listener = listener
         self.limits = limits
         self.stop = stop
         self.logger = logger
@@ -95,17 +97,10 @@ package final class CoordinatorDriver {
     }
 
     /// Runs all rounds that are left.
-    /// - Parameter listening: called once workers can connect.
     /// - Returns: the finished job.
-    package func run(listening: (String) throws -> Void = { _ in }) throws -> CalibrationJob {
-        let context = try Context()
-        let socket = try Socket.coordinator(
-            context, bind: address.endpoint, security: address.security,
-            insecure: address.insecure, profile: .cluster)
+    package func run() throws -> CalibrationJob {
+        let socket = listener.socket
         defer { socket.close(goodbye: true) }
-        let endpoint = "\(socket.endpoint ?? address.endpoint)"
-        report(.listening(endpoint))
-        try listening(endpoint)
         // The incarnation is durable before anybody hears of it.
         try save()
         do {
@@ -115,6 +110,7 @@ package final class CoordinatorDriver {
                 try job.calibration.complete(results)
                 if round.kind == .statistics, let quantized = job.calibration.quantized {
                     try publish(quantized)
+                    try saveStatistics()
                     report(.quantized(dead: job.calibration.deadChannels))
                 }
                 try save()
@@ -135,11 +131,18 @@ package final class CoordinatorDriver {
         quantizedDigest = digest
     }
 
-    private func save() throws {
-        let checkpoint = JobCheckpoint(
+    private var checkpoint: JobCheckpoint {
+        JobCheckpoint(
             job: job.digest, epoch: job.epoch, progress: job.calibration.progress,
             configuration: job.configuration)
-        try store.save(try checkpoint.file())
+    }
+
+    private func save() throws { try store.save(try checkpoint.file()) }
+
+    /// Durable before the first checkpoint that needs them.
+    private func saveStatistics() throws {
+        guard let file = try checkpoint.statisticsFile() else { return }
+        try AtomicFile.write(file.sealed(), to: store.directory + "/" + Self.statisticsName)
     }
 
     // MARK: Rounds

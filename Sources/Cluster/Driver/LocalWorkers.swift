@@ -21,7 +21,9 @@ package final class LocalWorkers {
     /// How long a worker may take to stop.
     private static let patience = Duration.seconds(3)
 
-    /// - Parameter arguments: of `counterbias`, `worker` first.
+    /// - Parameters:
+    ///   - arguments: of `counterbias`, `worker` first.
+    ///   - logger: told of replacements.
     package init(arguments: [String], logger: Logger) {
         executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         self.arguments = arguments

@@ -33,7 +33,9 @@ struct PeerTable {
         entries.map { ($0.key, $0.value.peer) }.sorted { $0.0 < $1.0 }
     }
 
-    func isWaiting(_ worker: WorkerID) -> Bool { entries[worker].map { !$0.outbox.isEmpty } ?? false }
+    func isWaiting(_ worker: WorkerID) -> Bool {
+        entries[worker].map { !$0.outbox.isEmpty } ?? false
+    }
     var isAnyWaiting: Bool { entries.values.contains { !$0.outbox.isEmpty } }
 
     mutating func post(_ item: Item, to worker: WorkerID) -> Bool {

@@ -14,6 +14,23 @@ package struct CoordinatorAddress: Sendable {
     }
 }
 
+/// A bound coordinator socket. Bound before the model is read, so that workers find it at once; belongs to the thread that made it.
+package final class CoordinatorListener {
+    let socket: Socket
+    private let context: Context
+    /// With the real port.
+    package let endpoint: Endpoint
+
+    /// - Throws: `ZeroMQError` naming the endpoint.
+    package init(_ address: CoordinatorAddress) throws {
+        context = try Context()
+        socket = try Socket.coordinator(
+            context, bind: address.endpoint, security: address.security,
+            insecure: address.insecure, profile: .cluster)
+        endpoint = socket.endpoint ?? address.endpoint
+    }
+}
+
 /// Where a worker finds its coordinator.
 package struct WorkerTarget: Sendable {
     package var endpoint: Endpoint

@@ -23,8 +23,12 @@ package final class WorkerDriver {
     private static let tick = 100
 
     /// - Parameters:
+    ///   - target: where the coordinator is.
     ///   - threads: compute threads, at least 1.
+    ///   - stop: ends the worker.
     ///   - parent: process whose end ends this worker; nil for none.
+    ///   - logger: told of connections and failures.
+    /// - Throws: when the process is out of threads or descriptors.
     package init(
         target: WorkerTarget, threads: Int, stop: StopSignal, parent: Int32? = nil, logger: Logger
     ) throws {
@@ -86,7 +90,9 @@ package final class WorkerDriver {
             case .failed(let id, let reason):
                 logger.warning(
                     "shard failed",
-                    metadata: ["round": "\(id.round)", "shard": "\(id.shard)", "reason": "\(reason)"])
+                    metadata: [
+                        "round": "\(id.round)", "shard": "\(id.shard)", "reason": "\(reason)",
+                    ])
                 try perform(core.handle(.failed(id, reason: reason), at: clock.now))
             }
         }
@@ -168,7 +174,8 @@ package final class WorkerDriver {
         case .dismissed(let reason):
             logger.notice("dismissed, greeting again", metadata: ["reason": "\(reason)"])
         case .silence(let duration):
-            logger.notice("no word from the coordinator, connecting anew", metadata: ["for": "\(duration)"])
+            logger.notice(
+                "no word from the coordinator, connecting anew", metadata: ["for": "\(duration)"])
         case .damagedBlob(let digest):
             logger.warning("blob arrived damaged", metadata: ["digest": "\(digest.hex.prefix(12))"])
         case .malformed(let error):

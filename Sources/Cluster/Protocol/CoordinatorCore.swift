@@ -75,7 +75,7 @@ package struct CoordinatorCore: Sendable {
     let golden: Digest
     let limits: CoordinatorLimits
     private(set) var workers: [WorkerID: Admitted] = [:]
-    private var open: OpenRound?
+    private(set) var open: OpenRound?
     /// Which worker keeps the state of which images; only a preference.
     private var affinity: [Range<Int>: WorkerID] = [:]
     private var lastWorkerSeen: Duration?
@@ -85,12 +85,16 @@ package struct CoordinatorCore: Sendable {
     struct Admitted: Hashable, Sendable {
         var hello: Hello
         var lastHeard: Duration
+        /// Shards of the open round that wait for this worker's answer.
         var shards: Set<Int> = []
     }
 
     /// - Parameters:
-    ///   - golden: this build's golden digest; a worker with another computes other bits and is refused.
+    ///   - job: names the job; results of another are ignored.
+    ///   - epoch: this incarnation.
     ///   - network: digest of the float network's blob.
+    ///   - golden: this build's golden digest; a worker with another computes other bits and is refused.
+    ///   - limits: leases and attempts.
     package init(
         job: Digest, epoch: UInt64, network: Digest, golden: Digest, limits: CoordinatorLimits
     ) {
@@ -113,17 +117,20 @@ package struct CoordinatorCore: Sendable {
         case .received(let worker, let message):
             return receive(message, from: worker, at: now)
         case .malformed(let worker, let error):
-            return lose(worker, because: .malformed(error)) + [.forget(worker)]
+            return lose(worker, because: .malformed(error)) + [.forget(worker)] + dispatch(at: now)
         case .disconnected(let worker):
             return lose(worker, because: .disconnected) + [.forget(worker)] + dispatch(at: now)
         case .opened(let round, let context):
             precondition(open == nil, "a round is open")
             open = OpenRound(round: round, context: context)
+            // Whatever workers still compute belongs to an earlier round and is not waited for.
+            for worker in workers.keys { workers[worker]?.shards = [] }
             if round.shards.isEmpty { return close() }
             return [.log(.roundOpened(round))] + dispatch(at: now)
         case .tick:
             return expire(at: now) + dispatch(at: now) + reportLoneliness(at: now)
         case .finished(let reason, let isFinished):
+            open = nil
             return workers.keys.sorted().map {
                 .send($0, .goodbye(reason: reason, isFinished: isFinished))
             }
@@ -159,7 +166,8 @@ package struct CoordinatorCore: Sendable {
         }
     }
 
-    private mutating func greet(_ hello: Hello, from worker: WorkerID, at now: Duration) -> [Action] {
+    private mutating func greet(_ hello: Hello, from worker: WorkerID, at now: Duration) -> [Action]
+    {
         let mine = WireVersion.oldest...WireVersion.newest
         let refusal: String? =
             if !hello.versions.overlaps(mine) {
@@ -172,15 +180,21 @@ package struct CoordinatorCore: Sendable {
                 nil
             }
         if let refusal {
-            return [
+            return lose(worker, because: .greetedAgain) + [
                 .send(worker, .refusal(reason: refusal)),
                 .log(.workerRefused(worker, hello, reason: refusal)), .forget(worker),
-            ]
+            ] + dispatch(at: now)
+        }
+        let welcome = Welcome(job: job, epoch: epoch, network: network)
+        if workers[worker]?.hello == hello {
+            // A worker repeats its greeting until the welcome arrives; what it was given is on its way.
+            workers[worker]?.lastHeard = now
+            return [.send(worker, .welcome(welcome))]
         }
         let requeue = lose(worker, because: .greetedAgain)
         workers[worker] = Admitted(hello: hello, lastHeard: now)
         return requeue + [
-            .send(worker, .welcome(Welcome(job: job, epoch: epoch, network: network))),
+            .send(worker, .welcome(welcome)),
             .log(.workerAdmitted(worker, hello)),
         ] + dispatch(at: now)
     }
@@ -188,13 +202,10 @@ package struct CoordinatorCore: Sendable {
     private mutating func accept(
         _ result: ShardResult, from worker: WorkerID, at now: Duration
     ) -> [Action] {
-        workers[worker]?.shards.remove(result.id.shard)
-        guard let round = open, result.id.job == job, result.id.epoch == epoch,
-            result.id.round == round.round.index, result.biases == round.context.biasDigest,
-            round.results.indices.contains(result.id.shard)
-        else {
+        guard let round = openRound(of: result.id), result.biases == round.context.biasDigest else {
             return [.log(.resultIgnored(worker, result.id, reason: "stale"))] + dispatch(at: now)
         }
+        workers[worker]?.shards.remove(result.id.shard)
         guard round.results[result.id.shard] == nil else {
             return [.log(.resultIgnored(worker, result.id, reason: "duplicate"))]
                 + dispatch(at: now)
@@ -208,13 +219,27 @@ package struct CoordinatorCore: Sendable {
     private mutating func fail(
         _ id: TaskID, reason: String, from worker: WorkerID, at now: Duration
     ) -> [Action] {
-        workers[worker]?.shards.remove(id.shard)
-        guard let round = open, id.job == job, id.epoch == epoch, id.round == round.round.index,
-            round.results.indices.contains(id.shard)
-        else { return dispatch(at: now) }
         var actions: [Action] = [.log(.shardFailed(worker, id, reason: reason))]
+        // An attempt that was given up has been counted already.
+        guard let round = openRound(of: id), round.attempts[id.shard] == id.attempt,
+            workers[worker]?.shards.remove(id.shard) != nil
+        else { return actions + dispatch(at: now) }
+        affinity[round.round.shards[id.shard].images] = successor(of: worker)
         actions += requeue(id.shard, reason: reason)
         return actions + dispatch(at: now)
+    }
+
+    /// The open round, if this names one of its shards.
+    private func openRound(of id: TaskID) -> OpenRound? {
+        guard let open, id.job == job, id.epoch == epoch, id.round == open.round.index,
+            open.results.indices.contains(id.shard)
+        else { return nil }
+        return open
+    }
+
+    /// Who tries next what this worker could not compute: another one, if there is another.
+    private func successor(of worker: WorkerID) -> WorkerID? {
+        workers.keys.filter { $0 > worker }.min() ?? workers.keys.min()
     }
 
     private mutating func close() -> [Action] {
@@ -283,7 +308,8 @@ package struct CoordinatorCore: Sendable {
             isHandingOut = false
             for worker in workers.keys.sorted() {
                 guard let load = workers[worker]?.shards.count, load < limits.shardsInFlight,
-                    let shard = nextShard(for: worker), let task = open?.assign(shard, job: job, epoch: epoch)
+                    let shard = nextShard(for: worker),
+                    let task = open?.assign(shard, job: job, epoch: epoch)
                 else { continue }
                 workers[worker]?.shards.insert(shard)
                 affinity[task.images] = worker
@@ -306,7 +332,9 @@ package struct CoordinatorCore: Sendable {
             if let owner = affinity[shard.images] { owned[owner, default: 0] += 1 }
         }
         guard owned[worker, default: 0] < share else { return nil }
-        let surplus = owners.firstIndex { owner in owner.map { owned[$0, default: 0] > share } ?? true }
+        let surplus = owners.firstIndex { owner in
+            owner.map { owned[$0, default: 0] > share } ?? true
+        }
         return surplus.map { open.pending[$0] }
     }
 }

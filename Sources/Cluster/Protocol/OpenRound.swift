@@ -9,7 +9,8 @@ struct OpenRound: Hashable, Sendable {
     private(set) var pending: [Int]
     private(set) var results: [[UInt8]?]
     private(set) var missing: Int
-    private var attempts: [Int]
+    /// Failed attempts of each shard.
+    private(set) var attempts: [Int]
 
     init(round: Round, context: RoundContext) {
         self.round = round
@@ -39,7 +40,8 @@ struct OpenRound: Hashable, Sendable {
     /// Puts a shard that was lost back; a shard that is done stays done.
     /// - Returns: failed attempts so far, or nil if the shard was not out.
     mutating func requeue(_ shard: Int) -> Int? {
-        guard results.indices.contains(shard), results[shard] == nil, !pending.contains(shard) else {
+        guard results.indices.contains(shard), results[shard] == nil, !pending.contains(shard)
+        else {
             return nil
         }
         attempts[shard] += 1

@@ -119,7 +119,9 @@ package struct WorkerCore: Sendable {
             if isFinished {
                 state = .left
                 // The coordinator waits for this: a last message may be lost together with its connection.
-                return [.send(.goodbye(reason: reason, isFinished: true)), .exit(.finished(reason))]
+                return [
+                    .send(.goodbye(reason: reason, isFinished: true)), .exit(.finished(reason)),
+                ]
             }
             return [.log(.dismissed(reason))] + reconnect(at: now)
         case .hello, .fetch, .result, .failure:

@@ -23,7 +23,7 @@ package struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertib
     }
 }
 
-/// A job's state between two rounds, as the checkpoint file holds it.
+/// A job's state between two rounds, as the checkpoint file and the statistics file beside it hold it.
 package struct JobCheckpoint: Hashable, Sendable {
     package var job: Digest
     /// Incarnation of the coordinator that wrote it.
@@ -48,7 +48,6 @@ extension JobCheckpoint {
             "job": job.hex, "epoch": String(epoch), "round": String(progress.rounds),
             "stage": progress.stage.text, "configuration": configuration,
         ])
-        if let statistics = progress.statistics { try file.add(statistics) }
         for (layer, biases) in (progress.biases?.layers ?? []).enumerated() {
             try file.add("bias.\(layer)", biases)
         }
@@ -68,7 +67,19 @@ extension JobCheckpoint {
         return file
     }
 
-    package init(_ file: SafetensorsFile) throws {
+    /// The statistics, which never change after their round: kept beside the checkpoints, written once.
+    package func statisticsFile() throws -> SafetensorsFile? {
+        guard let statistics = progress.statistics else { return nil }
+        var file = SafetensorsFile(metadata: ["job": job.hex])
+        try file.add(statistics)
+        return file
+    }
+
+    /// - Parameters:
+    ///   - file: content of the checkpoint.
+    ///   - statistics: content of the statistics file; needed once their round is done.
+    /// - Throws: ``CheckpointError`` or `SafetensorsError`, naming the field.
+    package init(_ file: SafetensorsFile, statistics: SafetensorsFile?) throws {
         guard let job = Digest(hex: file.metadata["job"] ?? "") else { throw Self.missing("job") }
         guard let epoch = UInt64(file.metadata["epoch"] ?? "") else { throw Self.missing("epoch") }
         guard let rounds = Int(file.metadata["round"] ?? ""), rounds >= 0 else {
@@ -80,7 +91,12 @@ extension JobCheckpoint {
         var progress = CalibrationJob.Progress()
         progress.rounds = rounds
         progress.stage = stage
-        progress.statistics = try file.statistics()
+        if stage != .statistics {
+            guard let statistics, statistics.metadata["job"] == job.hex else {
+                throw Self.missing("statistics")
+            }
+            progress.statistics = try statistics.statistics()
+        }
         var layers: [[Int32]] = []
         while file["bias.\(layers.count)"] != nil {
             layers.append(try file.int32s("bias.\(layers.count)"))
@@ -111,7 +127,9 @@ extension JobCheckpoint {
             configuration: file.metadata["configuration"] ?? "")
     }
 
-    private static func missing(_ field: String) -> CheckpointError { CheckpointError(.field(field)) }
+    private static func missing(_ field: String) -> CheckpointError {
+        CheckpointError(.field(field))
+    }
 }
 
 extension SafetensorsFile {
@@ -157,7 +175,9 @@ extension CalibrationJob.Progress.Stage {
         case "finished": self = .finished
         default:
             let words = text.split(separator: " ")
-            guard words.count == 2, words[0] == "correcting", let layer = Int(words[1]) else { return nil }
+            guard words.count == 2, words[0] == "correcting", let layer = Int(words[1]) else {
+                return nil
+            }
             self = .correcting(layer: layer)
         }
     }

@@ -1,6 +1,6 @@
+package import Calibration
 import Foundation
 package import NetworkGraph
-package import Calibration
 import Storage
 
 /// What a worker needs to run float rounds, as one content-addressed blob: graph, weights and pixel encoding.

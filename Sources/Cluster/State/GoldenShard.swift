@@ -15,7 +15,10 @@ package enum GoldenShard {
         var generator = Generator(state: 0x9E37_79B9_7F4A_7C15)
         let network = network(&generator)
         let images: [InputPayload] = (0..<2).map { _ in
-            .pixels((0..<network.graph.input.shape.count).map { _ in UInt8(truncatingIfNeeded: generator.next() >> 32) })
+            .pixels(
+                (0..<network.graph.input.shape.count).map { _ in
+                    UInt8(truncatingIfNeeded: generator.next() >> 32)
+                })
         }
         let options = CalibrationOptions(
             scheme: QuantizationScheme(), removesDeadChannels: true,
@@ -33,7 +36,8 @@ package enum GoldenShard {
                 let biases = job.progress.biases ?? BiasState(layers: [])
                 var results: [[UInt8]] = []
                 for shard in round.shards {
-                    let task = ShardTask(kind: round.kind, shard: shard, biases: biases, round: round.index)
+                    let task = ShardTask(
+                        kind: round.kind, shard: shard, biases: biases, round: round.index)
                     results.append(try computer.compute(task, images: Array(images[shard.images])))
                 }
                 for result in results { builder.update(result) }
@@ -59,7 +63,9 @@ package enum GoldenShard {
         }
 
         /// In [-1, 1), 24 bits.
-        mutating func unit() -> Float { Float(Int32(truncatingIfNeeded: next() >> 40) - (1 << 23)) / Float(1 << 23) }
+        mutating func unit() -> Float {
+            Float(Int32(truncatingIfNeeded: next() >> 40) - (1 << 23)) / Float(1 << 23)
+        }
     }
 
     private static func network(_ generator: inout Generator) -> FloatNetwork {
@@ -68,9 +74,13 @@ package enum GoldenShard {
         let input = FeatureShape(height: 11, width: 9, channels: 3)
 
         func shape(_ value: ValueID) -> FeatureShape { value == 0 ? input : nodes[value - 1].shape }
-        func append(_ operation: Operation, _ inputs: [ValueID], _ shape: FeatureShape, clamp: Clamp = .none) {
+        func append(
+            _ operation: Operation, _ inputs: [ValueID], _ shape: FeatureShape, clamp: Clamp = .none
+        ) {
             nodes.append(
-                Node(name: "n\(nodes.count)", operation: operation, inputs: inputs, clamp: clamp, shape: shape))
+                Node(
+                    name: "n\(nodes.count)", operation: operation, inputs: inputs, clamp: clamp,
+                    shape: shape))
             parameters.append(nil)
         }
         func convolve(
@@ -79,13 +89,15 @@ package enum GoldenShard {
         ) {
             let pad = kernel / 2
             let window = Window(
-                kernelHeight: kernel, kernelWidth: kernel, strideHeight: stride, strideWidth: stride,
+                kernelHeight: kernel, kernelWidth: kernel, strideHeight: stride,
+                strideWidth: stride,
                 padTop: pad, padLeft: pad, padBottom: pad, padRight: pad)
             let from = shape(value)
             let extent = window.outputExtent(height: from.height, width: from.width) ?? (1, 1)
             append(
                 .convolution(Convolution(window: window, groups: groups)), [value],
-                FeatureShape(height: extent.height, width: extent.width, channels: channels), clamp: clamp)
+                FeatureShape(height: extent.height, width: extent.width, channels: channels),
+                clamp: clamp)
             let depth = kernel * kernel * from.channels / groups
             let scale = 1.5 / Float(depth).squareRoot()
             parameters[parameters.count - 1] = FloatParameters(
@@ -103,13 +115,16 @@ package enum GoldenShard {
             kernelHeight: 3, kernelWidth: 3, strideHeight: 2, strideWidth: 2, padTop: 1, padLeft: 1,
             padBottom: 1, padRight: 1)
         append(.maxPool(pool), [6], FeatureShape(height: 3, width: 3, channels: 28))
-        append(.averagePool(pool, countIncludePad: false), [6], FeatureShape(height: 3, width: 3, channels: 28))
+        append(
+            .averagePool(pool, countIncludePad: false), [6],
+            FeatureShape(height: 3, width: 3, channels: 28))
         append(.add, [7, 8], shape(7))
         append(.clamp, [9], shape(9), clamp: relu6)
         append(.globalAveragePool, [10], FeatureShape(height: 1, width: 1, channels: 28))
         convolve(11, channels: 7, kernel: 1)
         let graph = Graph(
-            name: "golden", input: Graph.Input(name: "input", shape: input, layout: .nchw), nodes: nodes,
+            name: "golden", input: Graph.Input(name: "input", shape: input, layout: .nchw),
+            nodes: nodes,
             output: Graph.Output(name: "output", value: nodes.count, rank: 2))
         return FloatNetwork(graph: graph, parameters: parameters)
     }

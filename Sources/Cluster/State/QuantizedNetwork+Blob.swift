@@ -60,8 +60,7 @@ extension BiasState {
         return bytes
     }
 
-    /// - Parameter network: says how many channels each layer has.
-    /// - Returns: nil if the size does not fit.
+    /// Nil if the size does not fit `network`'s layers.
     package init?(decoding bytes: [UInt8], for network: QuantizedNetwork) {
         var layers: [[Int32]] = []
         var offset = 0

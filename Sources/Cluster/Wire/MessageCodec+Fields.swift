@@ -34,7 +34,9 @@ extension Hello {
     }
 
     init(_ message: Counterbias_Wire_Hello) throws(WireError) {
-        guard message.oldestVersion <= message.newestVersion else { throw WireError(.field("version")) }
+        guard message.oldestVersion <= message.newestVersion else {
+            throw WireError(.field("version"))
+        }
         self.init(
             versions: message.oldestVersion...message.newestVersion,
             golden: try Digest(wire: message.goldenDigest), host: message.host,

@@ -43,9 +43,12 @@ struct CalibrationResults {
             "network": description.network.hex, "images": description.images.hex,
             "job": ((try? description.text()).map { Digest.sha256(of: $0).hex }) ?? "",
         ]
-        if let biases = job.progress.biases { digests["biases"] = Digest.sha256(of: biases.encoded()).hex }
+        if let biases = job.progress.biases {
+            digests["biases"] = Digest.sha256(of: biases.encoded()).hex
+        }
         return Summary(
-            version: Build.version, configuration: configuration, digests: digests, timings: timings,
+            version: Build.version, configuration: configuration, digests: digests,
+            timings: timings,
             rounds: job.progress.rounds, images: description.imageCount, skippedImages: skipped,
             deadChannels: job.deadChannels, warnings: warnings,
             mssrBefore: mean(\.mssrBefore), mssrAfter: mean(\.mssrAfter),
@@ -59,6 +62,11 @@ struct CalibrationResults {
                 "int8 weights: ONNX Runtime adds pairs of products in 16 bits on x86 CPUs without VNNI and "
                     + "saturates; exact there are asymmetric (uint8) weights, or the session option "
                     + "session.x64quantprecision=1")
+        }
+        if configuration.weights.scheme == .asymmetric, configuration.weights.granularity == .channel {
+            warnings.append(
+                "uint8 weights with a zero point per channel: ONNX Runtime 1.27 or later is needed to run the "
+                    + "model; earlier ones refuse it ('zero point of per-channel filter must be same')")
         }
         for layer in ledger?.layers ?? [] {
             if let reason = layer.skipped, job.options.correction != nil {
@@ -100,7 +108,10 @@ struct CalibrationResults {
     var table: String {
         let layers = ledger?.layers ?? []
         var table = TextTable(
-            header: ["layer", "kind", "channels", "dead", "shift/signal", "→ after", "noise/signal", "→ after", "rounds"],
+            header: [
+                "layer", "kind", "channels", "dead", "shift/signal", "→ after", "noise/signal",
+                "→ after", "rounds",
+            ],
             leftColumns: [0, 1])
         func percent(_ value: Double) -> String { (100 * value).formatted(decimals: 2) + " %" }
         for layer in layers {

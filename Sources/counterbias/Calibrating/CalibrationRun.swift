@@ -19,16 +19,18 @@ struct CalibrationRun {
     let logger: Logger
 
     /// - Parameters:
-    ///   - startsWorkers: called with the bound endpoint; nil when workers come by themselves.
+    ///   - listener: where workers connect.
+    ///   - stop: ends the job early, with a checkpoint.
     ///   - upkeep: called between polls.
+    /// - Throws: any module's error; the exit code follows from it.
     func run(
-        address: CoordinatorAddress, stop: StopSignal,
-        listening: @escaping (String) throws -> Void, upkeep: @escaping () throws -> Void
+        listener: CoordinatorListener, stop: StopSignal, upkeep: @escaping () throws -> Void = {}
     ) throws {
         let clock = ContinuousClock()
         let started = clock.now
         var timings = Timings()
         let out = try configuration.outDirectory()
+        logger.info("listening", metadata: ["endpoint": "\(listener.endpoint)"])
         for line in configuration.describe().split(separator: "\n") { logger.info("\(line)") }
 
         let network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
@@ -61,15 +63,17 @@ struct CalibrationRun {
                 digest: Digest.sha256(of: text), calibration: job,
                 epoch: (checkpoint?.epoch ?? 0) + 1, network: blob, images: pool.images,
                 configuration: text),
-            store: store, address: address,
+            store: store, listener: listener,
             limits: CoordinatorLimits(lease: .seconds(configuration.cluster.leaseSeconds)),
             stop: stop, logger: logger,
             report: { news in
-                if case .roundFinished(let round, let seconds) = news { timings.add(round, seconds) }
+                if case .roundFinished(let round, let seconds) = news {
+                    timings.add(round, seconds)
+                }
                 display.show(news)
             }, upkeep: upkeep)
         defer { display.clear() }
-        let finished = try driver.run(listening: listening)
+        let finished = try driver.run()
         display.clear()
 
         timings.total = (clock.now - started).seconds
@@ -77,7 +81,11 @@ struct CalibrationRun {
             configuration: configuration, description: description, job: finished,
             skipped: pool.skipped, timings: timings)
         try results.write(to: out)
-        if printsJSON { try Console.print(json: results.summary) } else { Console.print(results.table) }
+        if printsJSON {
+            try Console.print(json: results.summary)
+        } else {
+            Console.print(results.table)
+        }
         for warning in results.warnings { logger.warning("\(warning)") }
     }
 
@@ -88,12 +96,15 @@ struct CalibrationRun {
         let limit = configuration.limit ?? folder.entries.count
         let wanted = min(
             limit,
-            max(configuration.rangeImages, configuration.method.contains(.ibc) ? configuration.ibcImages : 0))
+            max(
+                configuration.rangeImages,
+                configuration.method.contains(.ibc) ? configuration.ibcImages : 0))
         let pool = try PreparedPool(
             entries: Array(folder.entries.prefix(limit)), count: wanted,
             preprocessing: preprocessing, skipsBad: configuration.skipBadImages)
         for image in pool.skipped {
-            logger.warning("image skipped", metadata: ["file": "\(image.file)", "reason": "\(image.reason)"])
+            logger.warning(
+                "image skipped", metadata: ["file": "\(image.file)", "reason": "\(image.reason)"])
         }
         guard !pool.images.isEmpty else {
             throw CommandError(EX_DATAERR, "\(configuration.images): no image could be read")
@@ -101,12 +112,33 @@ struct CalibrationRun {
         return pool
     }
 
+    /// A job whose statistics cannot be read starts over: they give the same bits again.
+    private func readCheckpoint(
+        _ loaded: LoadedCheckpoint, directory: String
+    ) throws -> JobCheckpoint {
+        let path = directory + "/" + CoordinatorDriver.statisticsName
+        do {
+            let statistics = FileManager.default.contents(atPath: path).map(Array.init)
+            return try JobCheckpoint(
+                loaded.content,
+                statistics: try statistics.map { try SafetensorsFile(sealed: $0, file: path) })
+        } catch let error where resumes {
+            logger.error("\(path) is unusable, computing the statistics again: \(error)")
+            var content = loaded.content
+            content.metadata["stage"] = "statistics"
+            var checkpoint = try JobCheckpoint(content, statistics: nil)
+            checkpoint.progress = CalibrationJob.Progress()
+            return checkpoint
+        }
+    }
+
     private func makeDirectory(_ path: String) throws {
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
             throw CommandError(
-                EX_CANTCREAT, "\(path): the results' folder cannot be made: \(error.localizedDescription)")
+                EX_CANTCREAT,
+                "\(path): the results' folder cannot be made: \(error.localizedDescription)")
         }
     }
 
@@ -118,7 +150,7 @@ struct CalibrationRun {
             return nil
         }
         for warning in loaded.warnings { logger.error("\(warning)") }
-        let checkpoint = try JobCheckpoint(loaded.content)
+        let checkpoint = try readCheckpoint(loaded, directory: store.directory)
         guard resumes else {
             if checkpoint.progress.stage == .finished { return nil }
             throw CommandError(

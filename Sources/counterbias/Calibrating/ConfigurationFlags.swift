@@ -51,7 +51,9 @@ struct ConfigurationFlags: ParsableArguments {
     @OptionGroup var logging: LoggingFlags
 
     /// - Returns: file and flags merged, every default filled in.
-    func resolved(workers: Int? = nil, threads: Int? = nil, listen: String? = nil) throws -> Configuration {
+    func resolved(workers: Int? = nil, threads: Int? = nil, listen: String? = nil) throws
+        -> Configuration
+    {
         var flags = PartialConfiguration()
         flags.model = model
         flags.images = images

@@ -1,7 +1,7 @@
 import Calibration
 import Foundation
-import Settings
 import Quantization
+import Settings
 import Storage
 
 /// Everything that decides a job's bits; its digest names the job.

@@ -22,12 +22,15 @@ struct PreparedPool {
         var reason: String
     }
 
-    /// Range of the network's input where all images are pixels; nil where arrays set it.
+    /// Whether all images are pixels, so that the range of the input is known beforehand.
     var isPixels: Bool { !images.contains { $0.reference.isTensor } }
 
     /// - Parameters:
+    ///   - entries: files in order.
     ///   - count: images wanted; bad ones are replaced by the next of the folder when they may be skipped.
+    ///   - preprocessing: from files to pixels.
     ///   - skipsBad: list bad images instead of stopping.
+    /// - Throws: `ImageError` naming the file.
     init(
         entries: [ImageEntry], count: Int, preprocessing: Preprocessing, skipsBad: Bool
     ) throws {
@@ -53,7 +56,9 @@ struct PreparedPool {
 
     private typealias Prepared = Result<(reference: ImageReference, bytes: [UInt8]), ImageError>
 
-    private static func prepare(_ entries: [ImageEntry], _ preprocessing: Preprocessing) -> [Prepared] {
+    private static func prepare(_ entries: [ImageEntry], _ preprocessing: Preprocessing)
+        -> [Prepared]
+    {
         let results = Mutex([Prepared?](repeating: nil, count: entries.count))
         DispatchQueue.concurrentPerform(iterations: entries.count) { index in
             let result: Prepared
@@ -106,6 +111,7 @@ extension Preprocessing {
             interpolation: settings.interpolation == .bicubic ? .bicubic : .bilinear,
             channelOrder: settings.channelOrder == .bgr ? .bgr : .rgb,
             mean: settings.mean.map(Float.init), std: settings.std.map(Float.init),
-            exifOrientation: ExifOrientation(rawValue: settings.exifOrientation.rawValue) ?? .ignore)
+            exifOrientation: ExifOrientation(rawValue: settings.exifOrientation.rawValue) ?? .ignore
+        )
     }
 }

@@ -30,15 +30,15 @@ struct Calibrate: ParsableCommand {
                     "worker", "--connect", endpoint, "--threads",
                     "\(configuration.cluster.threads)", "--exit-with-parent",
                 ] + flags.logging.arguments, logger: logger)
-            // Workers start while the model loads; they wait for the socket.
+            let listener = try CoordinatorListener(
+                CoordinatorAddress(endpoint: try Endpoint(endpoint), security: .none))
+            // Workers start while the model loads.
             try local.start(configuration.cluster.workers)
             do {
                 try CalibrationRun(
                     configuration: configuration, resumes: flags.resume, printsJSON: flags.json,
                     isQuiet: flags.logging.quiet, logger: logger
-                ).run(
-                    address: CoordinatorAddress(endpoint: try Endpoint(endpoint), security: .none),
-                    stop: stop, listening: { _ in }, upkeep: local.maintain)
+                ).run(listener: listener, stop: stop, upkeep: local.maintain)
                 local.terminate()
             } catch {
                 local.terminate()

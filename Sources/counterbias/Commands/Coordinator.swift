@@ -7,7 +7,8 @@ import ZeroMQ
 
 struct Coordinator: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Quantize a model and correct its biases with workers that connect over the network.")
+        abstract:
+            "Quantize a model and correct its biases with workers that connect over the network.")
 
     @OptionGroup var flags: ConfigurationFlags
 
@@ -17,7 +18,8 @@ struct Coordinator: ParsableCommand {
     @Option(help: ArgumentHelp("Secret key of this coordinator.", valueName: "FILE"))
     var key: String?
 
-    @Option(help: ArgumentHelp("Folder of admitted workers' public keys (*.pub).", valueName: "DIR"))
+    @Option(
+        help: ArgumentHelp("Folder of admitted workers' public keys (*.pub).", valueName: "DIR"))
     var allow: String?
 
     @Flag(help: "Bind off loopback without keys: anybody who reaches the port can read the job.")
@@ -30,13 +32,13 @@ struct Coordinator: ParsableCommand {
                 throw ValidationError("--listen (or cluster.listen in the file) is missing")
             }
             let logger = flags.logging.logger("counterbias", default: .info)
+            let listener = try CoordinatorListener(
+                CoordinatorAddress(
+                    endpoint: try Endpoint(listen), security: try security(), insecure: insecure))
             try CalibrationRun(
                 configuration: configuration, resumes: flags.resume, printsJSON: flags.json,
                 isQuiet: flags.logging.quiet, logger: logger
-            ).run(
-                address: CoordinatorAddress(
-                    endpoint: try Endpoint(listen), security: try security(), insecure: insecure),
-                stop: try StopSignal(), listening: { _ in }, upkeep: {})
+            ).run(listener: listener, stop: try StopSignal())
         }
     }
 
@@ -46,7 +48,8 @@ struct Coordinator: ParsableCommand {
         case (let key?, let allow?):
             return .curve(try KeyFile.readSecret(key), allowList: AllowList(path: allow))
         default:
-            throw ValidationError("--key and --allow belong together: without a list every key would be admitted")
+            throw ValidationError(
+                "--key and --allow belong together: without a list every key would be admitted")
         }
     }
 }

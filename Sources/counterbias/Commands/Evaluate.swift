@@ -22,7 +22,9 @@ struct Evaluate: ParsableCommand {
     @Option(help: ArgumentHelp("Table of file,class_index for top-1.", valueName: "labels.csv"))
     var labels: String?
 
-    @Option(help: ArgumentHelp("Configuration: preprocessing and label offset.", valueName: "FILE.yaml"))
+    @Option(
+        help: ArgumentHelp("Configuration: preprocessing and label offset.", valueName: "FILE.yaml")
+    )
     var config: String?
 
     @Option(help: "Use the first N images of the sorted folder. Default: all.")
@@ -34,9 +36,10 @@ struct Evaluate: ParsableCommand {
     @Flag(help: "Skip and list images that cannot be read, instead of stopping.")
     var skipBadImages = false
 
-    @Option(help: ArgumentHelp(
-        "Write input, every 8-bit activation and the logits of the first images.",
-        valueName: "FILE.safetensors"))
+    @Option(
+        help: ArgumentHelp(
+            "Write input, every 8-bit activation and the logits of the first images.",
+            valueName: "FILE.safetensors"))
     var trace: String?
 
     @Option(help: "Images in the trace.")
@@ -52,7 +55,6 @@ struct Evaluate: ParsableCommand {
             var flags = PartialConfiguration()
             flags.model = model
             flags.images = images
-            flags.limit = limit
             flags.labelsFile = labels
             if skipBadImages { flags.skipBadImages = true }
             let file = try config.map { try PartialConfiguration(contentsOf: $0) }
@@ -60,7 +62,8 @@ struct Evaluate: ParsableCommand {
                 .resolved(requiringOut: false)
             let cores = ProcessInfo.processInfo.activeProcessorCount
             let run = EvaluationRun(
-                configuration: configuration, quantizedPath: quantized, threads: max(threads ?? cores, 1),
+                configuration: configuration, quantizedPath: quantized, limit: limit,
+                threads: max(threads ?? cores, 1),
                 logger: logging.logger("counterbias"))
             let report = try run.run(trace: trace.map { ($0, traceImages) })
             if json { try Console.print(json: report) } else { Console.print(report.table) }

@@ -23,13 +23,16 @@ struct Worker: ParsableCommand {
     @Flag(help: "Connect off loopback without keys.")
     var insecure = false
 
-    @Flag(help: ArgumentHelp("End when the process that started this one ends.", visibility: .hidden))
+    @Flag(
+        help: ArgumentHelp("End when the process that started this one ends.", visibility: .hidden))
     var exitWithParent = false
 
     @OptionGroup var logging: LoggingFlags
 
     func validate() throws {
-        guard (1...1024).contains(threads) else { throw ValidationError("--threads must be 1 to 1024") }
+        guard (1...1024).contains(threads) else {
+            throw ValidationError("--threads must be 1 to 1024")
+        }
     }
 
     func run() throws {

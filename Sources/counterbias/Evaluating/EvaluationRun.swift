@@ -13,6 +13,8 @@ import Settings
 struct EvaluationRun {
     let configuration: Configuration
     let quantizedPath: String
+    /// First images of the folder; the file's `limit` is about calibration.
+    let limit: Int?
     let threads: Int
     let logger: Logger
 
@@ -20,14 +22,12 @@ struct EvaluationRun {
     private static let batch = 32
 
     /// - Parameter trace: file and number of images of a trace.
+    /// - Returns: accuracy, agreement and errors over all images.
+    /// - Throws: any module's error; the exit code follows from it.
     func run(trace: (path: String, images: Int)?) throws -> EvaluationReport {
         let network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
         let quantized = try QDQModel.load(path: quantizedPath)
-        do {
-            try quantized.checkExecutable()
-        } catch {
-            throw CommandError(EX_DATAERR, "\(quantizedPath): \(error)")
-        }
+        try quantized.validate()
         try check(network.graph, quantized.graph)
         let float = FloatExecutor(network)
         let integer = IntegerExecutor(quantized)
@@ -36,21 +36,25 @@ struct EvaluationRun {
             configuration.preprocessing, input: network.graph.input)
         let encoding = InputEncoding(tables: preprocessing.lookupTables())
         let folder = try ImageFolder.list(configuration.images)
-        let entries = Array(folder.entries.prefix(configuration.limit ?? folder.entries.count))
+        let entries = Array(folder.entries.prefix(limit ?? folder.entries.count))
         let labels = try configuration.labels.file.map { try LabelTable(path: $0) }
         let classes = network.graph.shape(of: network.graph.output.value).count
 
         let pool = ComputePool(threads: threads)
         var evaluation = Evaluation()
         var skipped: [PreparedPool.SkippedImage] = []
-        var tracer = trace.map { EvaluationTrace(float: float, integer: integer, images: $0.images) }
+        var tracer = trace.map {
+            EvaluationTrace(float: float, integer: integer, images: $0.images)
+        }
         for start in stride(from: 0, to: entries.count, by: Self.batch) {
             let end = min(start + Self.batch, entries.count)
             let batch = try PreparedPool(
                 entries: Array(entries[start..<end]), count: end - start,
                 preprocessing: preprocessing, skipsBad: configuration.skipBadImages)
             skipped += batch.skipped
-            let inputs = try batch.images.map { encoding.encode(try $0.reference.payload($0.bytes)) }
+            let inputs = try batch.images.map {
+                encoding.encode(try $0.reference.payload($0.bytes))
+            }
             tracer?.add(inputs)
             let logits = pool.map(inputs.count) { index, workspace in
                 (
@@ -59,12 +63,14 @@ struct EvaluationRun {
                 )
             }
             for (name, (float, quantized)) in zip(batch.names, logits) {
-                let label = try labels?.label(of: name, offset: configuration.labels.offset, classes: classes)
+                let label = try labels?.label(
+                    of: name, offset: configuration.labels.offset, classes: classes)
                 evaluation.add(float: float, quantized: quantized, label: label)
             }
         }
         for image in skipped {
-            logger.warning("image skipped", metadata: ["file": "\(image.file)", "reason": "\(image.reason)"])
+            logger.warning(
+                "image skipped", metadata: ["file": "\(image.file)", "reason": "\(image.reason)"])
         }
         guard evaluation.images > 0 else {
             throw CommandError(EX_DATAERR, "\(configuration.images): no image could be read")
@@ -74,12 +80,15 @@ struct EvaluationRun {
     }
 
     private func check(_ float: Graph, _ quantized: Graph) throws {
-        let (mine, theirs) = (float.shape(of: float.output.value), quantized.shape(of: quantized.output.value))
+        let (mine, theirs) = (
+            float.shape(of: float.output.value), quantized.shape(of: quantized.output.value)
+        )
         guard float.input.shape == quantized.input.shape, mine == theirs else {
             throw CommandError(
                 EX_DATAERR,
                 "\(configuration.model) and \(quantizedPath) do not belong together: "
-                    + "input \(float.input.shape) and \(quantized.input.shape), output \(mine) and \(theirs)")
+                    + "input \(float.input.shape) and \(quantized.input.shape), output \(mine) and \(theirs)"
+            )
         }
     }
 }

@@ -36,7 +36,8 @@ struct EvaluationTrace {
             activations[0] += UnsafeBufferPointer(start: run.input, count: graph.input.shape.count)
             for (index, node) in graph.nodes.enumerated() {
                 guard let values = run.step(biases: biases, workspace: workspace) else { continue }
-                activations[index + 1] += UnsafeBufferPointer(start: values, count: node.shape.count)
+                activations[index + 1] += UnsafeBufferPointer(
+                    start: values, count: node.shape.count)
             }
             output += run.finish(biases: biases, workspace: workspace)
         }
@@ -58,7 +59,8 @@ struct EvaluationTrace {
             switch quantization.type {
             case .uint8: try file.add(name, activations[value], shape: axes)
             case .int8:
-                try file.add(name, activations[value].map { Int8(bitPattern: $0 ^ 0x80) }, shape: axes)
+                try file.add(
+                    name, activations[value].map { Int8(bitPattern: $0 ^ 0x80) }, shape: axes)
             }
         }
         let classes = graph.shape(of: graph.output.value).count

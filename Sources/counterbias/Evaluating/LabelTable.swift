@@ -14,7 +14,8 @@ struct LabelTable {
         let lines = String(decoding: data, as: UTF8.self).split(
             omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         let header = Self.cells(lines.first ?? "")
-        guard let file = header.firstIndex(of: "file"), let label = header.firstIndex(of: "class_index")
+        guard let file = header.firstIndex(of: "file"),
+            let label = header.firstIndex(of: "class_index")
         else {
             throw CommandError(
                 EX_DATAERR, "\(path), line 1: columns 'file' and 'class_index' are expected")

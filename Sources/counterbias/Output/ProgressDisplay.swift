@@ -23,8 +23,6 @@ final class ProgressDisplay {
     func show(_ news: CoordinatorNews) {
         guard !isQuiet else { return }
         switch news {
-        case .listening(let endpoint):
-            logger.info("listening", metadata: ["endpoint": "\(endpoint)"])
         case .workers(let count):
             workers = count
         case .quantized(let dead):
@@ -37,7 +35,9 @@ final class ProgressDisplay {
         case .roundFinished(let round, let seconds):
             logger.debug(
                 "round finished",
-                metadata: ["round": "\(round.index)", "seconds": "\(seconds.formatted(decimals: 3))"])
+                metadata: [
+                    "round": "\(round.index)", "seconds": "\(seconds.formatted(decimals: 3))",
+                ])
         }
     }
 
@@ -65,13 +65,16 @@ final class ProgressDisplay {
         let now = ContinuousClock.now
         if let lastDraw, now - lastDraw < .milliseconds(50), done < total { return }
         lastDraw = now
-        let share = (Double(round.index) + Double(done) / Double(max(total, 1))) / Double(max(limit, 1))
+        let share =
+            (Double(round.index) + Double(done) / Double(max(total, 1))) / Double(max(limit, 1))
         let width = 30
         let filled = min(width, Int(share * Double(width)))
-        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+        let bar =
+            String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
         let elapsed = (now - start).seconds
-        write("\r\u{1B}[K\(bar) \(stage)  \(done)/\(total) shards  \(workers) workers  "
-            + "\(elapsed.formatted(decimals: 1)) s")
+        write(
+            "\r\u{1B}[K\(bar) \(stage)  \(done)/\(total) shards  \(workers) workers  "
+                + "\(elapsed.formatted(decimals: 1)) s")
         isBarShown = true
     }
 

@@ -1,0 +1,40 @@
+import ArgumentParser
+import ONNXFormat
+
+struct Bench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure how many images per second each executor takes on this machine.",
+        discussion: """
+            Random input, no image files. Executors alternate; the figure is the median over the repetitions, \
+            each of which lasts about a fifth of a second. The 8-bit network has the default scheme, its \
+            ranges come from the same random input.
+            """)
+
+    @Option(help: ArgumentHelp("Float model.", valueName: "M.onnx"))
+    var model: String
+
+    @Option(help: "Compute threads; they split images.")
+    var threads = 1
+
+    @Option(help: "Measurements per executor.")
+    var repetitions = 9
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        guard (1...1024).contains(threads) else { throw ValidationError("--threads must be 1 to 1024") }
+        guard (1...1000).contains(repetitions) else {
+            throw ValidationError("--repetitions must be 1 to 1000")
+        }
+    }
+
+    func run() throws {
+        try reportingFailures {
+            let network = try ONNXImporter.loadFloatNetwork(path: model)
+            let run = try ThroughputRun(network, threads: threads)
+            let report = run.report(repetitions: repetitions)
+            if json { try Console.print(json: report) } else { Console.print(report.table) }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+@testable import Cluster
+
+extension SimulatedCluster {
+    private enum Fault: CaseIterable {
+        case cutLink, halfOpenLink, crashWorker, stopWorker, freezeWorker, addWorker
+        case crashCoordinator
+    }
+
+    /// Most workers a run grows to.
+    private static let workerLimit = 6
+
+    mutating func causeFault() throws {
+        guard isStormy else { return }
+        queue.insert(.fault, at: now + random(50...plan.faultGap))
+        let worker = random(0...workers.count - 1)
+        switch Fault.allCases.randomElement(using: &generator) ?? .cutLink {
+        case .cutLink:
+            if let link = workers[worker].link { cut(link, halfOpen: false) }
+        case .halfOpenLink:
+            if let link = workers[worker].link { cut(link, halfOpen: true) }
+        case .crashWorker:
+            crashWorker(worker)
+        case .stopWorker:
+            if workers[worker].frozenUntil <= now { try tell(worker, .stop(reason: "SIGTERM")) }
+        case .freezeWorker:
+            workers[worker].frozenUntil = now + random(100...8_000)
+        case .addWorker:
+            guard workers.count < Self.workerLimit else { return }
+            workers.append(SimulatedWorker(name: workers.count))
+            queue.insert(.workerStarts(workers.count - 1), at: now)
+        case .crashCoordinator:
+            // Less often than the rest: every one throws a round away.
+            if chance(0.4) { crashCoordinator() }
+        }
+    }
+
+    /// Ends a connection; what is under way on it is lost.
+    mutating func cut(_ link: Int, halfOpen: Bool) {
+        guard let entry = network[link], entry.state != .down else { return }
+        counts.cuts += 1
+        network.cut(link, halfOpen: halfOpen)
+        if halfOpen { return }
+        if coordinator != nil, let number = entry.number {
+            queue.insert(.disconnected(number, start: starts), at: now + random(0...300))
+        }
+        // The socket makes a new connection by itself, or is one of those that never do.
+        if workers[entry.worker].link == link, chance(0.5) {
+            workers[entry.worker].link = nil
+            awaitConnection(entry.worker)
+        }
+    }
+
+    /// Puts a message on its way, now and then twice, now and then through the codec.
+    mutating func transmit(_ message: Message, on link: Int, atCoordinator: Bool) throws {
+        var message = message
+        if chance(0.02) { message = try MessageCodec.decode(MessageCodec.encode(message)) }
+        let event: Event =
+            atCoordinator ? .atCoordinator(link: link, message) : .atWorker(link: link, message)
+        let delay = random(0...(isStormy ? plan.maximumDelay : min(plan.maximumDelay, 50)))
+        let time = network.arrival(on: link, atCoordinator: atCoordinator, now: now, delay: delay)
+        queue.insert(event, at: time)
+        if isStormy, chance(plan.duplicates) {
+            counts.replays += 1
+            queue.insert(event, at: time + random(0...3_000))
+        }
+    }
+}

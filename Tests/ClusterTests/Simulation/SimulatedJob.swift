@@ -1,0 +1,101 @@
+import Calibration
+import Cluster
+import NetworkGraph
+import Quantization
+import Storage
+import TestSupport
+
+/// A small job, run once without disturbance: what every simulated run has to reproduce.
+///
+/// The network is real and so are all results; the simulation looks them up instead of computing them again.
+struct SimulatedJob: Sendable {
+    /// What a shard's result depends on, besides the job.
+    struct Key: Hashable { var round: Int, shard: Int, biases: Digest }
+
+    let digest: Digest
+    let network: FloatNetwork
+    let networkBlob: [UInt8]
+    let options: CalibrationOptions
+    let images: [(reference: ImageReference, bytes: [UInt8])]
+    /// The undisturbed run's end.
+    let progress: CalibrationJob.Progress
+    /// The undisturbed run's results, by round and shard.
+    let rounds: [[[UInt8]]]
+    let results: [Key: [UInt8]]
+
+    static let pre = SimulatedJob(match: .pre)
+    static let post = SimulatedJob(match: .post)
+
+    static func of(_ match: Match) -> SimulatedJob { match == .pre ? pre : post }
+
+    init(match: Match) {
+        do {
+            try self.init(computing: match)
+        } catch {
+            preconditionFailure("the undisturbed run failed: \(error)")
+        }
+    }
+
+    private init(computing match: Match) throws {
+        network = Self.smallNetwork()
+        options = CalibrationOptions(
+            scheme: QuantizationScheme(weightBits: 5), removesDeadChannels: true,
+            correction: CorrectionOptions(match: match, iterations: 2), rangeImages: 9,
+            correctionImages: 7, shardImages: 2)
+        let encoding = SmallNetwork.encoding(for: network)
+        let payloads = SmallNetwork.images(9, for: network, seed: 8)
+        images = payloads.map { payload in
+            guard case .pixels(let bytes) = payload else { preconditionFailure("pixels expected") }
+            return (
+                ImageReference(digest: Digest.sha256(of: bytes), isTensor: false), bytes
+            )
+        }
+        networkBlob = try NetworkBlob(network: network, encoding: encoding).encoded()
+        digest = Digest.sha256(of: "simulated \(match)")
+        let blob = try NetworkBlob(decoding: networkBlob)
+        let computer = ShardComputer(network: blob.network, encoding: blob.encoding, threads: 1)
+        var job = try Self.job(network, options, payloads.count)
+        var (rounds, results): ([[[UInt8]]], [Key: [UInt8]]) = ([], [:])
+        while let round = job.nextRound {
+            let biases = job.progress.biases ?? BiasState(layers: [])
+            let bytes = Digest.sha256(of: biases.encoded())
+            var ordered: [[UInt8]] = []
+            for shard in round.shards {
+                let task = ShardTask(
+                    kind: round.kind, shard: shard, biases: biases, round: round.index)
+                let result = try computer.compute(task, images: Array(payloads[shard.images]))
+                results[Key(round: round.index, shard: shard.index, biases: bytes)] = result
+                ordered.append(result)
+            }
+            rounds.append(ordered)
+            try job.complete(ordered)
+            if round.kind == .statistics, let quantized = job.quantized { computer.load(quantized) }
+        }
+        (self.rounds, self.results, progress) = (rounds, results, job.progress)
+    }
+
+    /// A fresh job, or one that goes on from a checkpoint.
+    func job(resuming progress: CalibrationJob.Progress = .init()) throws -> CalibrationJob {
+        try Self.job(network, options, images.count, progress)
+    }
+
+    private static func job(
+        _ network: FloatNetwork, _ options: CalibrationOptions, _ images: Int,
+        _ progress: CalibrationJob.Progress = .init()
+    ) throws -> CalibrationJob {
+        try CalibrationJob(
+            network: network, options: options, imageCount: images,
+            inputRange: ActivationRange(lower: -1, upper: 1), resuming: progress)
+    }
+
+    private static func smallNetwork() -> FloatNetwork {
+        var small = SmallNetwork(input: FeatureShape(height: 5, width: 4, channels: 2), seed: 7)
+        let stem = small.convolve(0, channels: 4, kernel: 3, clamp: Clamp(lower: 0, upper: 6))
+        let depthwise = small.convolve(
+            stem, channels: 4, kernel: 3, groups: 4, clamp: Clamp(lower: 0))
+        let mean = small.append(
+            .globalAveragePool, [depthwise], shape: FeatureShape(height: 1, width: 1, channels: 4))
+        small.convolve(mean, channels: 3)
+        return small.network()
+    }
+}

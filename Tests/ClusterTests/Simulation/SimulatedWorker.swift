@@ -1,0 +1,61 @@
+import Cluster
+import Storage
+
+@testable import Cluster
+
+/// A worker process: a real core, a socket and a compute thread that looks results up.
+struct SimulatedWorker {
+    static let golden = Digest.sha256(of: "golden")
+
+    private(set) var core: WorkerCore
+    /// Counts incarnations of the process; events for an older one are void.
+    private(set) var life = 0
+    /// Counts sockets of the process.
+    private(set) var socket = 0
+    private(set) var isRunning = false
+    /// Connection of the current socket; nil while it waits for one.
+    var link: Int?
+    /// What the socket took and no connection carried yet.
+    var outbox: [Message] = []
+    var frozenUntil = 0
+    var computing: TaskID?
+
+    init(name: Int) { core = Self.makeCore(name) }
+
+    private static func makeCore(_ name: Int) -> WorkerCore {
+        var limits = WorkerLimits()
+        limits.blobBytes = 600
+        return WorkerCore(
+            hello: Hello(
+                golden: golden, host: "host-\(name)", process: UInt32(name), threads: 1,
+                isa: "portable", build: "test"),
+            limits: limits)
+    }
+
+    mutating func start(name: Int) {
+        core = Self.makeCore(name)
+        life += 1
+        isRunning = true
+        link = nil
+        computing = nil
+        frozenUntil = 0
+    }
+
+    mutating func end() {
+        isRunning = false
+        life += 1
+        link = nil
+        outbox = []
+        computing = nil
+    }
+
+    mutating func openSocket() {
+        socket += 1
+        link = nil
+        outbox = []
+    }
+
+    mutating func handle(_ event: WorkerCore.Event, at time: Int) -> [WorkerCore.Action] {
+        core.handle(event, at: .milliseconds(time))
+    }
+}

@@ -1,0 +1,75 @@
+import Calibration
+import TestSupport
+
+/// How the coordinator under simulation reduces a round. All but the first are planted bugs.
+enum Reduction {
+    case inShardOrder
+    case inArrivalOrder
+    case withDuplicates
+
+    func reduce(
+        _ results: [[UInt8]], arrivals: [(shard: Int, payload: [UInt8])]
+    ) -> [[UInt8]] {
+        switch self {
+        case .inShardOrder:
+            return results
+        case .inArrivalOrder:
+            var seen: Set<Int> = []
+            return arrivals.filter { seen.insert($0.shard).inserted }.map(\.payload)
+        case .withDuplicates:
+            return arrivals.map(\.payload)
+        }
+    }
+}
+
+/// Everything a seed decides before a run starts. Times are in milliseconds.
+struct SimulationPlan {
+    let seed: UInt64
+    var match: Match
+    var workers: Int
+    /// Faults come until then, unless the job is finished before.
+    var faultsEnd: Int
+    /// Longest wait between two faults.
+    var faultGap: Int
+    var maximumDelay: Int
+    /// Share of messages that arrive once more, late.
+    var duplicates: Double
+    /// Share of computations that fail.
+    var failures: Double
+    var maximumComputing: Int
+    var lease = 4_000
+    var reduction = Reduction.inShardOrder
+
+    /// Time the job has to finish once faults have stopped.
+    static let patience = 60_000
+
+    init(seed: UInt64, match: Match) {
+        var generator = SeededGenerator(seed: seed)
+        self.seed = seed
+        self.match = match
+        workers = Int.random(in: 1...4, using: &generator)
+        faultsEnd = Int.random(in: 0...20_000, using: &generator)
+        faultGap = Int.random(in: 200...3_000, using: &generator)
+        maximumDelay = [2, 30, 400, 1_500].randomElement(using: &generator) ?? 2
+        duplicates = [0, 0.02, 0.2].randomElement(using: &generator) ?? 0
+        failures = [0, 0.05].randomElement(using: &generator) ?? 0
+        maximumComputing = [20, 300, 1_500].randomElement(using: &generator) ?? 20
+    }
+
+    /// Nothing happens but delays.
+    var undisturbed: SimulationPlan {
+        var plan = self
+        plan.faultsEnd = 0
+        (plan.duplicates, plan.failures) = (0, 0)
+        return plan
+    }
+}
+
+/// A broken promise, and how to see it again.
+struct SimulationFailure: Error, CustomStringConvertible {
+    var seed: UInt64
+    var time: Int
+    var reason: String
+
+    var description: String { "COUNTERBIAS_SEED=\(seed), at \(time) ms: \(reason)" }
+}

@@ -1,0 +1,78 @@
+import Calibration
+import TestSupport
+import Testing
+
+@Suite struct SimulationTests {
+    /// Seeds per mode and test run.
+    private static let seeds = 120
+
+    @Test(arguments: Match.allCases)
+    func everyStormEndsWithTheUndisturbedBits(match: Match) throws {
+        var total = SimulatedCluster.Counts()
+        for offset in 0..<UInt64(Self.seeds) {
+            var cluster = SimulatedCluster(SimulationPlan(seed: TestSeed.value &+ offset, match: match))
+            do {
+                _ = try cluster.run()
+            } catch {
+                Issue.record("\(match): \(error)")
+                return
+            }
+            total.add(cluster.counts)
+        }
+        print("simulation, \(match): \(total)")
+        // A storm that never hits anything proves nothing.
+        for count in [
+            total.coordinatorCrashes, total.workerCrashes, total.cuts, total.replays,
+            total.ignored, total.lost,
+        ] { #expect(count > 0) }
+    }
+
+    @Test(arguments: Match.allCases)
+    func undisturbedRunsNeverLoseAWorker(match: Match) throws {
+        for offset in 0..<20 as Range<UInt64> {
+            var plan = SimulationPlan(seed: TestSeed.value &+ offset, match: match).undisturbed
+            plan.maximumDelay = 30
+            var cluster = SimulatedCluster(plan)
+            #expect(try cluster.run() == cluster.simulated.progress)
+            #expect(cluster.counts.lost == 0 && cluster.counts.ignored == 0, "seed \(plan.seed)")
+        }
+    }
+}
+
+/// The simulation has to notice what it is there for.
+@Suite struct PlantedBugTests {
+    private func findings(_ reduction: Reduction) -> Int {
+        (0..<20 as Range<UInt64>).count { offset in
+            var plan = SimulationPlan(seed: TestSeed.value &+ offset, match: .pre)
+            plan.reduction = reduction
+            plan.workers = 4
+            plan.duplicates = 0.2
+            var cluster = SimulatedCluster(plan)
+            do {
+                _ = try cluster.run()
+                return false
+            } catch {
+                return true
+            }
+        }
+    }
+
+    @Test func reductionInArrivalOrderIsNoticed() { #expect(findings(.inArrivalOrder) > 0) }
+
+    @Test func resultsCountedTwiceAreNoticed() { #expect(findings(.withDuplicates) > 0) }
+
+    @Test func nothingIsNoticedWithoutABug() { #expect(findings(.inShardOrder) == 0) }
+}
+
+extension SimulatedCluster.Counts {
+    mutating func add(_ other: Self) {
+        events += other.events
+        rounds += other.rounds
+        coordinatorCrashes += other.coordinatorCrashes
+        workerCrashes += other.workerCrashes
+        cuts += other.cuts
+        replays += other.replays
+        ignored += other.ignored
+        lost += other.lost
+    }
+}

@@ -1,0 +1,92 @@
+"""The models and configurations that scripts/interop goes through."""
+
+import dataclasses
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SHARED = ROOT.parent / "shared"
+SKELETONS = ROOT / "Tests/Fixtures/torchvision"
+SKELETON_SIZE = 64
+SEED = 20190607
+
+GENERATED = """\
+preprocessing:
+  resize_short_side: none
+  mean: [123.675, 116.28, 103.53]
+  std: [58.395, 57.12, 57.375]
+"""
+DOGS = """\
+preprocessing:
+  mean: [127.5, 127.5, 127.5]
+  std: [127.5, 127.5, 127.5]
+"""
+PER_CHANNEL = ("--granularity", "channel", "--weights", "symmetric")
+PER_CHANNEL_ASYMMETRIC = ("--granularity", "channel", "--weights", "asymmetric")
+
+
+@dataclasses.dataclass
+class Case:
+    name: str
+    # Path of a float model, or of a skeleton that is filled first.
+    model: pathlib.Path
+    # Folder of images to calibrate with, and to compare on; None: generated ones.
+    calibration: pathlib.Path | None
+    evaluation: pathlib.Path | None
+    # Path of a configuration, or its text.
+    configuration: pathlib.Path | str
+    weights: str = "uint8, tensor"
+    flags: tuple = ()
+    # A model that must be refused with this in its message.
+    refusal: str | None = None
+
+
+def example():
+    folder = ROOT / "example"
+    images = (folder / "calibration", folder / "evaluation")
+    config = ROOT / "config/example.yaml"
+    text = config.read_text()
+
+    def with_weights(old, new):
+        assert text.count(old) == 1, f"{config} has changed"
+        return text.replace(old, new)
+
+    model = folder / "digits.onnx"
+    bits8 = with_weights("bits: 4 ", "bits: 8 ")
+    return [
+        Case("example, 4 bits", model, *images, config, "uint4 in uint8, tensor"),
+        Case("example, 8 bits", model, *images, bits8),
+        Case("example, 8 bits, float output", model, *images,
+             bits8.replace("quantized: true ", "quantized: false ")),
+        Case("example, 8 bits", model, *images, bits8, "int8, channel", PER_CHANNEL),
+        Case("example, 8 bits", model, *images, bits8, "uint8, channel", PER_CHANNEL_ASYMMETRIC),
+    ]
+
+
+def skeletons():
+    found = []
+    for path in sorted(SKELETONS.glob("*.onnx")):
+        found.append(Case(path.stem, path, None, None, GENERATED))
+        if path.stem in ("mobilenet_v2_1.0.legacy-bn", "resnet18.dynamo"):
+            found.append(Case(path.stem, path, None, None, GENERATED, "int8, channel", PER_CHANNEL))
+    return found
+
+
+def shared():
+    models, config = SHARED / "models", ROOT / "config"
+    images = (SHARED / "images/calibration", SHARED / "images/evaluation")
+    chosen = {
+        "mobilenet_v1_1.0_224": config / "mobilenet-v1.yaml",
+        "mobilenet_v2_1.0_224": config / "mobilenet-v2.yaml",
+        "mobilenet_v2_1.0_160_dogs": DOGS,
+        "efficientnet_lite0": config / "efficientnet-lite0.yaml",
+    }
+    found = [Case(name, models / f"{name}.onnx", *images, text) for name, text in chosen.items()]
+    for name in ("mobilenet_v1_1.0_224", "efficientnet_lite0"):
+        found.append(Case(name, models / f"{name}.onnx", *images, chosen[name], "int8, channel",
+                          PER_CHANNEL))
+    name = "mobilenet_v1_1.0_224"
+    found.append(Case(name, models / f"{name}.onnx", *images, chosen[name], "uint8, channel",
+                      PER_CHANNEL_ASYMMETRIC))
+    found.append(Case("googlenet_bvlc", models / "googlenet_bvlc.onnx", *images,
+                      config / "inception-v1.yaml", refusal="LRN"))
+    return found
