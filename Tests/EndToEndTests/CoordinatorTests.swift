@@ -13,7 +13,8 @@ extension EndToEnd {
         }
 
         /// Leaves an unfinished job behind whose rounds before `round` are done.
-        private func interrupt(before round: Int, by signal: Int32 = SIGKILL) throws -> ChildProcess {
+        private func interrupt(before round: Int, by signal: Int32 = SIGKILL) throws -> ChildProcess
+        {
             let cluster = try Cluster(flags: Example.flags(out: out))
             let worker = try cluster.worker()
             try cluster.coordinator.line(containing: "round opened", "round=\(round) ")
@@ -42,7 +43,8 @@ extension EndToEnd {
         @Test func killedAgainAndAgain() throws {
             for round in [1, 2, 6] {
                 let coordinator = try ChildProcess(
-                    ["calibrate", "--resume", "--workers", "1", "--verbose"] + Example.flags(out: out))
+                    ["calibrate", "--resume", "--workers", "1", "--verbose"]
+                        + Example.flags(out: out))
                 try coordinator.line(containing: "round opened", "round=\(round) ")
                 try coordinator.end()
             }
@@ -95,7 +97,9 @@ extension EndToEnd {
             try refused(["--limit", "6"], naming: "number of images (8 then, 6 now)")
             let images = try scratch.folder("images")
             let folder = Binary.root.appendingPathComponent(Example.images).path
-            for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted().suffix(8) {
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted().suffix(
+                8)
+            {
                 try scratch.copy(folder + "/" + name, to: "images/" + name)
             }
             try refused(["--images", images], naming: "the images")

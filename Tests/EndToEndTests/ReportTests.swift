@@ -24,7 +24,10 @@ extension EndToEnd {
             func network(_ method: String) throws -> QuantizedNetwork {
                 let folder = scratch(method)
                 let outcome = try ChildProcess.run(
-                    ["calibrate", "--method", method, "--granularity", scheme[0], "--weights", scheme[1]]
+                    [
+                        "calibrate", "--method", method, "--granularity", scheme[0], "--weights",
+                        scheme[1],
+                    ]
                         + Example.flags(out: folder))
                 #expect(outcome.status == 0, "\(outcome.log)")
                 return try QDQModel.load(path: folder + "/model.int8.onnx")
@@ -42,13 +45,17 @@ extension EndToEnd {
                 ["calibrate", "--json", "--quiet"] + Example.flags(out: out))
             #expect(calibration.status == 0, "\(calibration.log)")
             let run = try object(calibration.output)
-            #expect(NSDictionary(dictionary: run) == NSDictionary(dictionary: try object(
-                String(contentsOfFile: out + "/run.json", encoding: .utf8))))
+            #expect(
+                NSDictionary(dictionary: run)
+                    == NSDictionary(
+                        dictionary: try object(
+                            String(contentsOfFile: out + "/run.json", encoding: .utf8))))
 
             func evaluate(_ extra: String...) throws -> ChildProcess.Outcome {
                 let outcome = try ChildProcess.run(
                     [
-                        "evaluate", "--model", Example.model, "--quantized", out + "/model.int8.onnx",
+                        "evaluate", "--model", Example.model, "--quantized",
+                        out + "/model.int8.onnx",
                         "--images", "example/evaluation", "--limit", "40",
                     ] + extra)
                 #expect(outcome.status == 0, "\(outcome.log)")
@@ -76,7 +83,8 @@ extension EndToEnd {
             #expect(try #require(report["sqnr_db"] as? Double) > 3)
             #expect(try #require(report["kl"] as? Double) >= 0)
 
-            let bare = try object(evaluate("--config", unlabelled, "--json", "--threads", "1").output)
+            let bare = try object(
+                evaluate("--config", unlabelled, "--json", "--threads", "1").output)
             #expect((bare["float"] as? [String: Any])?["top1"] == nil)
             #expect((bare["quantized"] as? [String: Any])?["top1"] == nil)
             #expect(bare["sqnr_db"] as? Double == report["sqnr_db"] as? Double)

@@ -6,7 +6,8 @@ final class Scratch: Sendable {
     let path: String
 
     init() throws {
-        path = FileManager.default.temporaryDirectory
+        path =
+            FileManager.default.temporaryDirectory
             .appendingPathComponent("counterbias-test-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
@@ -111,7 +112,8 @@ struct Cluster {
         let line = try coordinator.line(containing: "listening", "endpoint=")
         guard let found = line.range(of: "tcp://[0-9.]+:[0-9]+", options: .regularExpression) else {
             throw ChildProcess.Failure(
-                what: "no endpoint in '\(line)'", command: "coordinator", output: coordinator.logText)
+                what: "no endpoint in '\(line)'", command: "coordinator",
+                output: coordinator.logText)
         }
         self.endpoint = String(line[found])
     }

@@ -22,9 +22,11 @@ extension EndToEnd {
             let outcome = try ChildProcess.run(
                 ["coordinator", "--listen", "tcp://0.0.0.0:*"] + Example.flags(out: out))
             #expect(outcome.status == 77, "\(outcome.log)")
-            #expect(outcome.log.contains("0.0.0.0") && outcome.log.contains("keygen"), "\(outcome.log)")
+            #expect(
+                outcome.log.contains("0.0.0.0") && outcome.log.contains("keygen"), "\(outcome.log)")
             let half = try ChildProcess.run(
-                ["coordinator", "--listen", "tcp://127.0.0.1:*", "--key", "x"] + Example.flags(out: out))
+                ["coordinator", "--listen", "tcp://127.0.0.1:*", "--key", "x"]
+                    + Example.flags(out: out))
             #expect(half.status == 64, "\(half.log)")
             #expect(half.log.contains("--allow"), "\(half.log)")
             let worker = try ChildProcess.run("worker", "--connect", "tcp://192.0.2.1:5555")
@@ -38,7 +40,9 @@ extension EndToEnd {
                 flags: Example.flags(out: out),
                 security: ["--key", keys + "/coordinator.key", "--allow", keys + "/allowed"])
             let stranger = try cluster.worker(
-                security: ["--key", strange + "/worker.key", "--server-key", keys + "/coordinator.pub"])
+                security: [
+                    "--key", strange + "/worker.key", "--server-key", keys + "/coordinator.pub",
+                ])
             let publicKey = try String(contentsOfFile: strange + "/worker.pub", encoding: .utf8)
             let refusal = try cluster.coordinator.line(containing: "key refused", "allow-list")
             let key = try #require(refusal.firstMatch(of: /key=(\S+)/)).output.1
@@ -47,7 +51,9 @@ extension EndToEnd {
             let plain = try cluster.worker()
             try cluster.coordinator.line(containing: "handshake failed")
             let worker = try cluster.worker(
-                security: ["--key", keys + "/worker.key", "--server-key", keys + "/coordinator.pub"])
+                security: [
+                    "--key", keys + "/worker.key", "--server-key", keys + "/coordinator.pub",
+                ])
             let outcome = try cluster.coordinator.finish()
             #expect(outcome.status == 0, "\(outcome.log)")
             #expect(try worker.finish().status == 0)
@@ -63,7 +69,8 @@ extension EndToEnd {
             let keys = try keys("keys")
             func worker(_ key: String, _ server: String) throws -> ChildProcess.Outcome {
                 try ChildProcess.run(
-                    "worker", "--connect", "tcp://127.0.0.1:9", "--key", key, "--server-key", server)
+                    "worker", "--connect", "tcp://127.0.0.1:9", "--key", key, "--server-key", server
+                )
             }
             let swapped = try worker(keys + "/worker.pub", keys + "/coordinator.pub")
             #expect(swapped.status == 77 && swapped.log.contains("worker.pub"), "\(swapped.log)")

@@ -53,7 +53,8 @@ extension EndToEnd {
             let empty = try scratch.folder("empty")
             try expect(65, empty, "no images", from: calibrate("--images", empty))
             try expect(
-                65, scratch("nowhere"), "cannot be read", from: calibrate("--images", scratch("nowhere")))
+                65, scratch("nowhere"), "cannot be read",
+                from: calibrate("--images", scratch("nowhere")))
             let file = try scratch.write("", to: "file")
             try expect(73, file, from: ["calibrate"] + Example.flags(out: file + "/out"))
         }
@@ -73,7 +74,9 @@ extension EndToEnd {
                 calibrate("--images", images, "--skip-bad-images", "--json"))
             #expect(skipping.status == 0, "\(skipping.log)")
             #expect(skipping.log.contains("image skipped") && skipping.log.contains("c001.png"))
-            for text in [skipping.output, try String(contentsOfFile: out + "/run.json", encoding: .utf8)] {
+            for text in [
+                skipping.output, try String(contentsOfFile: out + "/run.json", encoding: .utf8),
+            ] {
                 let run = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
                 let skipped = run?["skippedImages"] as? [[String: String]]
                 #expect(skipped?.map { $0["file"] } == ["c001.png"])
@@ -91,7 +94,9 @@ extension EndToEnd {
             try expect(64, "--colour", from: calibrate("--colour"))
             try expect(78, "limit", from: calibrate("--limit", "0"))
             try expect(64, "--listen", from: ["coordinator"] + Example.flags(out: out))
-            try expect(64, "--threads", from: ["worker", "--connect", "tcp://127.0.0.1:1", "--threads", "0"])
+            try expect(
+                64, "--threads",
+                from: ["worker", "--connect", "tcp://127.0.0.1:1", "--threads", "0"])
         }
 
         @Test func labels() throws {
@@ -127,7 +132,8 @@ extension EndToEnd {
                 activations: [TensorQuantization(scale: 1, zeroPoint: 0, type: .uint8), nil])
             try QDQModel.write(network, to: scratch("sum.onnx"))
             let outcome = try ChildProcess.run(
-                "evaluate", "--model", Example.model, "--quantized", scratch("sum.onnx"), "--images",
+                "evaluate", "--model", Example.model, "--quantized", scratch("sum.onnx"),
+                "--images",
                 "example/evaluation")
             #expect(outcome.status == 65, "\(outcome.log)")
             #expect(outcome.log.contains("node0") && outcome.log.contains("float output"))

@@ -52,10 +52,13 @@ package final class LocalWorkers {
     package func terminate() {
         for process in processes where process.isRunning { process.terminate() }
         let deadline = ContinuousClock.now + Self.patience
-        while processes.contains(where: \.isRunning), ContinuousClock.now < deadline { usleep(2_000) }
+        while processes.contains(where: \.isRunning), ContinuousClock.now < deadline {
+            usleep(2_000)
+        }
         for process in processes where process.isRunning {
             logger.warning(
-                "local worker does not stop, killed", metadata: ["pid": "\(process.processIdentifier)"])
+                "local worker does not stop, killed",
+                metadata: ["pid": "\(process.processIdentifier)"])
             kill(process.processIdentifier, SIGKILL)
         }
         for process in processes { process.waitUntilExit() }
