@@ -132,7 +132,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Cluster", "Quantization", "ONNXFormat", "Storage", "TestSupport", "counterbias",
+                "NetworkGraph", "ONNXFormat", "Quantization", "TestSupport", "counterbias",
             ],
             swiftSettings: swift),
     ]

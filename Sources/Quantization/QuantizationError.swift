@@ -7,6 +7,8 @@ package struct QuantizationError: Error, Hashable, Sendable {
         case accumulatorOverflow(channel: Int)
         /// More products per output than an int32 sum of any 8-bit values holds.
         case reductionTooLong(taps: Int, limit: Int)
+        /// A float output of a node without accumulators.
+        case floatOutput
     }
 
     package var code: Code
@@ -31,6 +33,9 @@ extension QuantizationError: CustomStringConvertible {
         case .accumulatorOverflow(let channel):
             "layer '\(layer)', channel \(channel): the int32 accumulator could overflow with these "
                 + "weights and bias; use per-channel weights or fewer weight bits"
+        case .floatOutput:
+            "layer '\(layer)': only a convolution or a fully connected layer at the end can have a float "
+                + "output; quantize the output"
         }
     }
 }

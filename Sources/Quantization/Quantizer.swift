@@ -48,9 +48,13 @@ extension QuantizedNetwork {
     /// Most products per output: 255 · 255 · 33,025 is the last that fits int32.
     package static let longestReduction = 33_025
 
-    /// Checks what the integer executor relies on: no input may make an accumulator leave int32.
+    /// Checks what the integer executor relies on: no input may make an accumulator leave int32, and a float
+    /// output is made from accumulators.
     /// - Throws: ``QuantizationError`` naming the first such layer.
     package func validate() throws(QuantizationError) {
+        if activations[graph.output.value] == nil, !graph.outputCanStayFloat {
+            throw QuantizationError(.floatOutput, layer: graph.name(of: graph.output.value))
+        }
         for node in graph.convolutions {
             guard let parameters = parameters[node],
                 let input = activations[graph.nodes[node].inputs[0]]

@@ -28,7 +28,8 @@ import Testing
             try job.complete(
                 round.shards.map { shard in
                     try computer.compute(
-                        ShardTask(kind: round.kind, shard: shard, biases: biases, round: round.index),
+                        ShardTask(
+                            kind: round.kind, shard: shard, biases: biases, round: round.index),
                         images: Array(images[shard.images]))
                 })
             if round.kind == .statistics, let quantized = job.quantized { computer.load(quantized) }

@@ -87,7 +87,9 @@ import Testing
         let workspace = Workspace()
         var runs = images.map { executor.start($0, workspace: workspace) }
         for _ in network.graph.nodes {
-            for index in runs.indices.shuffled(using: &generator) { runs[index].step(workspace: workspace) }
+            for index in runs.indices.shuffled(using: &generator) {
+                runs[index].step(workspace: workspace)
+            }
         }
         for (index, image) in images.enumerated() {
             let result = runs[index].finish(workspace: workspace)
@@ -114,7 +116,8 @@ import Testing
                 // The oracle up to this node, without this node's clamp.
                 unclamped.graph = graph
                 unclamped.graph.nodes[index].clamp = .none
-                #expect(before.bits == Self.oracle(unclamped, image)[index + 1].bits, "\(node.name)")
+                #expect(
+                    before.bits == Self.oracle(unclamped, image)[index + 1].bits, "\(node.name)")
             }
             let result = run.finish(workspace: workspace)
             #expect(result.bits == executor.run(image, workspace: Workspace()).bits)

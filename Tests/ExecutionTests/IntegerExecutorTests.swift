@@ -22,8 +22,10 @@ import Testing
                 let values = run.step(workspace: workspace)
                 for element in 0..<node.shape.count {
                     let channel = element % node.shape.channels
-                    extrema.lower[index][channel] = min(extrema.lower[index][channel], values[element])
-                    extrema.upper[index][channel] = max(extrema.upper[index][channel], values[element])
+                    extrema.lower[index][channel] = min(
+                        extrema.lower[index][channel], values[element])
+                    extrema.upper[index][channel] = max(
+                        extrema.upper[index][channel], values[element])
                 }
             }
             _ = run.finish(workspace: workspace)
@@ -36,11 +38,14 @@ import Testing
     }
 
     /// Scales that no range would give, zero points from end to end, some random weights and large biases.
-    private static func disturb(_ network: inout QuantizedNetwork, using generator: inout SeededGenerator) {
+    private static func disturb(
+        _ network: inout QuantizedNetwork, using generator: inout SeededGenerator
+    ) {
         for value in 0..<network.graph.valueCount {
             guard var chosen = network.activations[value] else { continue }
             if value > 0, case .maxPool = network.graph.nodes[value - 1].operation {
-                network.activations[value] = network.activations[network.graph.nodes[value - 1].inputs[0]]
+                network.activations[value] =
+                    network.activations[network.graph.nodes[value - 1].inputs[0]]
                 continue
             }
             chosen.scale *= Float.random(in: 0.3...1.5, using: &generator)
@@ -53,7 +58,9 @@ import Testing
         for node in network.graph.convolutions where Bool.random(using: &generator) {
             guard var parameters = network.parameters[node] else { continue }
             let range = Int16(parameters.type.minimum)...Int16(parameters.type.maximum)
-            parameters.weights = parameters.weights.map { _ in Int16.random(in: range, using: &generator) }
+            parameters.weights = parameters.weights.map { _ in
+                Int16.random(in: range, using: &generator)
+            }
             if parameters.type == .uint8 {
                 parameters.zeroPoints = parameters.zeroPoints.map { _ in
                     Int.random(in: 0...255, using: &generator)
@@ -107,7 +114,9 @@ import Testing
             let seed = generator.next()
             let network = RandomNetworks.make(seed: seed)
             // Elementwise nodes have no accumulators a float output could be made from.
-            if network.activations[network.graph.output.value] == nil, !network.graph.outputCanStayFloat {
+            if network.activations[network.graph.output.value] == nil,
+                !network.graph.outputCanStayFloat
+            {
                 continue
             }
             compare(network, randomImages(2, for: network.graph, using: &generator), seed: seed)
@@ -124,11 +133,14 @@ import Testing
             workspace.poison(for: network.graph)
             let expected = oracle.run(image, biases: biases)
             var run = executor.start(image, workspace: workspace)
-            #expect(bytes(run.input, network.graph.input.shape) == expected.values[0], "seed \(seed)")
+            #expect(
+                bytes(run.input, network.graph.input.shape) == expected.values[0], "seed \(seed)")
             for (index, node) in network.graph.nodes.enumerated() {
                 let values = run.step(biases: biases, workspace: workspace)
                 guard let values else { continue }
-                #expect(bytes(values, node.shape) == expected.values[index + 1], "\(node.name), seed \(seed)")
+                #expect(
+                    bytes(values, node.shape) == expected.values[index + 1],
+                    "\(node.name), seed \(seed)")
             }
             let output = run.finish(biases: biases, workspace: workspace)
             #expect(output.bits == expected.output.bits, "seed \(seed)")
@@ -163,7 +175,9 @@ import Testing
             for (index, node) in network.graph.nodes.enumerated() {
                 if let sums = expected.accumulators[index] {
                     let found = run.accumulate(workspace: workspace)
-                    #expect(Array(UnsafeBufferPointer(start: found, count: sums.count)) == sums, "\(node.name)")
+                    #expect(
+                        Array(UnsafeBufferPointer(start: found, count: sums.count)) == sums,
+                        "\(node.name)")
                     // Twice is once.
                     #expect(run.accumulate(workspace: workspace) == run.restingAccumulators)
                     if network.activations[index + 1] != nil {

@@ -21,12 +21,14 @@ struct IntegerOracle {
         var trace = Trace(
             values: [
                 ScalarReference.quantize(
-                    input, scale: first.scale, zeroPoint: UInt8(first.zeroPoint + first.type.offset))
+                    input, scale: first.scale, zeroPoint: UInt8(first.zeroPoint + first.type.offset)
+                )
             ], accumulators: [], output: [])
         var layer = 0
         for (index, node) in graph.nodes.enumerated() {
             guard case .convolution(let convolution) = node.operation,
-                let parameters = network.parameters[index], let from = network.activations[node.inputs[0]]
+                let parameters = network.parameters[index],
+                let from = network.activations[node.inputs[0]]
             else {
                 trace.accumulators.append(nil)
                 trace.values.append(compute(node, index, trace.values))
@@ -65,8 +67,12 @@ struct IntegerOracle {
 
     private func compute(_ node: Node, _ index: Int, _ values: [[UInt8]]) -> [UInt8] {
         let inputs = node.inputs.map { values[$0] }
-        let from = node.inputs.compactMap { network.activations[$0] }.map { byteQuantization($0, .none) }
-        guard let target = network.activations[index + 1] else { preconditionFailure("8-bit output") }
+        let from = node.inputs.compactMap { network.activations[$0] }.map {
+            byteQuantization($0, .none)
+        }
+        guard let target = network.activations[index + 1] else {
+            preconditionFailure("8-bit output")
+        }
         let to = byteQuantization(target, node.clamp)
         let shape = network.graph.shape(of: node.inputs[0])
         switch node.operation {
@@ -98,7 +104,9 @@ struct IntegerOracle {
     }
 
     /// Clamps as quantized bounds: the smallest and the largest stored value inside them.
-    private func byteQuantization(_ quantization: TensorQuantization, _ clamp: Clamp) -> ByteQuantization {
+    private func byteQuantization(_ quantization: TensorQuantization, _ clamp: Clamp)
+        -> ByteQuantization
+    {
         let zero = Double(quantization.zeroPoint + quantization.type.offset)
         func bound(_ value: Float?, _ otherwise: UInt8) -> UInt8 {
             guard let value else { return otherwise }

@@ -9,7 +9,8 @@ extension Workspace {
         let buffers = counts.flatMap { [take(byteCount: $0), take(byteCount: 4 * $0)] }
         for (index, buffer) in buffers.enumerated() {
             let byte: UInt8 = index % 3 == 0 ? 0xFF : 0xA5
-            buffer.pointer.initializeMemory(as: UInt8.self, repeating: byte, count: buffer.byteCount)
+            buffer.pointer.initializeMemory(
+                as: UInt8.self, repeating: byte, count: buffer.byteCount)
             give(buffer)
         }
         let bytes = 1 << 20
@@ -18,7 +19,9 @@ extension Workspace {
 }
 
 /// Random inputs of a graph, NHWC; some values lie outside every range.
-func randomImages(_ count: Int, for graph: Graph, using generator: inout SeededGenerator) -> [[Float]] {
+func randomImages(_ count: Int, for graph: Graph, using generator: inout SeededGenerator)
+    -> [[Float]]
+{
     (0..<count).map { _ in
         (0..<graph.input.shape.count).map { _ in
             generator.unit() * (Int.random(in: 0..<50, using: &generator) == 0 ? 40 : 1.5)

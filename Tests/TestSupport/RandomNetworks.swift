@@ -1,4 +1,4 @@
-package import NetworkGraph
+import NetworkGraph
 package import Quantization
 
 /// Quantized networks with random structure over all operations, layouts, types and granularities. Scales are

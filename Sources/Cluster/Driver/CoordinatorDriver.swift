@@ -218,10 +218,25 @@ package final class CoordinatorDriver {
             default: logger.trace("connection", metadata: ["event": "\(event)"])
             }
         }
+        reportRefusedKeys(of: socket)
         guard isAnyoneGone else { return }
         for (worker, peer) in peers.all where try socket.probe(peer) == .unroutable {
             try perform(core.handle(.disconnected(worker), at: clock.now), on: socket)
         }
+    }
+
+    /// The monitor knows that a handshake failed; only the authenticator knows whose key it was.
+    private func reportRefusedKeys(of socket: Socket) {
+        guard let (refusals, dropped) = socket.authenticator?.takeRefusals() else { return }
+        for refusal in refusals {
+            logger.warning(
+                "key refused",
+                metadata: [
+                    "key": "\(refusal.publicKey.map(\.description) ?? "none")",
+                    "address": "\(refusal.address)", "reason": "\(refusal.reason)",
+                ])
+        }
+        if dropped > 0 { logger.warning("keys refused", metadata: ["more": "\(dropped)"]) }
     }
 
     private func farewell(_ reason: String, isFinished: Bool, on socket: Socket) throws {

@@ -18,6 +18,8 @@ package final class LocalWorkers {
     private var replacements = 0
     /// Replacements before giving up.
     private let limit = 20
+    /// How long a worker may take to stop.
+    private static let patience = Duration.seconds(3)
 
     /// - Parameters:
     ///   - arguments: of `counterbias`, `worker` first.
@@ -46,9 +48,19 @@ package final class LocalWorkers {
         }
     }
 
-    /// Ends those that have not ended by themselves, and waits for all.
+    /// Ends those that have not ended by themselves, kills those that do not listen, and waits for all.
     package func terminate() {
         for process in processes where process.isRunning { process.terminate() }
+        let deadline = ContinuousClock.now + Self.patience
+        while processes.contains(where: \.isRunning), ContinuousClock.now < deadline {
+            usleep(2_000)
+        }
+        for process in processes where process.isRunning {
+            logger.warning(
+                "local worker does not stop, killed",
+                metadata: ["pid": "\(process.processIdentifier)"])
+            kill(process.processIdentifier, SIGKILL)
+        }
         for process in processes { process.waitUntilExit() }
     }
 

@@ -26,6 +26,9 @@ func reportingFailures(_ body: () throws -> Void) throws {
         try body()
     } catch let error as ExitCode {
         throw error
+    } catch let error as ValidationError {
+        // Printed with the usage, exit code 64.
+        throw error
     } catch {
         FileHandle.standardError.write(Data("counterbias: \(error)\n".utf8))
         throw ExitCode(exitCode(of: error))

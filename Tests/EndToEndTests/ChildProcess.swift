@@ -1,0 +1,163 @@
+import Foundation
+
+/// A real `counterbias` process with its output captured line by line. Every wait has a deadline; one that passes
+/// kills the process and fails with what it wrote.
+final class ChildProcess: @unchecked Sendable {
+    // Sendable: everything mutable is read and written under `condition`.
+
+    /// The process did not do what was waited for, or could not be started.
+    struct Failure: Error, CustomStringConvertible {
+        var what: String
+        var command: String
+        var output: String
+        var description: String { "\(what)\n$ counterbias \(command)\n\(output)" }
+    }
+
+    /// What a finished process leaves.
+    struct Outcome {
+        /// Exit code, or minus the signal that ended it.
+        var status: Int32
+        var output: String
+        var log: String
+    }
+
+    /// Generous: it is a bound, not a measurement.
+    static let deadline = 60.0
+
+    private let process = Process()
+    private let command: String
+    private let condition = NSCondition()
+    private var output = Data()
+    private var log = Data()
+    private var openPipes = 2
+    private var hasExited = false
+    /// Complete lines of the log, and how many of them waits have consumed.
+    private var lines: [String] = []
+    private var consumed = 0
+
+    /// Starts `counterbias` in the repository's root.
+    init(_ arguments: [String]) throws {
+        command = arguments.joined(separator: " ")
+        process.executableURL = try Binary.counterbias()
+        process.arguments = arguments
+        process.currentDirectoryURL = Binary.root
+        process.standardInput = FileHandle.nullDevice
+        let (out, err) = (Pipe(), Pipe())
+        process.standardOutput = out
+        process.standardError = err
+        process.terminationHandler = { [weak self] _ in
+            guard let self else { return }
+            condition.withLock {
+                self.hasExited = true
+                self.condition.broadcast()
+            }
+        }
+        try process.run()
+        follow(out) { $0.output += $1 }
+        follow(err) { child, data in
+            child.log += data
+            child.splitLog()
+        }
+    }
+
+    deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+
+    var identifier: Int32 { process.processIdentifier }
+
+    func signal(_ number: Int32) { kill(identifier, number) }
+
+    /// Waits for the next line of the log that contains all `parts`, looking behind the lines earlier waits saw.
+    @discardableResult
+    func line(containing parts: String...) throws -> String {
+        var found: String?
+        try wait(for: "a log line with \(parts)") {
+            while consumed < lines.count {
+                let line = lines[consumed]
+                consumed += 1
+                if parts.allSatisfy(line.contains) {
+                    found = line
+                    return true
+                }
+            }
+            // No more lines will come.
+            return openPipes == 0
+        }
+        guard let found else { throw failure("ended without a log line with \(parts)") }
+        return found
+    }
+
+    /// Waits for the end of the process and of its output.
+    func finish() throws -> Outcome {
+        try wait(for: "its end") { hasExited && openPipes == 0 }
+        return condition.withLock { outcome }
+    }
+
+    /// Kills the process and waits until it is gone.
+    func end(by number: Int32 = SIGKILL) throws {
+        signal(number)
+        try wait(for: "its end after signal \(number)") { hasExited }
+    }
+
+    /// Everything logged so far.
+    var logText: String { condition.withLock { String(decoding: log, as: UTF8.self) } }
+
+    /// Runs a command to its end.
+    static func run(_ arguments: [String]) throws -> Outcome {
+        try ChildProcess(arguments).finish()
+    }
+
+    static func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
+
+    // MARK: Waiting
+
+    /// Called with the lock held.
+    private var outcome: Outcome {
+        let status = process.terminationStatus
+        return Outcome(
+            status: process.terminationReason == .uncaughtSignal ? -status : status,
+            output: String(decoding: output, as: UTF8.self),
+            log: String(decoding: log, as: UTF8.self))
+    }
+
+    private func wait(for what: String, _ isDone: () -> Bool) throws {
+        let limit = Date(timeIntervalSinceNow: Self.deadline)
+        condition.lock()
+        defer { condition.unlock() }
+        while !isDone() {
+            guard condition.wait(until: limit) else {
+                kill(process.processIdentifier, SIGKILL)
+                throw Failure(
+                    what: "waited \(Self.deadline) s for \(what)", command: command,
+                    output: String(decoding: log, as: UTF8.self))
+            }
+        }
+    }
+
+    private func failure(_ what: String) -> Failure {
+        Failure(what: what, command: command, output: logText)
+    }
+
+    private func follow(_ pipe: Pipe, _ store: @escaping @Sendable (ChildProcess, Data) -> Void) {
+        let handle = pipe.fileHandleForReading
+        // A thread per pipe: it sits in read(2) until the last writer is gone.
+        Thread.detachNewThread { [weak self] in
+            while true {
+                let data = handle.availableData
+                guard let self else { return }
+                condition.withLock {
+                    if data.isEmpty { self.openPipes -= 1 } else { store(self, data) }
+                    self.condition.broadcast()
+                }
+                if data.isEmpty { return }
+            }
+        }
+    }
+
+    private func splitLog() {
+        let text = String(decoding: log, as: UTF8.self)
+        var all = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        // The last piece is not a whole line yet.
+        if !all.isEmpty { all.removeLast() }
+        lines = all
+    }
+}

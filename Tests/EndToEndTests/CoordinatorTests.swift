@@ -1,0 +1,137 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Coordinators that die, are stopped, or come twice.
+    @Suite(.serialized) struct Coordinators {
+        let scratch: Scratch
+        let out: String
+
+        init() throws {
+            scratch = try Scratch()
+            out = scratch("out")
+        }
+
+        /// Leaves an unfinished job behind whose rounds before `round` are done.
+        private func interrupt(before round: Int, by signal: Int32 = SIGKILL) throws -> ChildProcess
+        {
+            let cluster = try Cluster(flags: Example.flags(out: out))
+            let worker = try cluster.worker()
+            try cluster.coordinator.line(containing: "round opened", "round=\(round) ")
+            worker.signal(SIGSTOP)
+            cluster.coordinator.signal(signal)
+            let outcome = try cluster.coordinator.finish()
+            #expect(outcome.status == (signal == SIGKILL ? -SIGKILL : 75), "\(outcome.log)")
+            try worker.end()
+            return cluster.coordinator
+        }
+
+        private func resume(_ extra: [String] = []) throws -> ChildProcess.Outcome {
+            try ChildProcess.run(
+                ["calibrate", "--resume", "--workers", "2"] + Example.flags(out: out) + extra)
+        }
+
+        @Test(arguments: [0, 1, 4, 20])
+        func killedAndResumed(round: Int) throws {
+            _ = try interrupt(before: round)
+            let outcome = try resume()
+            #expect(outcome.status == 0, "\(outcome.log)")
+            #expect(outcome.log.contains("resuming"), "\(outcome.log)")
+            #expect(try Results(in: out) == Results.reference.get())
+        }
+
+        @Test func killedAgainAndAgain() throws {
+            for round in [1, 2, 6] {
+                let coordinator = try ChildProcess(
+                    ["calibrate", "--resume", "--workers", "1", "--verbose"]
+                        + Example.flags(out: out))
+                try coordinator.line(containing: "round opened", "round=\(round) ")
+                try coordinator.end()
+            }
+            #expect(try resume().status == 0)
+            #expect(try Results(in: out) == Results.reference.get())
+        }
+
+        @Test func aWorkerThatStaysServesTheNextCoordinator() throws {
+            let first = try Cluster(flags: Example.flags(out: out))
+            let worker = try first.worker()
+            try first.coordinator.line(containing: "round opened", "round=2 ")
+            try first.coordinator.end()
+            let second = try Cluster(
+                flags: Example.flags(out: out) + ["--resume"], endpoint: first.endpoint)
+            try second.coordinator.line(containing: "worker admitted", "pid=\(worker.identifier)")
+            let outcome = try second.coordinator.finish()
+            #expect(outcome.status == 0, "\(outcome.log)")
+            #expect(try worker.finish().status == 0)
+            #expect(try Results(in: out) == Results.reference.get())
+        }
+
+        @Test func stoppedByASignal() throws {
+            let coordinator = try interrupt(before: 3, by: SIGTERM)
+            #expect(coordinator.logText.contains("stopped by SIGTERM"))
+            let outcome = try resume()
+            #expect(outcome.status == 0, "\(outcome.log)")
+            #expect(try Results(in: out) == Results.reference.get())
+        }
+
+        @Test func anUnfinishedJobIsNotOverwritten() throws {
+            _ = try interrupt(before: 2)
+            let again = try ChildProcess.run(["calibrate"] + Example.flags(out: out))
+            #expect(again.status == 75, "\(again.log)")
+            #expect(again.log.contains("unfinished job") && again.log.contains("--resume"))
+            #expect(!scratch.exists("out/model.int8.onnx"))
+        }
+
+        @Test func anotherJobIsNotResumed() throws {
+            _ = try interrupt(before: 2)
+            func refused(_ extra: [String], naming difference: String) throws {
+                let outcome = try resume(extra)
+                #expect(outcome.status == 65, "\(extra): \(outcome.log)")
+                #expect(outcome.log.contains("belongs to another job"), "\(outcome.log)")
+                #expect(outcome.log.contains(difference), "\(extra): \(outcome.log)")
+            }
+            try refused(["--weights", "symmetric"], naming: "quantization scheme")
+            try refused(["--match", "post"], naming: "match")
+            try refused(["--keep-dead-channels"], naming: "dead_channels")
+            // The later of two equal flags counts.
+            try refused(["--limit", "6"], naming: "number of images (8 then, 6 now)")
+            let images = try scratch.folder("images")
+            let folder = Binary.root.appendingPathComponent(Example.images).path
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted().suffix(
+                8)
+            {
+                try scratch.copy(folder + "/" + name, to: "images/" + name)
+            }
+            try refused(["--images", images], naming: "the images")
+            let model = try OtherModel.write(to: scratch("other.onnx"))
+            try refused(["--model", model], naming: "the model")
+            #expect(try resume().status == 0)
+            #expect(try Results(in: out) == Results.reference.get())
+        }
+
+        @Test func aFinishedJobCanBeRunAgain() throws {
+            #expect(try ChildProcess.run(["calibrate"] + Example.flags(out: out)).status == 0)
+            try FileManager.default.removeItem(atPath: scratch("out/bias.safetensors"))
+            // Nothing is left to compute: the results come from the checkpoint.
+            let resumed = try resume()
+            #expect(resumed.status == 0, "\(resumed.log)")
+            #expect(try Results(in: out) == Results.reference.get())
+            let fresh = try ChildProcess.run(
+                ["calibrate", "--method", "none"] + Example.flags(out: out))
+            #expect(fresh.status == 0, "\(fresh.log)")
+            #expect(try Results(in: out) != Results.reference.get())
+        }
+
+        @Test func aSecondCoordinatorIsKeptOut() throws {
+            let first = try Cluster(flags: Example.flags(out: out))
+            let second = try ChildProcess.run(
+                ["coordinator", "--listen", "tcp://127.0.0.1:*"] + Example.flags(out: out))
+            #expect(second.status == 75, "\(second.log)")
+            #expect(second.log.contains(out), "\(second.log)")
+            let worker = try first.worker()
+            #expect(try first.coordinator.finish().status == 0)
+            #expect(try worker.finish().status == 0)
+            #expect(try Results(in: out) == Results.reference.get())
+        }
+    }
+}
