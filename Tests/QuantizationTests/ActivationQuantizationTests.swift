@@ -36,9 +36,8 @@ import Testing
     }
 
     @Test func constantRangesGetAUsableScale() {
-        for range in [
-            ActivationRange(lower: 0, upper: 0), ActivationRange(lower: 0, upper: .leastNonzeroMagnitude),
-        ] {
+        for upper in [0, Float.leastNonzeroMagnitude] {
+            let range = ActivationRange(lower: 0, upper: upper)
             let quantization = TensorQuantization(covering: range, type: .uint8)
             #expect(quantization.scale >= .leastNormalMagnitude)
             #expect(quantization.stored(0) == quantization.unsignedZeroPoint)

@@ -14,6 +14,19 @@ struct CalibrationResults {
     let job: CalibrationJob
     let skipped: [PreparedPool.SkippedImage]
     let timings: Timings
+    private let ledger: Ledger?
+
+    init(
+        configuration: Configuration, description: JobDescription, job: CalibrationJob,
+        skipped: [PreparedPool.SkippedImage], timings: Timings
+    ) {
+        self.configuration = configuration
+        self.description = description
+        self.job = job
+        self.skipped = skipped
+        self.timings = timings
+        ledger = Ledger(job)
+    }
 
     /// `run.json`, and what `--json` prints.
     struct Summary: Encodable {
@@ -31,8 +44,6 @@ struct CalibrationResults {
         var rqnsrBefore: Double
         var rqnsrAfter: Double
     }
-
-    private var ledger: Ledger? { Ledger(job) }
 
     var summary: Summary {
         let layers = ledger?.layers ?? []
