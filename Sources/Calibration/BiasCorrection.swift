@@ -19,16 +19,14 @@ package struct CorrectionOptions: Hashable, Sendable, Codable {
 package struct LayerCorrection: Hashable, Sendable {
     /// Rounds spent on the layer.
     package var rounds: Int
-    /// Mean of quantized minus float when the layer's turn came, per channel, in real units.
-    package var shift: [Double]
-    /// The same with the new biases: measured, or what integer rounding leaves in the closed form.
+    /// Mean shift in front of the activation that rounding to int32 leaves in the closed form, per channel, in real units. Empty when
+    /// means are matched behind the activation: there the measure round finds what is left.
     package var residual: [Double]
     /// Channels left as they were, since the corrected bias would overflow the accumulator.
     package var overflowing: [Int]
 
-    package init(rounds: Int, shift: [Double], residual: [Double], overflowing: [Int]) {
+    package init(rounds: Int, residual: [Double], overflowing: [Int]) {
         self.rounds = rounds
-        self.shift = shift
         self.residual = residual
         self.overflowing = overflowing
     }

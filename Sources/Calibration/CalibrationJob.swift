@@ -120,7 +120,7 @@ package struct CalibrationJob: Sendable {
     /// Rounds this job takes at most, for progress displays.
     package var roundLimit: Int {
         guard let correction = options.correction else { return 2 }
-        let perLayer = correction.match == .pre ? 1 : correction.iterations + 2
+        let perLayer = correction.match == .pre ? 1 : correction.iterations + 1
         return 2 + perLayer * network.graph.convolutions.count
     }
 
@@ -151,8 +151,10 @@ package struct CalibrationJob: Sendable {
         let ranges = options.rangeImages
         for (shard, payload) in zip(statisticsShards, results) {
             let statistics = try NetworkStatistics(payload: payload, channels: channels)
-            if shard.images.upperBound <= ranges { total.widen(statistics) }
-            if shard.images.upperBound <= options.correctionImages { total.addSums(statistics) }
+            if shard.images.allSatisfy({ $0 < ranges }) { total.widen(statistics) }
+            if shard.images.allSatisfy({ $0 < options.correctionImages }) {
+                total.addSums(statistics)
+            }
         }
         progress.statistics = total
         try quantize(total)
@@ -234,36 +236,35 @@ package struct CalibrationJob: Sendable {
             let shift = corrector.shiftBefore(sums: sums, biases: biases)
             let (corrected, overflowing) = corrector.corrected(biases, shift: shift)
             progress.biases?.layers[layer] = corrected
+            let isDone = !iterates(layer: layer)
             progress.corrections.append(
                 LayerCorrection(
-                    rounds: 1, shift: shift,
-                    residual: corrector.shiftBefore(sums: sums, biases: corrected),
+                    rounds: 1,
+                    residual: isDone ? corrector.shiftBefore(sums: sums, biases: corrected) : [],
                     overflowing: overflowing))
-            if !iterates(layer: layer) { finish(layer: layer) }
+            if isDone { finish(layer: layer) }
         case .post:
             iterate(layer: layer, shift: corrector.shiftAfter(sums: sums), corrector, options)
         }
     }
 
-    /// One iteration behind the activation: done when the shift just measured is small enough or rounds are used up.
+    /// One iteration behind the activation: done when the shift just measured is small enough or iterations are used up. What the last
+    /// one leaves is seen by the measure round, which costs no further round per layer.
     private mutating func iterate(
         layer: Int, shift: [Double], _ corrector: LayerCorrector, _ options: CorrectionOptions
     ) {
         guard let biases = progress.biases?.layers[layer] else { return }
         progress.corrections[layer].rounds += 1
-        progress.corrections[layer].residual = shift
         let step = Double(corrector.output?.scale ?? 1)
-        let isSettled = shift.allSatisfy { abs($0) <= options.tolerance * step }
-        if isSettled || progress.corrections[layer].rounds > options.iterations + 1 {
+        if shift.allSatisfy({ abs($0) <= options.tolerance * step }) {
             finish(layer: layer)
             return
         }
         let (corrected, overflowing) = corrector.corrected(biases, shift: shift)
         progress.corrections[layer].overflowing = overflowing
-        if corrected == biases {
+        progress.biases?.layers[layer] = corrected
+        if corrected == biases || progress.corrections[layer].rounds > options.iterations {
             finish(layer: layer)
-        } else {
-            progress.biases?.layers[layer] = corrected
         }
     }
 
@@ -289,7 +290,7 @@ package struct CalibrationJob: Sendable {
         }
         guard progress.corrections.count <= nodes.count,
             zip(progress.corrections, widths).allSatisfy({
-                $0.shift.count == $1 && $0.residual.count == $1
+                $0.residual.isEmpty || $0.residual.count == $1
             })
         else { throw CalibrationError(.checkpointMismatch(field: "corrections")) }
         if case .correcting(let layer) = progress.stage, !nodes.indices.contains(layer) {

@@ -22,24 +22,25 @@ package struct Ledger: Hashable, Sendable, Codable {
         /// `sqrt(Σ E[e²] / Σ E[x²])` over channels.
         package var rqnsrBefore: Double
         package var rqnsrAfter: Double
-        package var channel: [Channel]
+        package var channel: Channels
     }
 
-    package struct Channel: Hashable, Sendable, Codable {
+    /// One element per output channel in every column.
+    package struct Channels: Hashable, Sendable, Codable {
         /// Mean shift with the initial biases in the uncorrected network.
-        package var shiftBefore: Double
+        package var shiftBefore: [Float]
         /// Mean shift in the corrected network.
-        package var shiftAfter: Double
+        package var shiftAfter: [Float]
         /// What was added to the bias, real units.
-        package var correction: Double
+        package var correction: [Float]
         /// Bias in the exported model.
-        package var int32: Int32
-        /// Shift left when the layer's own turn ended, at the point where means were matched.
-        package var residual: Double
-        package var mssrBefore: Double
-        package var mssrAfter: Double
-        package var rqnsrBefore: Double
-        package var rqnsrAfter: Double
+        package var int32: [Int32]
+        /// Shift left at the point where means were matched: `shiftAfter` behind the activation, what rounding leaves in front of it.
+        package var residual: [Float]
+        package var mssrBefore: [Float]
+        package var mssrAfter: [Float]
+        package var rqnsrBefore: [Float]
+        package var rqnsrAfter: [Float]
     }
 
     package var method: String
@@ -123,16 +124,23 @@ extension Ledger.Layer {
         mssrAfter = shareOfSignal(shiftsAfter.map { $0 * $0 })
         rqnsrBefore = shareOfSignal(errors.initialSquares.map { $0 / count })
         rqnsrAfter = shareOfSignal(errors.correctedSquares.map { $0 / count })
-        channel = final.indices.map { index in
-            let signal = squares[index] / count
-            return Ledger.Channel(
-                shiftBefore: shiftsBefore[index], shiftAfter: shiftsAfter[index],
-                correction: Double(Int64(final[index]) - Int64(initial[index])) * steps[index],
-                int32: final[index], residual: correction?.residual[index] ?? 0,
-                mssrBefore: ratio(shiftsBefore[index] * shiftsBefore[index], signal),
-                mssrAfter: ratio(shiftsAfter[index] * shiftsAfter[index], signal),
-                rqnsrBefore: ratio(errors.initialSquares[index] / count, signal),
-                rqnsrAfter: ratio(errors.correctedSquares[index] / count, signal))
+        let signal = squares.map { $0 / count }
+        func ratios(_ numerators: [Double]) -> [Float] {
+            zip(numerators, signal).map { Float(ratio($0, $1)) }
         }
+        // Behind the activation the residual is the shift that is left; where nothing was corrected there is none.
+        let residual =
+            correction.map { $0.residual.isEmpty ? shiftsAfter : $0.residual }
+            ?? [Double](repeating: 0, count: final.count)
+        channel = Ledger.Channels(
+            shiftBefore: shiftsBefore.map(Float.init), shiftAfter: shiftsAfter.map(Float.init),
+            correction: final.indices.map {
+                Float(Double(Int64(final[$0]) - Int64(initial[$0])) * steps[$0])
+            },
+            int32: final, residual: residual.map(Float.init),
+            mssrBefore: ratios(shiftsBefore.map { $0 * $0 }),
+            mssrAfter: ratios(shiftsAfter.map { $0 * $0 }),
+            rqnsrBefore: ratios(errors.initialSquares.map { $0 / count }),
+            rqnsrAfter: ratios(errors.correctedSquares.map { $0 / count }))
     }
 }

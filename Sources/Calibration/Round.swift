@@ -1,11 +1,11 @@
-/// A fixed range of the sorted image list; set by the configuration, never by the workers.
+/// A fixed part of the sorted image list; set by the configuration, never by the workers.
 package struct Shard: Hashable, Sendable {
     /// Position in the round.
     package var index: Int
-    /// Positions in the image list.
-    package var images: Range<Int>
+    /// Positions in the image list, in the order in which results are added up.
+    package var images: [Int]
 
-    package init(index: Int, images: Range<Int>) {
+    package init(index: Int, images: [Int]) {
         self.index = index
         self.images = images
     }
@@ -24,7 +24,7 @@ package struct Shard: Hashable, Sendable {
         for end in Set(boundaries.filter { (1..<max(count, 1)).contains($0) } + [count]).sorted() {
             while start < end {
                 let next = min(start + size, end)
-                shards.append(Shard(index: shards.count, images: start..<next))
+                shards.append(Shard(index: shards.count, images: Array(start..<next)))
                 start = next
             }
         }

@@ -30,7 +30,7 @@ package final class ShardComputer {
     private let pool: ComputePool
     private let nodeLayout: ChannelLayout
     private let convolutionLayout: ChannelLayout
-    private var resting: [Range<Int>: RestingRuns] = [:]
+    private var resting: [[Int]: RestingRuns] = [:]
 
     /// Integer runs of one shard, and the biases they have passed.
     private struct RestingRuns {
@@ -71,7 +71,7 @@ package final class ShardComputer {
         for (offset, image) in images.enumerated() where image.count != expected {
             throw CalibrationError(
                 .inputSize(
-                    image: task.shard.images.lowerBound + offset, expected: expected,
+                    image: task.shard.images[offset], expected: expected,
                     found: image.count))
         }
         dropResting(before: task.round - 1)

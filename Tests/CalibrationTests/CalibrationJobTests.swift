@@ -117,10 +117,10 @@ import Testing
             let shards = Shard.cut(
                 count: count, size: Int.random(in: 1...9, using: &generator), boundaries: boundaries
             )
-            #expect(shards.flatMap { Array($0.images) } == Array(0..<count))
+            #expect(shards.flatMap(\.images) == Array(0..<count))
             #expect(shards.map(\.index) == Array(shards.indices))
             for boundary in boundaries where (1..<count).contains(boundary) {
-                #expect(shards.contains { $0.images.lowerBound == boundary })
+                #expect(shards.contains { $0.images.first == boundary })
             }
         }
     }

@@ -27,7 +27,7 @@ struct LocalCluster {
         let results = try round.shards.map { shard in
             try computers[computer(shard.index) % computers.count].compute(
                 ShardTask(kind: round.kind, shard: shard, biases: biases, round: round.index),
-                images: Array(images[shard.images]))
+                images: shard.images.map { images[$0] })
         }
         try job.complete(results)
         if round.kind == .statistics, let quantized = job.quantized {

@@ -30,7 +30,7 @@ import Testing
                     try computer.compute(
                         ShardTask(
                             kind: round.kind, shard: shard, biases: biases, round: round.index),
-                        images: Array(images[shard.images]))
+                        images: shard.images.map { images[$0] })
                 })
             if round.kind == .statistics, let quantized = job.quantized { computer.load(quantized) }
         }

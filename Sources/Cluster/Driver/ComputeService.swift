@@ -84,17 +84,19 @@ private struct ComputerHost {
         let task = request.task
         do {
             let computer = try prepare(request)
-            let images = try zip(task.images, request.images).map { try $0.payload($1) }
+            let images = try zip(task.images, request.images).map {
+                try $0.reference.payload($1)
+            }
             let biases = try layout.map { layout in
                 guard let state = layout.decode(task.biases) else {
                     throw WireError(.field("biases"))
                 }
                 return state
             }
-            let range = task.firstImage..<task.firstImage + images.count
             let payload = try computer.compute(
                 ShardTask(
-                    kind: task.kind, shard: Shard(index: task.id.shard, images: range),
+                    kind: task.kind,
+                    shard: Shard(index: task.id.shard, images: task.images.map(\.position)),
                     biases: biases ?? BiasState(layers: []), round: task.id.round),
                 images: images)
             return .computed(

@@ -31,11 +31,17 @@ package struct RoundContext: Hashable, Sendable {
     package var biasDigest: Digest
     /// All images of the pool, in order.
     package var images: [ImageReference]
+    /// What the network should answer on each of them, as blobs; nil in rounds without a loss.
+    package var targets: [Digest]?
 
-    package init(network: Digest, quantized: Digest?, biases: [UInt8], images: [ImageReference]) {
+    package init(
+        network: Digest, quantized: Digest?, biases: [UInt8], images: [ImageReference],
+        targets: [Digest]? = nil
+    ) {
         self.network = network
         self.quantized = quantized
         self.biases = biases
+        self.targets = targets
         biasDigest = Digest.sha256(of: biases)
         self.images = images
     }
@@ -77,7 +83,7 @@ package struct CoordinatorCore: Sendable {
     private(set) var workers: [WorkerID: Admitted] = [:]
     private(set) var open: OpenRound?
     /// Which worker keeps the state of which images; only a preference.
-    private var affinity: [Range<Int>: WorkerID] = [:]
+    private var affinity: [[Int]: WorkerID] = [:]
     private var lastWorkerSeen: Duration?
     private var lastLonelyLog: Duration?
 

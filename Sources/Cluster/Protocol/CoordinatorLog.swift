@@ -41,7 +41,7 @@ package struct CoordinatorFailure: Error, Hashable, Sendable, CustomStringConver
     package var reason: String
 
     package var description: String {
-        "round \(round), shard \(shard.index) (images \(shard.images.lowerBound) to "
-            + "\(shard.images.upperBound - 1)) failed \(attempts) times, last: \(reason)"
+        "round \(round), shard \(shard.index) (images \(shard.images)) failed \(attempts) times, "
+            + "last: \(reason)"
     }
 }

@@ -24,15 +24,19 @@ struct OpenRound: Hashable, Sendable {
     /// Takes a shard from the pending ones and makes its task.
     mutating func assign(
         _ shard: Int, job: Digest, epoch: UInt64
-    ) -> (message: TaskMessage, images: Range<Int>)? {
+    ) -> (message: TaskMessage, images: [Int])? {
         guard let position = pending.firstIndex(of: shard) else { return nil }
         pending.remove(at: position)
         let images = round.shards[shard].images
         let id = TaskID(
             job: job, epoch: epoch, round: round.index, shard: shard, attempt: attempts[shard])
         let message = TaskMessage(
-            id: id, kind: round.kind, firstImage: images.lowerBound,
-            images: Array(context.images[images]), network: context.network,
+            id: id, kind: round.kind,
+            images: images.map { position in
+                TaskImage(
+                    position: position, reference: context.images[position],
+                    target: context.targets?[position])
+            }, network: context.network,
             quantized: context.quantized, biases: context.biases)
         return (message, images)
     }

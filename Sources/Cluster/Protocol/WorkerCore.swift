@@ -6,6 +6,8 @@ package struct ComputeRequest: Hashable, Sendable {
     package var network: [UInt8]
     package var quantized: [UInt8]?
     package var images: [[UInt8]]
+    /// One per image, or none.
+    package var targets: [[UInt8]]
 }
 
 /// Limits of the protocol on a worker's side.
@@ -160,7 +162,8 @@ package struct WorkerCore: Sendable {
                 ComputeRequest(
                     task: task, network: network,
                     quantized: task.quantized.flatMap { blobs[$0] },
-                    images: task.images.compactMap { blobs[$0.digest] }))
+                    images: task.images.compactMap { blobs[$0.reference.digest] },
+                    targets: task.images.compactMap { $0.target.flatMap { blobs[$0] } }))
         ]
     }
 
@@ -197,7 +200,8 @@ package struct WorkerCore: Sendable {
 extension TaskMessage {
     /// Everything a worker must hold to compute this task.
     fileprivate var blobs: [Digest] {
-        [network] + (quantized.map { [$0] } ?? []) + images.map(\.digest)
+        [network] + (quantized.map { [$0] } ?? []) + images.map(\.reference.digest)
+            + images.compactMap(\.target)
     }
 }
 

@@ -51,11 +51,17 @@ extension JobCheckpoint {
         for (layer, biases) in (progress.biases?.layers ?? []).enumerated() {
             try file.add("bias.\(layer)", biases)
         }
+        if progress.stage != .statistics {
+            try file.add("correction.rounds", progress.corrections.map { Int64($0.rounds) })
+        }
         for (layer, correction) in progress.corrections.enumerated() {
-            try file.add("correction.\(layer).rounds", [Int64(correction.rounds)])
-            try file.add("correction.\(layer).shift", correction.shift)
-            try file.add("correction.\(layer).residual", correction.residual)
-            try file.add("correction.\(layer).overflowing", correction.overflowing.map(Int64.init))
+            if !correction.residual.isEmpty {
+                try file.add("correction.\(layer).residual", correction.residual)
+            }
+            if !correction.overflowing.isEmpty {
+                try file.add(
+                    "correction.\(layer).overflowing", correction.overflowing.map(Int64.init))
+            }
         }
         if let errors = progress.errors {
             try file.add("errors.images", [Int64(errors.images)])
@@ -102,14 +108,11 @@ extension JobCheckpoint {
             layers.append(try file.int32s("bias.\(layers.count)"))
         }
         progress.biases = layers.isEmpty ? nil : BiasState(layers: layers)
-        while file["correction.\(progress.corrections.count).rounds"] != nil {
-            let name = "correction.\(progress.corrections.count)"
-            progress.corrections.append(
-                LayerCorrection(
-                    rounds: Int(try file.int64s("\(name).rounds", shape: [1])[0]),
-                    shift: try file.doubles("\(name).shift"),
-                    residual: try file.doubles("\(name).residual"),
-                    overflowing: try file.int64s("\(name).overflowing").map(Int.init)))
+        if stage != .statistics {
+            progress.corrections = try file.int64s("correction.rounds").enumerated().map {
+                (layer, rounds) in
+                try file.correction(layer: layer, rounds: Int(rounds))
+            }
         }
         if file["errors.images"] != nil {
             progress.errors = ErrorSums(
@@ -139,6 +142,15 @@ extension JobCheckpoint {
 }
 
 extension SafetensorsFile {
+    fileprivate func correction(layer: Int, rounds: Int) throws -> LayerCorrection {
+        let (residual, overflowing) = (
+            "correction.\(layer).residual", "correction.\(layer).overflowing"
+        )
+        return LayerCorrection(
+            rounds: rounds, residual: self[residual] == nil ? [] : try doubles(residual),
+            overflowing: self[overflowing] == nil ? [] : try int64s(overflowing).map(Int.init))
+    }
+
     fileprivate mutating func add(_ statistics: NetworkStatistics) throws {
         try add("statistics.images", [Int64(statistics.sumImages)])
         try add("statistics.sums-before", statistics.sumsBefore)

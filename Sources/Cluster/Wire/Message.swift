@@ -120,12 +120,26 @@ package struct ImageReference: Hashable, Sendable {
     }
 }
 
+/// One image of a shard.
+package struct TaskImage: Hashable, Sendable {
+    /// In the job's list; for messages, and to tell shards apart.
+    package var position: Int
+    package var reference: ImageReference
+    /// Blob with what the network should answer: float32 logits, or one int32 label. Nil in rounds without a loss.
+    package var target: Digest?
+
+    package init(position: Int, reference: ImageReference, target: Digest? = nil) {
+        self.position = position
+        self.reference = reference
+        self.target = target
+    }
+}
+
 /// One shard to compute.
 package struct TaskMessage: Hashable, Sendable {
     package var id: TaskID
     package var kind: RoundKind
-    package var firstImage: Int
-    package var images: [ImageReference]
+    package var images: [TaskImage]
     package var network: Digest
     /// Nil before the network is quantized.
     package var quantized: Digest?
@@ -133,12 +147,11 @@ package struct TaskMessage: Hashable, Sendable {
     package var biases: [UInt8]
 
     package init(
-        id: TaskID, kind: RoundKind, firstImage: Int, images: [ImageReference], network: Digest,
+        id: TaskID, kind: RoundKind, images: [TaskImage], network: Digest,
         quantized: Digest?, biases: [UInt8]
     ) {
         self.id = id
         self.kind = kind
-        self.firstImage = firstImage
         self.images = images
         self.network = network
         self.quantized = quantized

@@ -79,11 +79,12 @@ extension TaskMessage {
             message.layer = UInt32(layer)
         case .measure: message.kind = .measure
         }
-        message.firstImage = UInt64(firstImage)
         message.images = images.map { image in
             var reference = Counterbias_Wire_Image()
-            reference.digest = image.digest.wire
-            reference.isTensor = image.isTensor
+            reference.digest = image.reference.digest.wire
+            reference.isTensor = image.reference.isTensor
+            reference.position = UInt64(image.position)
+            if let target = image.target { reference.targetDigest = target.wire }
             return reference
         }
         message.networkDigest = network.wire
@@ -100,17 +101,22 @@ extension TaskMessage {
         case .measure: kind = .measure
         case .unknown, .UNRECOGNIZED: throw WireError(.field("kind"))
         }
-        var images: [ImageReference] = []
+        var images: [TaskImage] = []
         for image in message.images {
             images.append(
-                ImageReference(digest: try Digest(wire: image.digest), isTensor: image.isTensor))
+                TaskImage(
+                    position: try Int(wire: image.position),
+                    reference: ImageReference(
+                        digest: try Digest(wire: image.digest), isTensor: image.isTensor),
+                    target: image.targetDigest.isEmpty
+                        ? nil : try Digest(wire: image.targetDigest)))
         }
         self.init(
             id: TaskID(
                 job: try Digest(wire: message.jobDigest), epoch: message.epoch,
                 round: try Int(wire: message.round), shard: Int(message.shard),
                 attempt: Int(message.attempt)),
-            kind: kind, firstImage: try Int(wire: message.firstImage), images: images,
+            kind: kind, images: images,
             network: try Digest(wire: message.networkDigest),
             quantized: message.quantizedDigest.isEmpty
                 ? nil : try Digest(wire: message.quantizedDigest),

@@ -6,7 +6,7 @@ import SwiftProtobuf
 /// Messages as frames: a protobuf header, then the payload in frames of at most 256 KiB.
 package enum MessageCodec {
     /// A task of 4,096 images stays below it.
-    static let headerLimit = 256 * 1024
+    static let headerLimit = 512 * 1024
     /// Largest payload: per-channel sums of a network with a million channels.
     static let payloadLimit: UInt64 = 32 << 20
     /// Most frames of any message.

@@ -46,7 +46,7 @@ struct ThroughputRun {
         let results = try round.shards.map { shard in
             let task = ShardTask(
                 kind: round.kind, shard: shard, biases: BiasState(layers: []), round: round.index)
-            return try computer.compute(task, images: images[shard.images].map { .tensor($0) })
+            return try computer.compute(task, images: shard.images.map { .tensor(images[$0]) })
         }
         try job.complete(results)
         guard let quantized = job.quantized else { preconditionFailure("ranges are known") }

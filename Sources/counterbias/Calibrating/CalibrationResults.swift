@@ -96,7 +96,7 @@ struct CalibrationResults {
         try AtomicFile.write(
             try QDQModel.encode(network, metadata: metadata), to: out + "/model.int8.onnx")
         try AtomicFile.write(try biasFile(network).sealed(), to: out + "/bias.safetensors")
-        try AtomicFile.write(try json(ledger), to: out + "/ledger.json")
+        try AtomicFile.write(try json(ledger, isPretty: false), to: out + "/ledger.json")
         try AtomicFile.write(try json(summary), to: out + "/run.json")
     }
 
@@ -111,9 +111,11 @@ struct CalibrationResults {
         return file
     }
 
-    private func json(_ value: some Encodable) throws -> String {
+    /// The ledger has a number per channel and column: indented, most of it would be white space.
+    private func json(_ value: some Encodable, isPretty: Bool = true) throws -> String {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        if isPretty { encoder.outputFormatting.insert(.prettyPrinted) }
         return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
     }
 

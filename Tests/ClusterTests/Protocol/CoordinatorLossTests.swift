@@ -106,7 +106,7 @@ import Testing
         }
         let last = S.id(0, 1, attempt: 3)
         let failure = CoordinatorFailure(
-            round: 0, shard: Shard(index: 1, images: 1..<2), attempts: 4, reason: "bad image")
+            round: 0, shard: Shard(index: 1, images: [1]), attempts: 4, reason: "bad image")
         let actions = core.step(.received(S.a, .failure(last, reason: "bad image")))
         #expect(
             actions.prefix(2) == [
@@ -114,7 +114,7 @@ import Testing
             ])
         #expect(
             failure.description
-                == "round 0, shard 1 (images 1 to 1) failed 4 times, last: bad image")
+                == "round 0, shard 1 (images [1]) failed 4 times, last: bad image")
     }
 
     @Test func workersLostWithAShardCountAsFailures() {
@@ -128,7 +128,7 @@ import Testing
             core.step(.disconnected(WorkerID(4))).contains(
                 .fail(
                     CoordinatorFailure(
-                        round: 0, shard: Shard(index: 0, images: 0..<1), attempts: 4,
+                        round: 0, shard: Shard(index: 0, images: [0]), attempts: 4,
                         reason: "worker-4 was lost: connection lost"))))
     }
 }

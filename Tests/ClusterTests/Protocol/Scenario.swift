@@ -36,6 +36,12 @@ enum Scenario {
         ImageReference(digest: Digest.sha256(of: "image \(index)"), isTensor: false)
     }
 
+    static func taskImage(_ index: Int, hasTarget: Bool = false) -> TaskImage {
+        TaskImage(
+            position: index, reference: image(index),
+            target: hasTarget ? Digest.sha256(of: "target \(index)") : nil)
+    }
+
     static func context(images: Int) -> RoundContext {
         RoundContext(
             network: network, quantized: nil, biases: biases, images: (0..<images).map(image))
@@ -54,7 +60,7 @@ enum Scenario {
     ) -> TaskMessage {
         TaskMessage(
             id: id(round, shard, attempt: attempt, epoch: epoch),
-            kind: .layerSums(layer: round, match: .pre), firstImage: shard, images: [image(shard)],
+            kind: .layerSums(layer: round, match: .pre), images: [taskImage(shard)],
             network: network, quantized: nil, biases: biases)
     }
 

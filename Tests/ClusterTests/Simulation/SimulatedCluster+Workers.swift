@@ -95,7 +95,7 @@ extension SimulatedCluster {
         }
         guard Digest.sha256(of: request.network) == task.network,
             request.quantized.map({ Digest.sha256(of: $0) }) == task.quantized,
-            request.images.map({ Digest.sha256(of: $0) }) == task.images.map(\.digest)
+            request.images.map({ Digest.sha256(of: $0) }) == task.images.map(\.reference.digest)
         else { throw failure("worker \(worker) computes with other blobs than its task names") }
         workers[worker].computing = task.id
         let biases = Digest.sha256(of: task.biases)

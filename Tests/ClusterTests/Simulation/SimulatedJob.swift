@@ -63,7 +63,7 @@ struct SimulatedJob: Sendable {
             for shard in round.shards {
                 let task = ShardTask(
                     kind: round.kind, shard: shard, biases: biases, round: round.index)
-                let result = try computer.compute(task, images: Array(payloads[shard.images]))
+                let result = try computer.compute(task, images: shard.images.map { payloads[$0] })
                 results[Key(round: round.index, shard: shard.index, biases: bytes)] = result
                 ordered.append(result)
             }

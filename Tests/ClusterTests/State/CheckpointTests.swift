@@ -90,7 +90,7 @@ import Testing
         #expect(throws: CheckpointError(.field("statistics"))) {
             try JobCheckpoint(file, statistics: nil)
         }
-        for name in ["bias.0", "correction.1.shift", "errors.corrected"] {
+        for name in ["bias.0", "correction.rounds", "errors.corrected"] {
             #expect(throws: (any Error).self, "\(name)") {
                 try JobCheckpoint(try file.without(name), statistics: statistics)
             }

@@ -38,7 +38,7 @@ import Testing
 
     @Test func aTaskOfManyImagesFitsTheHeader() throws {
         var task = Scenario.task(0, 0)
-        task.images = (0..<4_096).map { Scenario.image($0) }
+        task.images = (0..<4_096).map { Scenario.taskImage($0, hasTarget: true) }
         let frames = MessageCodec.encode(.task(task))
         #expect(frames[0].count <= MessageCodec.headerLimit)
         #expect(try MessageCodec.decode(frames) == .task(task))
@@ -76,7 +76,7 @@ import Testing
 
     @Test func garbage() {
         expect([[0xFF, 0xFF, 0xFF]], .undecodableHeader)
-        expect([[UInt8](repeating: 0, count: 256 * 1024 + 1)], .headerTooLarge(bytes: 262_145))
+        expect([[UInt8](repeating: 0, count: 512 * 1024 + 1)], .headerTooLarge(bytes: 524_289))
     }
 
     @Test func versions() throws {
@@ -122,6 +122,7 @@ import Testing
         expect(try changed("task") { $0.task.networkDigest = Data() }, .field("digest"))
         expect(try changed("task") { $0.task.quantizedDigest = Data([1]) }, .field("digest"))
         expect(try changed("task") { $0.task.images[1].digest = Data() }, .field("digest"))
+        expect(try changed("task") { $0.task.images[0].targetDigest = Data([1]) }, .field("digest"))
         expect(try changed("task") { $0.task.kind = .unknown }, .field("kind"))
         expect(try changed("task") { $0.task.kind = .UNRECOGNIZED(77) }, .field("kind"))
         expect(try changed("result") { $0.result.biasDigest = Data() }, .field("digest"))
@@ -132,7 +133,7 @@ import Testing
         for number in [(1 << 48) + 1, UInt64.max] as [UInt64] {
             expect(try changed("fetch") { $0.fetch.offset = number }, .field("number"))
             expect(try changed("chunk") { $0.chunk.total = number }, .field("number"))
-            expect(try changed("task") { $0.task.firstImage = number }, .field("number"))
+            expect(try changed("task") { $0.task.images[0].position = number }, .field("number"))
             expect(try changed("result") { $0.result.round = number }, .field("number"))
             expect(try changed("failure") { $0.failure.round = number }, .field("number"))
         }

@@ -24,10 +24,15 @@ enum MessageSample {
             BlobChunk(digest: digest(0x33), offset: 262_144, total: 262_147, bytes: [1, 2, 3])),
         "task": .task(
             TaskMessage(
-                id: id, kind: .layerSums(layer: 4, match: .post), firstImage: 300,
+                id: id, kind: .layerSums(layer: 4, match: .post), 
                 images: [
-                    ImageReference(digest: digest(0x44), isTensor: true),
-                    ImageReference(digest: digest(0x55), isTensor: false),
+                    TaskImage(
+                        position: 300,
+                        reference: ImageReference(digest: digest(0x44), isTensor: true)),
+                    TaskImage(
+                        position: 7,
+                        reference: ImageReference(digest: digest(0x55), isTensor: false),
+                        target: digest(0x88)),
                 ], network: digest(0x33), quantized: digest(0x66), biases: [1, 0, 0, 0])),
         "result": .result(ShardResult(id: id, biases: digest(0x77), payload: [9, 8])),
         "failure": .failure(id, reason: "bad"),
@@ -115,10 +120,13 @@ extension SeededGenerator {
             .layerSums(layer: layer, match: .post),
         ]
         let images = (0..<Int.random(in: 0...5, using: &self)).map { _ in
-            ImageReference(digest: digest(), isTensor: Bool.random(using: &self))
+            TaskImage(
+                position: count(),
+                reference: ImageReference(digest: digest(), isTensor: Bool.random(using: &self)),
+                target: Bool.random(using: &self) ? digest() : nil)
         }
         return TaskMessage(
-            id: taskID(), kind: kinds.randomElement(using: &self) ?? .measure, firstImage: count(),
+            id: taskID(), kind: kinds.randomElement(using: &self) ?? .measure,
             images: images, network: digest(),
             quantized: Bool.random(using: &self) ? digest() : nil, biases: payload())
     }

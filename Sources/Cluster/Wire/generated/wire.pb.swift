@@ -259,8 +259,6 @@ nonisolated struct Counterbias_Wire_Task: Sendable {
 
   var layer: UInt32 = 0
 
-  var firstImage: UInt64 = 0
-
   var images: [Counterbias_Wire_Image] = []
 
   var networkDigest: Data = Data()
@@ -328,6 +326,12 @@ nonisolated struct Counterbias_Wire_Image: Sendable {
 
   /// The blob holds float32 values; otherwise uint8 pixels.
   var isTensor: Bool = false
+
+  /// In the job's image list.
+  var position: UInt64 = 0
+
+  /// Blob with what the network should answer: float32 logits, or one int32 label. Empty in rounds without a loss.
+  var targetDigest: Data = Data()
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -850,7 +854,7 @@ nonisolated extension Counterbias_Wire_Chunk: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Counterbias_Wire_Task: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Task"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_digest\0\u{1}epoch\0\u{1}round\0\u{1}shard\0\u{1}attempt\0\u{1}kind\0\u{1}layer\0\u{3}first_image\0\u{1}images\0\u{3}network_digest\0\u{3}quantized_digest\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_digest\0\u{1}epoch\0\u{1}round\0\u{1}shard\0\u{1}attempt\0\u{1}kind\0\u{1}layer\0\u{1}images\0\u{3}network_digest\0\u{3}quantized_digest\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -865,10 +869,9 @@ nonisolated extension Counterbias_Wire_Task: SwiftProtobuf.Message, SwiftProtobu
       case 5: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
       case 6: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.layer) }()
-      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.firstImage) }()
-      case 9: try { try decoder.decodeRepeatedMessageField(value: &self.images) }()
-      case 10: try { try decoder.decodeSingularBytesField(value: &self.networkDigest) }()
-      case 11: try { try decoder.decodeSingularBytesField(value: &self.quantizedDigest) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.images) }()
+      case 9: try { try decoder.decodeSingularBytesField(value: &self.networkDigest) }()
+      case 10: try { try decoder.decodeSingularBytesField(value: &self.quantizedDigest) }()
       default: break
       }
     }
@@ -896,17 +899,14 @@ nonisolated extension Counterbias_Wire_Task: SwiftProtobuf.Message, SwiftProtobu
     if self.layer != 0 {
       try visitor.visitSingularUInt32Field(value: self.layer, fieldNumber: 7)
     }
-    if self.firstImage != 0 {
-      try visitor.visitSingularUInt64Field(value: self.firstImage, fieldNumber: 8)
-    }
     if !self.images.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.images, fieldNumber: 9)
+      try visitor.visitRepeatedMessageField(value: self.images, fieldNumber: 8)
     }
     if !self.networkDigest.isEmpty {
-      try visitor.visitSingularBytesField(value: self.networkDigest, fieldNumber: 10)
+      try visitor.visitSingularBytesField(value: self.networkDigest, fieldNumber: 9)
     }
     if !self.quantizedDigest.isEmpty {
-      try visitor.visitSingularBytesField(value: self.quantizedDigest, fieldNumber: 11)
+      try visitor.visitSingularBytesField(value: self.quantizedDigest, fieldNumber: 10)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -919,7 +919,6 @@ nonisolated extension Counterbias_Wire_Task: SwiftProtobuf.Message, SwiftProtobu
     if lhs.attempt != rhs.attempt {return false}
     if lhs.kind != rhs.kind {return false}
     if lhs.layer != rhs.layer {return false}
-    if lhs.firstImage != rhs.firstImage {return false}
     if lhs.images != rhs.images {return false}
     if lhs.networkDigest != rhs.networkDigest {return false}
     if lhs.quantizedDigest != rhs.quantizedDigest {return false}
@@ -934,7 +933,7 @@ nonisolated extension Counterbias_Wire_Task.Kind: SwiftProtobuf._ProtoNameProvid
 
 nonisolated extension Counterbias_Wire_Image: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Image"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{3}is_tensor\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{3}is_tensor\0\u{1}position\0\u{3}target_digest\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -944,6 +943,8 @@ nonisolated extension Counterbias_Wire_Image: SwiftProtobuf.Message, SwiftProtob
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
       case 2: try { try decoder.decodeSingularBoolField(value: &self.isTensor) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.position) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.targetDigest) }()
       default: break
       }
     }
@@ -956,12 +957,20 @@ nonisolated extension Counterbias_Wire_Image: SwiftProtobuf.Message, SwiftProtob
     if self.isTensor != false {
       try visitor.visitSingularBoolField(value: self.isTensor, fieldNumber: 2)
     }
+    if self.position != 0 {
+      try visitor.visitSingularUInt64Field(value: self.position, fieldNumber: 3)
+    }
+    if !self.targetDigest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.targetDigest, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Counterbias_Wire_Image, rhs: Counterbias_Wire_Image) -> Bool {
     if lhs.digest != rhs.digest {return false}
     if lhs.isTensor != rhs.isTensor {return false}
+    if lhs.position != rhs.position {return false}
+    if lhs.targetDigest != rhs.targetDigest {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
