@@ -38,7 +38,8 @@ package enum GoldenShard {
                 for shard in round.shards {
                     let task = ShardTask(
                         kind: round.kind, shard: shard, biases: biases, round: round.index)
-                    results.append(try computer.compute(task, images: shard.images.map { images[$0] }))
+                    results.append(
+                        try computer.compute(task, images: shard.images.map { images[$0] }))
                 }
                 for result in results { builder.update(result) }
                 try job.complete(results)

@@ -24,7 +24,7 @@ enum MessageSample {
             BlobChunk(digest: digest(0x33), offset: 262_144, total: 262_147, bytes: [1, 2, 3])),
         "task": .task(
             TaskMessage(
-                id: id, kind: .layerSums(layer: 4, match: .post), 
+                id: id, kind: .layerSums(layer: 4, match: .post),
                 images: [
                     TaskImage(
                         position: 300,
