@@ -2,15 +2,17 @@
 package enum CorrectionMethod: String, Codable, Sendable, CaseIterable {
     /// Iterative bias correction: channel means, layer by layer.
     case ibc
+    /// Bias fine-tuning: gradients by distillation from the float network.
+    case bft
 }
 
 /// The methods to run, in order; none at all is plain quantization.
 package struct CorrectionMethods: Hashable, Sendable {
     package let list: [CorrectionMethod]
 
-    /// Takes methods that are all different; nil otherwise.
+    /// Takes methods that are all different, in the order of ``CorrectionMethod``; nil otherwise: IBC after BFT would undo it.
     package init?(_ list: [CorrectionMethod]) {
-        guard Set(list).count == list.count else { return nil }
+        guard list == CorrectionMethod.allCases.filter(list.contains) else { return nil }
         self.list = list
     }
 
@@ -76,6 +78,23 @@ package enum RangeEstimator: String, Codable, Sendable, CaseIterable {
 /// Which means a correction matches: before the activation function or after it.
 package enum MatchPoint: String, Codable, Sendable, CaseIterable {
     case pre, post
+}
+
+/// What fine-tuning compares an image's logits by.
+package enum TuningLossKind: String, Codable, Sendable, CaseIterable {
+    case kl
+    case relativeL2 = "relative-l2"
+    case crossEntropy = "cross-entropy"
+}
+
+/// How fine-tuning turns gradients into steps.
+package enum OptimizerKind: String, Codable, Sendable, CaseIterable {
+    case adam, sgd
+}
+
+/// How the learning rate goes on after the warm-up.
+package enum ScheduleKind: String, Codable, Sendable, CaseIterable {
+    case cosine, step, constant
 }
 
 /// Resampling filter, as Pillow defines them.

@@ -27,6 +27,7 @@ package struct Configuration: Codable, Equatable, Sendable {
     package var matchIterations: Int
     /// Residual shift that ends the iterations with `match: post`; in `(0, 1]`.
     package var matchTolerance: Double
+    package var bft: TuningSettings
     package var preprocessing: PreprocessingSettings
     package var labels: LabelSettings
     package var cluster: ClusterSettings
@@ -43,7 +44,7 @@ package struct Configuration: Codable, Equatable, Sendable {
         case match
         case matchIterations = "match_iterations"
         case matchTolerance = "match_tolerance"
-        case preprocessing, labels, cluster
+        case bft, preprocessing, labels, cluster
         case skipBadImages = "skip_bad_images"
     }
 
@@ -78,6 +79,47 @@ package struct OutputSettings: Codable, Hashable, Sendable {
 /// What is done about channels that do not vary over the calibration images.
 package struct DeadChannelSettings: Codable, Hashable, Sendable {
     package var remove: Bool
+}
+
+/// Bias fine-tuning.
+package struct TuningSettings: Codable, Hashable, Sendable {
+    /// Images of the pool, the first ones, at least 1; fewer if the pool is smaller.
+    package var images: Int
+    package var epochs: Int
+    /// Images per step, at least 1.
+    package var batch: Int
+    /// Images in a shard, at least 1; a step takes whole shards.
+    package var shardImages: Int
+    /// Above 0, in output steps of a layer.
+    package var learningRate: Double
+    package var optimizer: OptimizerKind
+    /// Of `sgd`, in `[0, 1)`.
+    package var momentum: Double
+    package var schedule: ScheduleKind
+    /// Epochs between two reductions with `schedule: step`.
+    package var stepEpochs: Int
+    /// What the rate is multiplied by with `schedule: step`, in `(0, 1]`.
+    package var stepFactor: Double
+    /// Share of all steps with a rising rate, in `[0, 1)`.
+    package var warmup: Double
+    package var loss: TuningLossKind
+    /// Of `loss: kl`, above 0.
+    package var temperature: Double
+    /// Share of the images held out to choose the best state, in `[0, 1)`.
+    package var validation: Double
+    /// Epochs without improvement before stopping; 0 never stops early.
+    package var patience: Int
+    package var seed: Int
+
+    enum CodingKeys: String, CodingKey {
+        case images, epochs, batch
+        case shardImages = "shard_images"
+        case learningRate = "learning_rate"
+        case optimizer, momentum, schedule
+        case stepEpochs = "step_epochs"
+        case stepFactor = "step_factor"
+        case warmup, loss, temperature, validation, patience, seed
+    }
 }
 
 /// From an image file to the model's input.

@@ -37,6 +37,22 @@ extension PartialConfiguration {
         match = configuration.match
         matchIterations = configuration.matchIterations
         matchTolerance = configuration.matchTolerance
+        bftImages = configuration.bft.images
+        bftEpochs = configuration.bft.epochs
+        bftBatch = configuration.bft.batch
+        bftShardImages = configuration.bft.shardImages
+        bftLearningRate = configuration.bft.learningRate
+        bftOptimizer = configuration.bft.optimizer
+        bftMomentum = configuration.bft.momentum
+        bftSchedule = configuration.bft.schedule
+        bftStepEpochs = configuration.bft.stepEpochs
+        bftStepFactor = configuration.bft.stepFactor
+        bftWarmup = configuration.bft.warmup
+        bftLoss = configuration.bft.loss
+        bftTemperature = configuration.bft.temperature
+        bftValidation = configuration.bft.validation
+        bftPatience = configuration.bft.patience
+        bftSeed = configuration.bft.seed
         resizeShortSide = configuration.preprocessing.resizeShortSide
         crop = configuration.preprocessing.crop
         interpolation = configuration.preprocessing.interpolation
@@ -75,7 +91,7 @@ extension Configuration {
             match: required(all.match, "match"),
             matchIterations: required(all.matchIterations, "match_iterations"),
             matchTolerance: required(all.matchTolerance, "match_tolerance"),
-            preprocessing: PreprocessingSettings(all),
+            bft: TuningSettings(all), preprocessing: PreprocessingSettings(all),
             labels: LabelSettings(
                 file: all.labelsFile, offset: required(all.labelsOffset, "labels.offset")),
             cluster: ClusterSettings(
@@ -87,6 +103,12 @@ extension Configuration {
 
     /// Rules over several keys.
     func checkCombinations() throws(SettingsError) {
+        if method.contains(.bft), bft.loss == .crossEntropy, labels.file == nil {
+            throw SettingsError(
+                .conflict(
+                    "cross-entropy compares with labels; give labels.file for the calibration images, "
+                        + "or distil with kl or relative-l2"), key: "bft.loss")
+        }
         if case .size(let height, let width) = preprocessing.crop,
             case .pixels(let short) = preprocessing.resizeShortSide, min(height, width) > short
         {
@@ -97,6 +119,28 @@ extension Configuration {
                         + "to \(short); enlarge preprocessing.resize_short_side"),
                 key: "preprocessing.crop")
         }
+    }
+}
+
+extension TuningSettings {
+    init(_ all: PartialConfiguration) throws(SettingsError) {
+        try self.init(
+            images: required(all.bftImages, "bft.images"),
+            epochs: required(all.bftEpochs, "bft.epochs"),
+            batch: required(all.bftBatch, "bft.batch"),
+            shardImages: required(all.bftShardImages, "bft.shard_images"),
+            learningRate: required(all.bftLearningRate, "bft.learning_rate"),
+            optimizer: required(all.bftOptimizer, "bft.optimizer"),
+            momentum: required(all.bftMomentum, "bft.momentum"),
+            schedule: required(all.bftSchedule, "bft.schedule"),
+            stepEpochs: required(all.bftStepEpochs, "bft.step_epochs"),
+            stepFactor: required(all.bftStepFactor, "bft.step_factor"),
+            warmup: required(all.bftWarmup, "bft.warmup"),
+            loss: required(all.bftLoss, "bft.loss"),
+            temperature: required(all.bftTemperature, "bft.temperature"),
+            validation: required(all.bftValidation, "bft.validation"),
+            patience: required(all.bftPatience, "bft.patience"),
+            seed: required(all.bftSeed, "bft.seed"))
     }
 }
 

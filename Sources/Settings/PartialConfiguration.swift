@@ -20,6 +20,22 @@ package struct PartialConfiguration: Equatable, Sendable {
     package var match: MatchPoint?
     package var matchIterations: Int?
     package var matchTolerance: Double?
+    package var bftImages: Int?
+    package var bftEpochs: Int?
+    package var bftBatch: Int?
+    package var bftShardImages: Int?
+    package var bftLearningRate: Double?
+    package var bftOptimizer: OptimizerKind?
+    package var bftMomentum: Double?
+    package var bftSchedule: ScheduleKind?
+    package var bftStepEpochs: Int?
+    package var bftStepFactor: Double?
+    package var bftWarmup: Double?
+    package var bftLoss: TuningLossKind?
+    package var bftTemperature: Double?
+    package var bftValidation: Double?
+    package var bftPatience: Int?
+    package var bftSeed: Int?
     package var resizeShortSide: ResizeShortSide?
     package var crop: Crop?
     package var interpolation: Interpolation?
@@ -64,6 +80,22 @@ extension PartialConfiguration {
         defaults.match = .post
         defaults.matchIterations = 3
         defaults.matchTolerance = 0.001
+        defaults.bftImages = 1000
+        defaults.bftEpochs = 2
+        defaults.bftBatch = 32
+        defaults.bftShardImages = 2
+        defaults.bftLearningRate = 0.02
+        defaults.bftOptimizer = .adam
+        defaults.bftMomentum = 0.9
+        defaults.bftSchedule = .cosine
+        defaults.bftStepEpochs = 1
+        defaults.bftStepFactor = 0.1
+        defaults.bftWarmup = 0.1
+        defaults.bftLoss = .kl
+        defaults.bftTemperature = 1
+        defaults.bftValidation = 0.1
+        defaults.bftPatience = 0
+        defaults.bftSeed = 1
         defaults.resizeShortSide = .derived
         defaults.crop = .modelInput
         defaults.interpolation = .bilinear

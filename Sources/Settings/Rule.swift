@@ -103,7 +103,9 @@ where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
 
 extension Rule where Value == CorrectionMethods {
     static let methods = Rule(
-        expected: alternatives(["none"] + CorrectionMethod.allCases.map(\.rawValue)),
+        expected: alternatives(
+            ["none"] + CorrectionMethod.allCases.map(\.rawValue)
+                + [CorrectionMethod.allCases.map(\.rawValue).joined(separator: ",")]),
         parse: { node in node.scalar.flatMap { CorrectionMethods($0.string) } },
         isValid: { _ in true },
         text: { $0.description })

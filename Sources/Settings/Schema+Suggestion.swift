@@ -4,18 +4,18 @@ extension Schema {
     static func suggestion(for name: String, in section: String?) -> String? {
         // A long name cannot be near any key, and the distance costs its length.
         guard name.count <= 64 else { return nil }
+        let full = section.map { "\($0).\(name)" } ?? name
+        let exact = fields.map(\.key).first { key in
+            key.split(separator: ".").last.map(String.init) == name
+                || key.replacing(".", with: "_") == full
+        }
+        if let exact { return exact }
         let siblings = keys(in: section).map { key in
             (key: key, distance: editDistance(name, String(key.split(separator: ".").last ?? "")))
         }
         let limit = max(2, name.count / 3)
-        if let near = siblings.min(by: { $0.distance < $1.distance }), near.distance <= limit {
-            return near.key
-        }
-        let full = section.map { "\($0).\(name)" } ?? name
-        return fields.map(\.key).first { key in
-            key.split(separator: ".").last.map(String.init) == name
-                || key.replacing(".", with: "_") == full
-        }
+        let near = siblings.min { $0.distance < $1.distance }
+        return near.flatMap { $0.distance <= limit ? $0.key : nil }
     }
 }
 

@@ -3,6 +3,7 @@ import Yams
 /// Every key of the configuration, in the order of the documentation.
 enum Schema {
     private static let images = 1...1_000_000_000
+    private static let share = Rule.number("a number from 0 to below 1") { $0 >= 0 && $0 < 1 }
 
     static let fields: [Field] = [
         Field("model", \.model, .path),
@@ -25,6 +26,25 @@ enum Schema {
         Field(
             "match_tolerance", \.matchTolerance,
             .number("a number above 0, at most 1") { $0 > 0 && $0 <= 1 }),
+        Field("bft.images", \.bftImages, .integer(images)),
+        Field("bft.epochs", \.bftEpochs, .integer(1...100_000)),
+        Field("bft.batch", \.bftBatch, .integer(1...65_536)),
+        Field("bft.shard_images", \.bftShardImages, .integer(1...4_096)),
+        Field(
+            "bft.learning_rate", \.bftLearningRate, .number("a number above 0") { $0 > 0 }),
+        Field("bft.optimizer", \.bftOptimizer, .choice),
+        Field("bft.momentum", \.bftMomentum, share),
+        Field("bft.schedule", \.bftSchedule, .choice),
+        Field("bft.step_epochs", \.bftStepEpochs, .integer(1...100_000)),
+        Field(
+            "bft.step_factor", \.bftStepFactor,
+            .number("a number above 0, at most 1") { $0 > 0 && $0 <= 1 }),
+        Field("bft.warmup", \.bftWarmup, share),
+        Field("bft.loss", \.bftLoss, .choice),
+        Field("bft.temperature", \.bftTemperature, .number("a number above 0") { $0 > 0 }),
+        Field("bft.validation", \.bftValidation, share),
+        Field("bft.patience", \.bftPatience, .integer(0...100_000)),
+        Field("bft.seed", \.bftSeed, .integer(0...Int(Int32.max))),
         Field("preprocessing.resize_short_side", \.resizeShortSide, .resize),
         Field("preprocessing.crop", \.crop, .crop),
         Field("preprocessing.interpolation", \.interpolation, .choice),

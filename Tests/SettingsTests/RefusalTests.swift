@@ -27,9 +27,13 @@ import Testing
         ("model: ''", "model: '' is not valid; expected a path"),
         ("model:", "model: '' is not valid; expected a path"),
         ("model: [a, b]", "model: '[a, b]' is not valid; expected a path"),
-        ("method: bias", "method: 'bias' is not valid; expected none or ibc"),
-        ("method: 'ibc,ibc'", "method: 'ibc,ibc' is not valid; expected none or ibc"),
-        ("method: 'none,ibc'", "method: 'none,ibc' is not valid; expected none or ibc"),
+        ("method: bias", "method: 'bias' is not valid; expected none, ibc, bft or ibc,bft"),
+        ("method: 'ibc,ibc'", "method: 'ibc,ibc' is not valid; expected none, ibc, bft or ibc,bft"),
+        ("method: 'bft,ibc'", "method: 'bft,ibc' is not valid; expected none, ibc, bft or ibc,bft"),
+        (
+            "method: 'none,ibc'",
+            "method: 'none,ibc' is not valid; expected none, ibc, bft or ibc,bft"
+        ),
         (
             "limit: 0",
             "limit: '0' is not valid; expected an integer from 1 to 1000000000, or nothing"

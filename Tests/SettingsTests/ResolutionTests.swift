@@ -47,6 +47,22 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 match: post
                 match_iterations: 3
                 match_tolerance: 0.001
+                bft.images: 1000
+                bft.epochs: 2
+                bft.batch: 32
+                bft.shard_images: 2
+                bft.learning_rate: 0.02
+                bft.optimizer: adam
+                bft.momentum: 0.9
+                bft.schedule: cosine
+                bft.step_epochs: 1
+                bft.step_factor: 0.1
+                bft.warmup: 0.1
+                bft.loss: kl
+                bft.temperature: 1
+                bft.validation: 0.1
+                bft.patience: 0
+                bft.seed: 1
                 preprocessing.resize_short_side: derived
                 preprocessing.crop: model_input
                 preprocessing.interpolation: bilinear
@@ -81,6 +97,10 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
         match: pre
         match_iterations: 7
         match_tolerance: 1e-4
+        bft:
+          { images: 500, epochs: 3, batch: 16, shard_images: 4, learning_rate: 0.5, optimizer: sgd,
+            momentum: 0.5, schedule: step, step_epochs: 2, step_factor: 0.5, warmup: 0,
+            loss: relative-l2, temperature: 2, validation: 0.2, patience: 3, seed: 7 }
         preprocessing:
           resize_short_side: none
           crop: [192, 224]
@@ -98,7 +118,10 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
         let configuration = try resolve(Self.everything)
         #expect(
             try json(configuration) == """
-                {"activations":{"range":"minmax","type":"int8"},\
+                {"activations":{"range":"minmax","type":"int8"},"bft":{"batch":16,"epochs":3,\
+                "images":500,"learning_rate":0.5,"loss":"relative-l2","momentum":0.5,\
+                "optimizer":"sgd","patience":3,"schedule":"step","seed":7,"shard_images":4,\
+                "step_epochs":2,"step_factor":0.5,"temperature":2,"validation":0.2,"warmup":0},\
                 "cluster":{"lease_seconds":0.5,"listen":"tcp://127.0.0.1:5555","threads":2,\
                 "workers":3},"dead_channels":{"remove":false},"ibc_images":16,"images":"b",\
                 "labels":{"file":"labels.csv","offset":1},"limit":100,"match":"pre",\

@@ -15,7 +15,7 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: ArgumentHelp("Configuration; flags override it.", valueName: "FILE.yaml"))
     var config: String?
 
-    @Option(help: "Bias correction: none or ibc. Default: ibc.")
+    @Option(help: "Bias correction: none, ibc, bft or ibc,bft. Default: ibc.")
     var method: String?
 
     @Option(help: "Use the first N images of the sorted folder. Default: all.")
@@ -26,6 +26,35 @@ struct ConfigurationFlags: ParsableArguments {
 
     @Option(help: "Images behind bias correction. Default: 8.")
     var ibcImages: Int?
+
+    @Option(help: "Images behind fine-tuning, split for validation. Default: 1000.")
+    var bftImages: Int?
+
+    @Option(help: "Passes of fine-tuning over its images. Default: 2.")
+    var epochs: Int?
+
+    @Option(help: "Images per step of fine-tuning. Default: 32.")
+    var batch: Int?
+
+    @Option(help: "Step of fine-tuning, in output steps of each layer. Default: 0.02.")
+    var learningRate: Double?
+
+    @Option(help: "Optimizer of fine-tuning.")
+    var optimizer: OptimizerKind?
+
+    @Option(help: "Learning rate over time.")
+    var schedule: ScheduleKind?
+
+    @Option(help: "What fine-tuning compares logits by.")
+    var loss: TuningLossKind?
+
+    @Option(help: "Order of the images in fine-tuning. Default: 1.")
+    var seed: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Table of file,class_index for --loss cross-entropy.", valueName: "labels.csv"))
+    var labels: String?
 
     @Option(help: "One weight scale per tensor or per channel.")
     var granularity: WeightGranularity?
@@ -60,13 +89,23 @@ struct ConfigurationFlags: ParsableArguments {
         flags.out = out
         if let method {
             guard let methods = CorrectionMethods(method) else {
-                throw ValidationError("--method must be none or ibc, not '\(method)'")
+                throw ValidationError(
+                    "--method must be none, ibc, bft or ibc,bft, not '\(method)'")
             }
             flags.method = methods
         }
         flags.limit = limit
         flags.rangeImages = rangeImages
         flags.ibcImages = ibcImages
+        flags.bftImages = bftImages
+        flags.bftEpochs = epochs
+        flags.bftBatch = batch
+        flags.bftLearningRate = learningRate
+        flags.bftOptimizer = optimizer
+        flags.bftSchedule = schedule
+        flags.bftLoss = loss
+        flags.bftSeed = seed
+        flags.labelsFile = labels
         flags.weightGranularity = granularity
         flags.weightScheme = weights
         flags.match = match
@@ -83,3 +122,6 @@ struct ConfigurationFlags: ParsableArguments {
 extension WeightGranularity: ExpressibleByArgument {}
 extension WeightScheme: ExpressibleByArgument {}
 extension MatchPoint: ExpressibleByArgument {}
+extension OptimizerKind: ExpressibleByArgument {}
+extension ScheduleKind: ExpressibleByArgument {}
+extension TuningLossKind: ExpressibleByArgument {}
