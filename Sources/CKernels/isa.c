@@ -41,9 +41,9 @@ void ck_integer_convolution_accumulate(
 void ck_integer_convolution_run(
     const ck_isa *isa, const ck_integer_convolution *convolution, const uint8_t *input,
     uint8_t *output, const int32_t *bias, const float *multipliers, ck_target target,
-    void *scratch) {
+    const ck_pass *pass, void *scratch) {
     assert((uintptr_t)scratch % 64 == 0);
-    isa->integer_run(convolution, input, output, bias, multipliers, target, scratch);
+    isa->integer_run(convolution, input, output, bias, multipliers, target, pass, scratch);
 }
 
 void ck_requantize(
@@ -115,7 +115,8 @@ void ck_integer_average_pool(
     const ck_isa *isa, const ck_geometry *geometry, int count_include_pad, const uint8_t *input,
     float input_scale, int32_t input_zero_point, float scale, ck_target target, uint8_t *output) {
     isa->integer_average_pool(
-        geometry, count_include_pad, input, input_scale, input_zero_point, scale, target, output);
+        geometry, count_include_pad, input, input_scale, input_zero_point, scale, target,
+        (ck_clamp){0}, output, NULL);
 }
 
 void ck_integer_global_average_pool(
@@ -154,4 +155,65 @@ void ck_error_statistics(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *reference,
     const uint8_t *values, float scale, int32_t zero_point, double *sums, double *squares) {
     isa->error_statistics(pixels, channels, reference, values, scale, zero_point, sums, squares);
+}
+
+void ck_accumulator_mask(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
+    const int32_t *bias, ck_pass pass) {
+    isa->accumulator_mask(pixels, channels, accumulators, bias, pass);
+}
+
+void ck_integer_add_masked(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *a, float scale_a,
+    int32_t zero_point_a, const uint8_t *b, float scale_b, int32_t zero_point_b, float scale,
+    ck_target target, ck_clamp clamp, uint8_t *output, uint8_t *mask) {
+    isa->integer_add_masked(
+        pixels, channels, a, scale_a, zero_point_a, b, scale_b, zero_point_b, scale, target,
+        clamp, output, mask);
+}
+
+void ck_integer_max_pool_indexed(
+    const ck_isa *isa, const ck_geometry *geometry, const uint8_t *input, uint8_t *output,
+    uint16_t *indices) {
+    assert(geometry->kernel_height * geometry->kernel_width < UINT16_MAX);
+    isa->integer_max_pool_indexed(geometry, input, output, indices);
+}
+
+void ck_integer_average_pool_masked(
+    const ck_isa *isa, const ck_geometry *geometry, int count_include_pad, const uint8_t *input,
+    float input_scale, int32_t input_zero_point, float scale, ck_target target, ck_clamp clamp,
+    uint8_t *output, uint8_t *mask) {
+    isa->integer_average_pool(
+        geometry, count_include_pad, input, input_scale, input_zero_point, scale, target, clamp,
+        output, mask);
+}
+
+void ck_lookup_mask(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *input,
+    const uint8_t table[256], uint8_t *mask) {
+    isa->lookup_mask(pixels, channels, input, table, mask);
+}
+
+void ck_mask_gradient(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *mask, float *gradient,
+    double *sums) {
+    isa->mask_gradient(pixels, channels, mask, gradient, sums);
+}
+
+void ck_max_pool_gradient(
+    const ck_isa *isa, const ck_geometry *geometry, const uint16_t *indices,
+    const float *gradient, float *input_gradient) {
+    isa->max_pool_gradient(geometry, indices, gradient, input_gradient);
+}
+
+void ck_average_pool_gradient(
+    const ck_isa *isa, const ck_geometry *geometry, int count_include_pad, const float *gradient,
+    float *input_gradient) {
+    isa->average_pool_gradient(geometry, count_include_pad, gradient, input_gradient);
+}
+
+void ck_global_average_pool_gradient(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *gradient,
+    float *input_gradient) {
+    isa->global_average_pool_gradient(pixels, channels, gradient, input_gradient);
 }

@@ -15,7 +15,7 @@ struct ck_isa {
     void (*integer_accumulate)(const ck_integer_convolution *, const uint8_t *, int32_t *, void *);
     void (*integer_run)(
         const ck_integer_convolution *, const uint8_t *, uint8_t *, const int32_t *, const float *,
-        ck_target, void *);
+        ck_target, const ck_pass *, void *);
     void (*requantize)(
         ptrdiff_t, ptrdiff_t, const int32_t *, ptrdiff_t, const int32_t *, const float *,
         ck_target, uint8_t *, ptrdiff_t);
@@ -33,7 +33,8 @@ struct ck_isa {
         ck_target, uint8_t *);
     void (*integer_max_pool)(const ck_geometry *, const uint8_t *, uint8_t *);
     void (*integer_average_pool)(
-        const ck_geometry *, int, const uint8_t *, float, int32_t, float, ck_target, uint8_t *);
+        const ck_geometry *, int, const uint8_t *, float, int32_t, float, ck_target, ck_clamp,
+        uint8_t *, uint8_t *);
     void (*integer_global_average_pool)(
         ptrdiff_t, ptrdiff_t, const uint8_t *, float, int32_t, float, ck_target, uint8_t *);
     void (*lookup)(ptrdiff_t, const uint8_t *, const uint8_t *, uint8_t *);
@@ -43,6 +44,17 @@ struct ck_isa {
     void (*byte_sums)(ptrdiff_t, ptrdiff_t, const uint8_t *, int64_t *);
     void (*error_statistics)(
         ptrdiff_t, ptrdiff_t, const float *, const uint8_t *, float, int32_t, double *, double *);
+    void (*accumulator_mask)(
+        ptrdiff_t, ptrdiff_t, const int32_t *, const int32_t *, ck_pass);
+    void (*integer_add_masked)(
+        ptrdiff_t, ptrdiff_t, const uint8_t *, float, int32_t, const uint8_t *, float, int32_t,
+        float, ck_target, ck_clamp, uint8_t *, uint8_t *);
+    void (*integer_max_pool_indexed)(const ck_geometry *, const uint8_t *, uint8_t *, uint16_t *);
+    void (*lookup_mask)(ptrdiff_t, ptrdiff_t, const uint8_t *, const uint8_t *, uint8_t *);
+    void (*mask_gradient)(ptrdiff_t, ptrdiff_t, const uint8_t *, float *, double *);
+    void (*max_pool_gradient)(const ck_geometry *, const uint16_t *, const float *, float *);
+    void (*average_pool_gradient)(const ck_geometry *, int, const float *, float *);
+    void (*global_average_pool_gradient)(ptrdiff_t, ptrdiff_t, const float *, float *);
 };
 
 extern const ck_isa ck_table_portable;
@@ -92,6 +104,9 @@ struct ck_integer_convolution {
     /// are zero.
     int16_t *weights;
 };
+
+/// Bytes of a mask per pixel.
+static inline ptrdiff_t ck_mask_stride(ptrdiff_t channels) { return (channels + 7) / 8; }
 
 static inline ptrdiff_t ck_round_up(ptrdiff_t value, ptrdiff_t multiple) {
     return (value + multiple - 1) / multiple * multiple;

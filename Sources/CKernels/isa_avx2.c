@@ -13,12 +13,14 @@
 #include "bodies/float_convolution.h"
 #include "bodies/integer_gemm_6x16_avx2.h"
 #include "bodies/integer_depthwise_4x16_avx2.h"
+#include "bodies/mask.h"
 #include "bodies/requantize_avx2.h"
 #include "bodies/integer_convolution.h"
 #include "bodies/quantize.h"
 #include "bodies/elementwise.h"
 #include "bodies/pool.h"
 #include "bodies/statistics.h"
+#include "bodies/gradient.h"
 #include "bodies/table.h"
 
 const ck_isa ck_table_avx2 = CK_TABLE("avx2");

@@ -10,12 +10,14 @@
 #include "bodies/float_convolution.h"
 #include "bodies/integer_gemm_4x16.h"
 #include "bodies/integer_depthwise_1x16.h"
+#include "bodies/mask.h"
 #include "bodies/requantize.h"
 #include "bodies/integer_convolution.h"
 #include "bodies/quantize.h"
 #include "bodies/elementwise.h"
 #include "bodies/pool.h"
 #include "bodies/statistics.h"
+#include "bodies/gradient.h"
 #include "bodies/table.h"
 
 const ck_isa ck_table_portable = CK_TABLE("portable");

@@ -15,6 +15,9 @@ package final class AlignedBuffer: @unchecked Sendable {
 
     package var floats: UnsafeMutablePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
     package var bytes: UnsafeMutablePointer<UInt8> { pointer.assumingMemoryBound(to: UInt8.self) }
+    package var uint16s: UnsafeMutablePointer<UInt16> {
+        pointer.assumingMemoryBound(to: UInt16.self)
+    }
     package var int32s: UnsafeMutablePointer<Int32> { pointer.assumingMemoryBound(to: Int32.self) }
 }
 

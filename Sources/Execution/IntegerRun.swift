@@ -6,8 +6,8 @@ package import Quantization
 /// its bias, which is where iterative bias correction waits for the coordinator.
 package struct IntegerRun {
     let executor: IntegerExecutor
-    private var values: LiveValues
-    private var accumulators: AlignedBuffer?
+    var values: LiveValues
+    var accumulators: AlignedBuffer?
     /// Index of the node that is computed next.
     package private(set) var next = 0
 
@@ -112,7 +112,8 @@ package struct IntegerRun {
         return isFloat ? nil : bytes
     }
 
-    private mutating func advance(
+    @discardableResult
+    mutating func advance(
         output: AlignedBuffer, workspace: Workspace
     ) -> UnsafePointer<UInt8> {
         values[next + 1] = output

@@ -16,15 +16,23 @@ package final class FloatConvolution: @unchecked Sendable {
 
     /// Packs `weights`, `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`, and
     /// `bias`, one per output channel, none of them -0.
-    package init(
+    package convenience init(
         input: FeatureShape, output: FeatureShape, convolution: Convolution, weights: [Float],
         bias: [Float], clamp: Clamp, isa: InstructionSet = .current
     ) {
-        var geometry = ck_geometry(
+        let geometry = ck_geometry(
             input: input, output: output, window: convolution.window, groups: convolution.groups)
-        let depth = geometry.kernel_height * geometry.kernel_width * input.channels
-        precondition(weights.count == output.channels * depth / convolution.groups)
-        precondition(bias.count == output.channels)
+        self.init(geometry: geometry, weights: weights, bias: bias, clamp: clamp, isa: isa)
+    }
+
+    /// For geometries no window describes: pads may be negative, which moves the window inwards.
+    init(
+        geometry: ck_geometry, weights: [Float], bias: [Float], clamp: Clamp, isa: InstructionSet
+    ) {
+        var geometry = geometry
+        let depth = geometry.kernel_height * geometry.kernel_width * geometry.input_channels
+        precondition(weights.count == geometry.output_channels * depth / geometry.groups)
+        precondition(bias.count == geometry.output_channels)
         guard let packed = ck_float_convolution_create(&geometry, weights, bias, ck_clamp(clamp))
         else { fatalError("out of memory while packing weights") }
         self.packed = packed

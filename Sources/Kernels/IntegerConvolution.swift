@@ -56,6 +56,22 @@ package final class IntegerConvolution: @unchecked Sendable {
         precondition(requantization.multipliers.count == channels)
         ck_integer_convolution_run(
             isa.table, packed, input, output, bias, requantization.multipliers,
-            requantization.target, scratch)
+            requantization.target, nil, scratch)
+    }
+
+    /// ``run(_:_:bias:requantization:scratch:)`` that also writes where the output's gradient
+    /// passes, in the layout of ``GradientMask``.
+    package func run(
+        _ input: UnsafePointer<UInt8>, _ output: UnsafeMutablePointer<UInt8>,
+        bias: UnsafePointer<Int32>, requantization: Requantization, passing: PassingSums,
+        mask: UnsafeMutablePointer<UInt8>, scratch: UnsafeMutableRawPointer
+    ) {
+        precondition(requantization.multipliers.count == channels)
+        precondition(passing.low.count == channels && passing.high.count == channels)
+        passing.withPass(mask) { pass in
+            ck_integer_convolution_run(
+                isa.table, packed, input, output, bias, requantization.multipliers,
+                requantization.target, pass, scratch)
+        }
     }
 }

@@ -176,7 +176,8 @@ static uint64_t digest_integer_convolution(const ck_isa *isa, ptrdiff_t index) {
     uint8_t *output = make_buffer((size_t)output_count(&g));
     ck_integer_convolution_accumulate(isa, c, input, sums, scratch);
     memset(scratch, 0xA5, ck_integer_convolution_scratch(c));
-    ck_integer_convolution_run(isa, c, input, output, bias, multipliers, target, scratch);
+    ck_integer_convolution_run(
+        isa, c, input, output, bias, multipliers, target, NULL, scratch);
     hash = DIGEST(hash, sums, output_count(&g));
     hash = DIGEST(hash, output, output_count(&g));
     ck_integer_convolution_destroy(c);

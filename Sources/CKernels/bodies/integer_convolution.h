@@ -113,15 +113,23 @@ CK_FUNCTION void integer_accumulate(
 
 CK_FUNCTION void integer_run(
     const ck_integer_convolution *c, const uint8_t *input, uint8_t *output, const int32_t *bias,
-    const float *multipliers, ck_target target, void *scratch) {
+    const float *multipliers, ck_target target, const ck_pass *pass, void *scratch) {
     const ck_plan *plan = &c->plan;
     ptrdiff_t stride = plan->geometry.output_channels, width = plan->geometry.output_width;
+    ptrdiff_t mask_stride = ck_mask_stride(stride);
+    if (pass) memset(pass->mask, 0, (size_t)(plan->rows * mask_stride));
     if (plan->method == CK_DEPTHWISE) {
         for (ptrdiff_t oy = 0; oy < plan->geometry.output_height; oy++) {
             integer_depthwise_line(c, oy, input, scratch);
-            requantize(
-                width, stride, scratch, stride, bias, multipliers, target,
-                output + oy * width * stride, stride);
+            uint8_t *line = output + oy * width * stride;
+            if (pass) {
+                requantize_masked(
+                    width, stride, scratch, stride, bias, multipliers, target, line, stride,
+                    pass->low, pass->high, pass->mask + oy * width * mask_stride, mask_stride, 0);
+            } else {
+                requantize(
+                    width, stride, scratch, stride, bias, multipliers, target, line, stride);
+            }
         }
         return;
     }
@@ -139,9 +147,17 @@ CK_FUNCTION void integer_run(
                 ptrdiff_t first = group * plan->group_output + within;
                 integer_panel(
                     c, group * plan->panels + panel, rows, gathered, channels, sums, CK_PANEL);
-                requantize(
-                    rows, channels, sums, CK_PANEL, bias + first, multipliers + first, target,
-                    output + row * stride + first, stride);
+                uint8_t *bytes = output + row * stride + first;
+                if (pass) {
+                    requantize_masked(
+                        rows, channels, sums, CK_PANEL, bias + first, multipliers + first, target,
+                        bytes, stride, pass->low + first, pass->high + first,
+                        pass->mask + row * mask_stride, mask_stride, first);
+                } else {
+                    requantize(
+                        rows, channels, sums, CK_PANEL, bias + first, multipliers + first, target,
+                        bytes, stride);
+                }
             }
         }
     }

@@ -88,12 +88,37 @@ CK_FUNCTION void integer_max_pool(
     }
 }
 
+/// Also the place of the first maximum.
+CK_FUNCTION void integer_max_pool_indexed(
+    const ck_geometry *g, const uint8_t *restrict input, uint8_t *restrict output,
+    uint16_t *restrict indices) {
+    CK_FOR_PIXELS(g) {
+        ck_window window = window_at(g, oy, ox);
+        memset(output, 0, (size_t)g->input_channels);
+        memset(indices, 0xFF, (size_t)g->input_channels * sizeof *indices);
+        int is_first = 1;
+        CK_FOR_TAPS(window) {
+            const uint8_t *x = input + tap_offset(g, window, ky, kx);
+            uint16_t tap = (uint16_t)(ky * g->kernel_width + kx);
+            for (ptrdiff_t c = 0; c < g->input_channels; c++) {
+                int is_larger = is_first | (x[c] > output[c]);
+                indices[c] = is_larger ? tap : indices[c];
+                output[c] = is_larger ? x[c] : output[c];
+            }
+            is_first = 0;
+        }
+        indices += g->input_channels;
+    }
+}
+
 /// As ONNX Runtime: the average of dequantized values in float, the zero point added before
-/// rounding.
+/// rounding. `mask` may be NULL.
 CK_FUNCTION void integer_average_pool(
     const ck_geometry *g, int count_include_pad, const uint8_t *restrict input, float input_scale,
-    int32_t input_zero_point, float scale, ck_target target, uint8_t *restrict output) {
+    int32_t input_zero_point, float scale, ck_target target, ck_clamp clamp,
+    uint8_t *restrict output, uint8_t *restrict mask) {
     ck_target shifted = {0, target.lower, target.upper};
+    ck_open_range range = open_range(clamp);
     CK_FOR_PIXELS(g) {
         ck_window window = window_at(g, oy, ox);
         float count = tap_count(g, window, count_include_pad);
@@ -106,10 +131,15 @@ CK_FUNCTION void integer_average_pool(
                     sums[c] += (float)(x[c] - input_zero_point) * input_scale;
                 }
             }
+            uint8_t pass[64] = {0};
             for (ptrdiff_t c = 0; c < width; c++) {
-                float value = sums[c] / count / scale + (float)target.zero_point;
+                float average = sums[c] / count;
+                float value = average / scale + (float)target.zero_point;
                 output[first + c] = to_byte(value, shifted);
+                pass[c] = is_representable(value) & is_inside(average, range);
             }
+            if (!mask) continue;
+            for (ptrdiff_t c = 0; c < width; c += 8) *mask++ = pack_bits(pass + c);
         }
     }
 }

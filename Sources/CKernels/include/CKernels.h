@@ -47,6 +47,14 @@ typedef struct ck_target {
     int32_t zero_point, lower, upper;
 } ck_target;
 
+/// Where a gradient passes a convolution's output: `low <= accumulator + bias <= high` (the sum
+/// wraps), per output channel. Masks hold one bit per element: `(channels + 7) / 8` bytes per pixel,
+/// channel c at bit c % 8 of byte c / 8; the bits behind the last channel are 0.
+typedef struct ck_pass {
+    const int32_t *low, *high;
+    uint8_t *mask;
+} ck_pass;
+
 // Convolution with weights packed once.
 
 typedef struct ck_float_convolution ck_float_convolution;
@@ -72,11 +80,11 @@ size_t ck_integer_convolution_scratch(const ck_integer_convolution *convolution)
 void ck_integer_convolution_accumulate(
     const ck_isa *isa, const ck_integer_convolution *convolution, const uint8_t *input,
     int32_t *accumulators, void *scratch);
-/// The same, then `ck_requantize`.
+/// The same, then `ck_requantize`; writes `pass->mask` unless `pass` is NULL.
 void ck_integer_convolution_run(
     const ck_isa *isa, const ck_integer_convolution *convolution, const uint8_t *input,
     uint8_t *output, const int32_t *bias, const float *multipliers, ck_target target,
-    void *scratch);
+    const ck_pass *pass, void *scratch);
 
 // Between number formats.
 
@@ -134,6 +142,54 @@ void ck_integer_global_average_pool(
 void ck_lookup(
     const ck_isa *isa, ptrdiff_t count, const uint8_t *input, const uint8_t table[256],
     uint8_t *output);
+
+// Operators that keep what the backward pass needs; outputs as above.
+
+/// The mask alone, for outputs that stay float.
+void ck_accumulator_mask(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
+    const int32_t *bias, ck_pass pass);
+/// Passes where the value before rounding rounds into [0, 255] and (float)(a - zero_point_a) * scale_a
+/// + (float)(b - zero_point_b) * scale_b lies strictly inside `clamp`.
+void ck_integer_add_masked(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *a, float scale_a,
+    int32_t zero_point_a, const uint8_t *b, float scale_b, int32_t zero_point_b, float scale,
+    ck_target target, ck_clamp clamp, uint8_t *output, uint8_t *mask);
+/// `indices`: row * kernel_width + column of the first tap that holds the maximum; 0xFFFF where a
+/// window lies in padding. Kernels have fewer than 65,535 taps.
+void ck_integer_max_pool_indexed(
+    const ck_isa *isa, const ck_geometry *geometry, const uint8_t *input, uint8_t *output,
+    uint16_t *indices);
+/// Passes where the value before rounding rounds into [0, 255] and sum / count lies strictly inside
+/// `clamp`.
+void ck_integer_average_pool_masked(
+    const ck_isa *isa, const ck_geometry *geometry, int count_include_pad, const uint8_t *input,
+    float input_scale, int32_t input_zero_point, float scale, ck_target target, ck_clamp clamp,
+    uint8_t *output, uint8_t *mask);
+/// Passes where table[input] is 1; entries are 0 or 1.
+void ck_lookup_mask(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *input,
+    const uint8_t table[256], uint8_t *mask);
+
+// Gradients.
+
+/// Sets elements whose bit is 0 to +0, in place; adds the others to `sums`, per channel, pixels in
+/// order. `mask` or `sums` may be NULL: everything passes; nothing is summed.
+void ck_mask_gradient(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *mask, float *gradient,
+    double *sums);
+/// Of a pool's input: from +0, the gradients of all windows that chose the element, in order.
+void ck_max_pool_gradient(
+    const ck_isa *isa, const ck_geometry *geometry, const uint16_t *indices,
+    const float *gradient, float *input_gradient);
+/// From +0, gradient / count of all windows that hold the element, in order.
+void ck_average_pool_gradient(
+    const ck_isa *isa, const ck_geometry *geometry, int count_include_pad, const float *gradient,
+    float *input_gradient);
+/// gradient / pixels.
+void ck_global_average_pool_gradient(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *gradient,
+    float *input_gradient);
 
 // Statistics per channel; pixels in order, sums continue from what the buffers hold.
 

@@ -1,0 +1,34 @@
+/// What the forward pass of one image leaves for its ``BackwardPass``.
+package struct BackwardRecord: Sendable {
+    /// Of one node.
+    package struct Entry: Sendable {
+        /// Laid out as `GradientMask` says; nil: everything passes. Concatenations have one per operand,
+        /// in the operand's shape; other nodes have at most one, in the shape of the output.
+        package var masks: [AlignedBuffer?] = []
+        /// Of a max-pool: UInt16, as `IntegerKernels.maxPool` keeps them.
+        package var indices: AlignedBuffer?
+
+        package init(masks: [AlignedBuffer?] = [], indices: AlignedBuffer? = nil) {
+            self.masks = masks
+            self.indices = indices
+        }
+    }
+
+    /// One per node; empty where the backward pass needs none.
+    package var entries: [Entry]
+
+    package init(nodes: Int) {
+        entries = [Entry](repeating: Entry(), count: nodes)
+    }
+
+    /// Gives all buffers back.
+    package mutating func discard(workspace: Workspace) {
+        for index in entries.indices { release(index, to: workspace) }
+    }
+
+    mutating func release(_ index: Int, to workspace: Workspace) {
+        for case let mask? in entries[index].masks { workspace.give(mask) }
+        if let indices = entries[index].indices { workspace.give(indices) }
+        entries[index] = Entry()
+    }
+}
