@@ -1,14 +1,16 @@
-# Sets `python` to an interpreter that has scripts/requirements-interop.txt, made once in .venv-interop.
-# To be sourced in the repository's root, where `fail MESSAGE` is defined.
+# Sets `python` to an interpreter that has the packages of $requirements (default: those of interop), made once in
+# .venv-NAME for requirements-NAME.txt. To be sourced in the repository's root, where `fail MESSAGE` is defined.
 
-python=.venv-interop/bin/python
-readonly requirements=scripts/requirements-interop.txt
-if ! cmp -s "$requirements" .venv-interop/installed.txt; then
+readonly requirements=${requirements:-scripts/requirements-interop.txt}
+environment=${requirements#scripts/requirements-}
+environment=.venv-${environment%.txt}
+python=$environment/bin/python
+if ! cmp -s "$requirements" "$environment/installed.txt"; then
     command -v python3 >/dev/null || fail "python3 is missing; scripts/setup --tests installs it"
-    rm -rf .venv-interop
-    python3 -m venv .venv-interop \
+    rm -rf "$environment"
+    python3 -m venv "$environment" \
         || fail "cannot make a Python environment; scripts/setup --tests installs python3-venv"
     "$python" -m pip install --quiet --disable-pip-version-check -r "$requirements" \
         || fail "cannot install the packages of $requirements"
-    cp "$requirements" .venv-interop/installed.txt
+    cp "$requirements" "$environment/installed.txt"
 fi
