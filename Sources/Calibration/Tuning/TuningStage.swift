@@ -1,0 +1,129 @@
+package import Quantization
+
+/// Bias fine-tuning (BFT, arXiv 1906.03193) as a value: emits rounds, consumes their results, knows
+/// nothing of workers.
+///
+/// Teacher logits → loss at the start → per epoch: one round per step, then the loss of the state
+/// reached. The loss is measured on held-out images, or on all images where none are held out. The
+/// state with the least loss is the result; if none is below the start's, the start is.
+///
+/// An epoch has diverged when the loss measured after it, or its running training loss, is above
+/// ``divergenceFactor`` times the start's plus ``divergenceMargin``, or when a loss or a moment is not finite. Then tuning
+/// goes on from the best state with a tenth of the learning rate and fresh moments, at most
+/// ``rollbackLimit`` times. The running loss counts once it covers as many images as the measurement,
+/// and is compared with the larger of the start's loss and that of the first step, which saw the
+/// start too.
+///
+/// The state between rounds is ``progress``; a stage rebuilt from it goes on with the same bits.
+package struct TuningStage: Sendable {
+    package static let divergenceFactor = 4.0
+    /// Keeps a start with next to no loss from counting as divergence at the first step.
+    package static let divergenceMargin = 1e-4
+    package static let rollbackLimit = 2
+    /// What a rollback multiplies the learning rate by.
+    package static let rollbackRate = 0.1
+
+    package let options: TuningOptions
+    package let start: BiasState
+    package let order: DataOrder
+    package let masters: MasterBiases
+    package internal(set) var progress: TuningProgress
+    /// Images in use.
+    package let imageCount: Int
+
+    /// - Parameters:
+    ///   - options: checked here.
+    ///   - layers: one per convolution, in topological order.
+    ///   - start: biases to start from.
+    ///   - imageCount: images in the pool; the first `options.images` of them are used.
+    ///   - groupImages: images per shard, at least 1.
+    ///   - progress: from a checkpoint of the same stage.
+    /// - Throws: ``TuningError`` with code `option`; ``CalibrationError`` with code `noImages`, or
+    ///   `checkpointMismatch` for a start or a checkpoint that does not fit.
+    package init(
+        options: TuningOptions, layers: [TuningLayer], start: BiasState, imageCount: Int,
+        groupImages: Int, resuming progress: TuningProgress? = nil
+    ) throws {
+        try options.validate()
+        guard imageCount > 0 else { throw CalibrationError(.noImages) }
+        self.options = options
+        self.start = start
+        self.imageCount = min(options.images, imageCount)
+        masters = MasterBiases(layers: layers)
+        order = DataOrder(
+            images: self.imageCount, seed: options.seed, validationShare: options.validationShare,
+            groupImages: groupImages, batch: options.batch)
+        guard masters.fits(start) else {
+            throw CalibrationError(.checkpointMismatch(field: "biases"))
+        }
+        self.progress =
+            progress
+            ?? TuningProgress(
+                phase: options.loss.usesTeacher ? .teacher : .validating(epoch: 0),
+                optimizer: options.optimizer.initialState(parameters: masters.count),
+                masters: masters.values(of: start), biases: start, best: start)
+        try checkProgress()
+    }
+
+    /// The round to run next; nil when fine-tuning is finished.
+    package var nextRound: TuningRound? {
+        switch progress.phase {
+        case .teacher:
+            TuningRound(kind: .teacher, groups: order.validation + order.training)
+        case .validating:
+            TuningRound(kind: .validationLoss, groups: measured)
+        case .stepping(let epoch, let batch):
+            TuningRound(kind: .gradient, groups: order.batches(epoch: epoch)[batch])
+        case .finished:
+            nil
+        }
+    }
+
+    /// The biases ``nextRound`` runs with; the result once finished.
+    package var biases: BiasState { progress.biases }
+
+    /// Nil while fine-tuning runs.
+    package var outcome: TuningOutcome? { TuningOutcome(progress) }
+
+    /// Learning rate of ``nextRound``; nil unless it is a gradient round.
+    package var learningRate: Double? {
+        guard case .stepping(let epoch, let batch) = progress.phase else { return nil }
+        let scheduled = LearningRateSchedule(options).rate(
+            step: (epoch - 1) * order.stepsPerEpoch + batch, stepsPerEpoch: order.stepsPerEpoch,
+            totalSteps: options.epochs * order.stepsPerEpoch)
+        return scheduled * progress.rateScale
+    }
+
+    /// Rounds fine-tuning takes at most, for progress displays.
+    package var roundLimit: Int {
+        (options.loss.usesTeacher ? 2 : 1) + options.epochs * (order.stepsPerEpoch + 1)
+    }
+
+    /// Consumes the results of ``nextRound``, in shard order.
+    /// - Throws: ``TuningError`` with code `notFinite` or `shardImages`; nothing has changed then.
+    package mutating func complete(_ results: TuningResults) throws(TuningError) {
+        switch (progress.phase, results) {
+        case (.teacher, .teacher):
+            progress.phase = .validating(epoch: 0)
+        case (.validating(let epoch), .losses(let sums)):
+            progress = try measured(sums, epoch: epoch)
+        case (.stepping(let epoch, let batch), .gradients(let sums)):
+            progress = try stepped(sums, epoch: epoch, batch: batch)
+        default:
+            preconditionFailure("no such round is open")
+        }
+    }
+
+    /// The shards the loss is measured on.
+    var measured: [[Int]] { order.validation.isEmpty ? order.training : order.validation }
+
+    var measuredImages: Int {
+        order.validation.isEmpty ? order.trainingImages : order.validationImages
+    }
+
+    func checkImages(_ found: Int, shard: Int, of group: [Int]) throws(TuningError) {
+        guard found == group.count else {
+            throw TuningError(.shardImages(shard: shard, expected: group.count, found: found))
+        }
+    }
+}
