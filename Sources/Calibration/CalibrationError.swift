@@ -5,6 +5,8 @@ package struct CalibrationError: Error, Hashable, Sendable {
         case malformedResult(expected: Int, found: Int)
         /// An image's pixels do not fit the network's input.
         case inputSize(image: Int, expected: Int, found: Int)
+        /// A target that is no logits or label of this network.
+        case target(image: Int)
         /// The images do not reach for what was asked.
         case noImages
         /// A checkpoint that does not belong to this network.
@@ -23,6 +25,8 @@ extension CalibrationError: CustomStringConvertible {
             "a worker returned \(found) bytes where this network's result has \(expected)"
         case .inputSize(let image, let expected, let found):
             "image \(image) has \(found) values where the network's input takes \(expected)"
+        case .target(let image):
+            "the target of image \(image) does not fit the network's output"
         case .noImages:
             "calibration needs at least one image"
         case .checkpointMismatch(let field):

@@ -13,10 +13,15 @@ package struct CalibrationOptions: Hashable, Sendable, Codable {
     package var correctionImages: Int
     /// Images per shard.
     package var shardImages: Int
+    /// Nil leaves out fine-tuning.
+    package var tuning: TuningOptions?
+    /// Images per shard of fine-tuning.
+    package var tuningShardImages: Int
 
     package init(
         scheme: QuantizationScheme, removesDeadChannels: Bool, correction: CorrectionOptions?,
-        rangeImages: Int, correctionImages: Int, shardImages: Int
+        rangeImages: Int, correctionImages: Int, shardImages: Int, tuning: TuningOptions? = nil,
+        tuningShardImages: Int = 2
     ) {
         self.scheme = scheme
         self.removesDeadChannels = removesDeadChannels
@@ -24,21 +29,25 @@ package struct CalibrationOptions: Hashable, Sendable, Codable {
         self.rangeImages = rangeImages
         self.correctionImages = correctionImages
         self.shardImages = shardImages
+        self.tuning = tuning
+        self.tuningShardImages = tuningShardImages
     }
 }
 
 /// Calibration as a value: emits rounds, consumes their results, knows nothing of workers.
 ///
-/// Statistics → quantization → one or more rounds per convolution in topological order → measurement. The state after any round is a
-/// ``Progress``, from which a new job goes on with the same bits.
+/// Statistics → quantization → one or more rounds per convolution in topological order → fine-tuning → measurement. The state after
+/// any round is a ``Progress``, from which a new job goes on with the same bits.
 package struct CalibrationJob: Sendable {
     /// What has to survive between rounds.
     package struct Progress: Hashable, Sendable {
         package enum Stage: Hashable, Sendable {
-            /// → correcting, measuring
+            /// → correcting, tuning, measuring
             case statistics
-            /// Rounds of one convolution. → correcting (same or next layer), measuring
+            /// Rounds of one convolution. → correcting (same or next layer), tuning, measuring
             case correcting(layer: Int)
+            /// Rounds of fine-tuning. → measuring
+            case tuning
             /// → finished
             case measuring
             case finished
@@ -48,10 +57,14 @@ package struct CalibrationJob: Sendable {
         /// Rounds completed.
         package var rounds = 0
         package var statistics: NetworkStatistics?
-        /// Biases of all convolutions; nil until the network is quantized.
+        /// Biases of all convolutions in front of fine-tuning; nil until the network is quantized.
         package var biases: BiasState?
         /// One entry per convolution that has had its turn; the last may still be in work.
         package var corrections: [LayerCorrection] = []
+        /// State of fine-tuning; nil until it starts.
+        package var tuning: TuningProgress?
+        /// The float network's logits, `[image][class]`, over the images of fine-tuning; empty until computed.
+        package var teacher: [Float] = []
         package var errors: ErrorSums?
 
         package init() {}
@@ -61,13 +74,18 @@ package struct CalibrationJob: Sendable {
     package let options: CalibrationOptions
     /// Known range of the input, for images that arrive as pixels.
     package let inputRange: ActivationRange?
-    package private(set) var progress: Progress
+    package internal(set) var progress: Progress
     package private(set) var deadChannels: [DeadChannels] = []
     /// The integer network with its initial biases, once ranges are known.
     package private(set) var quantized: QuantizedNetwork?
+    /// Fine-tuning, once it has started.
+    package internal(set) var tuning: TuningStage?
+    /// Right logit of every image, for losses that need it.
+    let labels: [Int]?
+    let imageCount: Int
 
     /// Per convolution and channel, what a bias may not exceed.
-    private var biasLimits: [[Int64]] = []
+    private(set) var biasLimits: [[Int64]] = []
 
     private let statisticsShards: [Shard]
     private let correctionShards: [Shard]
@@ -77,13 +95,27 @@ package struct CalibrationJob: Sendable {
     ///   - options: what decides the result.
     ///   - imageCount: images in the pool, at least 1; `options` counts are limited to it.
     ///   - inputRange: range of the input where it is known; nil takes it from the images.
+    ///   - labels: index of the right logit of every image; only fine-tuning with cross-entropy needs them.
     ///   - progress: from a checkpoint of the same job.
-    /// - Throws: ``CalibrationError``, or ``QuantizationError`` when a checkpoint's statistics cannot be quantized.
+    /// - Throws: ``CalibrationError``, ``TuningError`` for options out of range, or ``QuantizationError`` when a checkpoint's statistics
+    ///   cannot be quantized.
     package init(
         network: FloatNetwork, options: CalibrationOptions, imageCount: Int,
-        inputRange: ActivationRange?, resuming progress: Progress = Progress()
+        inputRange: ActivationRange?, labels: [Int]? = nil, resuming progress: Progress = Progress()
     ) throws {
         guard imageCount > 0 else { throw CalibrationError(.noImages) }
+        try options.tuning?.validate()
+        if options.tuning?.loss == .crossEntropy {
+            let classes = network.graph.shape(of: network.graph.output.value).count
+            guard let labels, labels.count == imageCount else {
+                throw CalibrationError(.target(image: labels?.count ?? 0))
+            }
+            if let image = labels.firstIndex(where: { !(0..<classes).contains($0) }) {
+                throw CalibrationError(.target(image: image))
+            }
+        }
+        self.labels = labels
+        self.imageCount = imageCount
         self.network = network
         self.options = options
         self.inputRange = inputRange
@@ -98,6 +130,7 @@ package struct CalibrationJob: Sendable {
             try check(statistics)
             try quantize(statistics)
             try checkCorrections()
+            if progress.stage == .tuning || progress.tuning != nil { try startTuning() }
         }
     }
 
@@ -110,6 +143,8 @@ package struct CalibrationJob: Sendable {
             Round(
                 index: progress.rounds, kind: .layerSums(layer: layer, match: match(layer: layer)),
                 shards: correctionShards)
+        case .tuning:
+            tuningRound
         case .measuring:
             Round(index: progress.rounds, kind: .measure, shards: correctionShards)
         case .finished:
@@ -119,9 +154,9 @@ package struct CalibrationJob: Sendable {
 
     /// Rounds this job takes at most, for progress displays.
     package var roundLimit: Int {
-        guard let correction = options.correction else { return 2 }
-        let perLayer = correction.match == .pre ? 1 : correction.iterations + 1
-        return 2 + perLayer * network.graph.convolutions.count
+        let perLayer =
+            options.correction.map { $0.match == .pre ? 1 : $0.iterations + 1 } ?? 0
+        return 2 + perLayer * network.graph.convolutions.count + tuningRoundLimit
     }
 
     /// Consumes the results of ``nextRound``, in shard order.
@@ -131,6 +166,8 @@ package struct CalibrationJob: Sendable {
             try completeStatistics(results)
         case .correcting(let layer):
             try completeCorrection(layer: layer, results)
+        case .tuning:
+            try completeTuning(results)
         case .measuring:
             let channels = ChannelLayout(network.graph, convolutionsOnly: true).total
             var errors = ErrorSums(channels: channels)
@@ -159,8 +196,21 @@ package struct CalibrationJob: Sendable {
         progress.statistics = total
         try quantize(total)
         progress.biases = quantized.map(BiasState.init(of:))
-        let corrects = options.correction != nil && !network.graph.convolutions.isEmpty
-        progress.stage = corrects ? .correcting(layer: 0) : .measuring
+        if options.correction != nil, !network.graph.convolutions.isEmpty {
+            progress.stage = .correcting(layer: 0)
+        } else {
+            try finishCorrection()
+        }
+    }
+
+    /// All layers have had their turn.
+    mutating func finishCorrection() throws {
+        guard options.tuning != nil, !network.graph.convolutions.isEmpty else {
+            progress.stage = .measuring
+            return
+        }
+        progress.stage = .tuning
+        try startTuning()
     }
 
     private mutating func quantize(_ statistics: NetworkStatistics) throws {
@@ -183,95 +233,6 @@ package struct CalibrationJob: Sendable {
                 parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
         }
         quantized = network
-    }
-
-    // MARK: Correction
-
-    /// Every layer starts with the closed form; matching behind the activation then iterates from there.
-    private func match(layer: Int) -> Match {
-        progress.corrections.count == layer ? .pre : .post
-    }
-
-    private func iterates(layer: Int) -> Bool {
-        let node = network.graph.convolutions[layer]
-        return options.correction?.match == .post && quantized?.activations[node + 1] != nil
-    }
-
-    private func corrector(layer: Int, match: Match) -> LayerCorrector? {
-        let node = network.graph.convolutions[layer]
-        guard let quantized, let statistics = progress.statistics,
-            let parameters = quantized.parameters[node],
-            let input = quantized.activations[network.graph.nodes[node].inputs[0]]
-        else { return nil }
-        let layout = ChannelLayout(network.graph)
-        let sums = match == .pre ? statistics.sumsBefore : statistics.sumsAfter
-        let count = Double(statistics.sumImages * network.graph.nodes[node].shape.pixels)
-        var means = sums[layout.range(node)].map { $0 / count }
-        // A removed channel outputs its constant on every pixel; that is what it has to match.
-        if let dead = deadChannels.first(where: { $0.node == node }) {
-            for (channel, constant) in zip(dead.channels, dead.constants) {
-                means[channel] = Double(constant)
-            }
-        }
-        return LayerCorrector(
-            parameters: parameters, input: input, output: quantized.activations[node + 1],
-            count: count, floatMeans: means, limits: biasLimits[layer])
-    }
-
-    private mutating func completeCorrection(layer: Int, _ results: [[UInt8]]) throws {
-        let match = match(layer: layer)
-        guard let corrector = corrector(layer: layer, match: match),
-            let options = options.correction,
-            let biases = progress.biases?.layers[layer]
-        else { preconditionFailure("correction without a quantized network") }
-        var sums = [Int64](repeating: 0, count: biases.count)
-        for payload in results {
-            var reader = PayloadReader(payload)
-            let shard = try reader.read(Int64.self, count: sums.count)
-            try reader.finish()
-            for channel in sums.indices { sums[channel] &+= shard[channel] }
-        }
-        switch match {
-        case .pre:
-            let shift = corrector.shiftBefore(sums: sums, biases: biases)
-            let (corrected, overflowing) = corrector.corrected(biases, shift: shift)
-            progress.biases?.layers[layer] = corrected
-            let isDone = !iterates(layer: layer)
-            progress.corrections.append(
-                LayerCorrection(
-                    rounds: 1,
-                    residual: isDone ? corrector.shiftBefore(sums: sums, biases: corrected) : [],
-                    overflowing: overflowing))
-            if isDone { finish(layer: layer) }
-        case .post:
-            iterate(layer: layer, shift: corrector.shiftAfter(sums: sums), corrector, options)
-        }
-    }
-
-    /// One iteration behind the activation: done when the shift just measured is small enough or iterations are used up. What the last
-    /// one leaves is seen by the measure round, which costs no further round per layer.
-    private mutating func iterate(
-        layer: Int, shift: [Double], _ corrector: LayerCorrector, _ options: CorrectionOptions
-    ) {
-        guard let biases = progress.biases?.layers[layer] else { return }
-        progress.corrections[layer].rounds += 1
-        let step = Double(corrector.output?.scale ?? 1)
-        if shift.allSatisfy({ abs($0) <= options.tolerance * step }) {
-            finish(layer: layer)
-            return
-        }
-        let (corrected, overflowing) = corrector.corrected(biases, shift: shift)
-        progress.corrections[layer].overflowing = overflowing
-        progress.biases?.layers[layer] = corrected
-        if corrected == biases || progress.corrections[layer].rounds > options.iterations {
-            finish(layer: layer)
-        }
-    }
-
-    private mutating func finish(layer: Int) {
-        let next = layer + 1
-        progress.stage =
-            next < network.graph.convolutions.count ? .correcting(layer: next) : .measuring
     }
 
     // MARK: Checks of a checkpoint
@@ -300,9 +261,12 @@ package struct CalibrationJob: Sendable {
 }
 
 extension CalibrationJob {
+    /// The biases reached so far; nil until the network is quantized.
+    package var biases: BiasState? { tuning?.biases ?? progress.biases }
+
     /// The network with the biases reached so far.
     package var result: QuantizedNetwork? {
-        guard let quantized, let biases = progress.biases else { return nil }
+        guard let quantized, let biases else { return nil }
         return quantized.replacingBiases(biases)
     }
 }

@@ -46,16 +46,22 @@ package struct Ledger: Hashable, Sendable, Codable {
     package var method: String
     package var match: String?
     package var images: Int
+    /// Loss curve and bias changes of fine-tuning; nil without it.
+    package var tuning: TuningSummary?
     package var layers: [Layer]
 }
 
 extension Ledger {
     /// The ledger of a finished job.
     package init?(_ job: CalibrationJob) {
-        guard let quantized = job.quantized, let biases = job.progress.biases,
+        guard let quantized = job.quantized, let biases = job.biases,
             let statistics = job.progress.statistics, let errors = job.progress.errors
         else { return nil }
-        method = job.options.correction == nil ? "none" : "ibc"
+        let methods =
+            (job.options.correction == nil ? [] : ["ibc"])
+            + (job.options.tuning == nil ? [] : ["bft"])
+        method = methods.isEmpty ? "none" : methods.joined(separator: ",")
+        tuning = job.tuning.flatMap(TuningSummary.init)
         match = job.options.correction?.match.rawValue
         images = errors.images
         let layout = ChannelLayout(job.network.graph)

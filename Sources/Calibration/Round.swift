@@ -50,6 +50,25 @@ package enum RoundKind: Hashable, Sendable {
     case layerSums(layer: Int, match: Match)
     /// Float pass and two integer passes, with the initial and with the corrected biases: error sums of every convolution.
     case measure
+    /// Float pass: the logits of every image, which fine-tuning distils from.
+    case teacher
+    /// Integer pass: sum of the losses with the biases as they are.
+    case loss(TuningLoss)
+    /// Integer pass and backward pass: the loss and its derivative by every bias.
+    case gradient(TuningLoss)
+}
+
+extension RoundKind {
+    /// What the network's answers are compared by, in rounds of fine-tuning.
+    package var loss: TuningLoss? {
+        switch self {
+        case .loss(let loss), .gradient(let loss): loss
+        case .statistics, .layerSums, .measure, .teacher: nil
+        }
+    }
+
+    /// Whether the round runs the integer network.
+    package var needsQuantizedNetwork: Bool { self != .statistics && self != .teacher }
 }
 
 /// One deterministic map over shards, followed by one ordered reduction.

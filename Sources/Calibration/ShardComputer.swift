@@ -26,6 +26,8 @@ package struct ShardTask: Hashable, Sendable {
 package final class ShardComputer {
     private let float: FloatExecutor
     private var integer: IntegerExecutor?
+    /// Made with the first round that needs it.
+    private var gradient: GradientExecutor?
     private let encoding: InputEncoding
     private let pool: ComputePool
     private let nodeLayout: ChannelLayout
@@ -56,17 +58,19 @@ package final class ShardComputer {
     package func load(_ network: QuantizedNetwork) {
         resting = [:]
         integer = IntegerExecutor(network)
+        gradient = nil
     }
 
     /// Computes one shard.
     /// - Parameters:
     ///   - task: what to compute.
     ///   - images: the shard's images, in order.
+    ///   - targets: one per image in rounds with a loss.
     /// - Returns: the result as it travels.
-    /// - Throws: ``CalibrationError`` with code `inputSize`.
-    package func compute(_ task: ShardTask, images: [InputPayload]) throws(CalibrationError)
-        -> [UInt8]
-    {
+    /// - Throws: ``CalibrationError`` with code `inputSize` or `target`.
+    package func compute(
+        _ task: ShardTask, images: [InputPayload], targets: [TuningTarget] = []
+    ) throws(CalibrationError) -> [UInt8] {
         let expected = float.graph.input.shape.count
         for (offset, image) in images.enumerated() where image.count != expected {
             throw CalibrationError(
@@ -82,7 +86,65 @@ package final class ShardComputer {
             return layerSums(task, layer: layer, match: match, images: images)
         case .measure:
             return measure(task, images: images)
+        case .teacher:
+            return teacher(images)
+        case .loss(let loss):
+            try check(targets, of: task, loss)
+            return losses(task, loss, images: images, targets: targets)
+        case .gradient(let loss):
+            try check(targets, of: task, loss)
+            return gradients(task, loss, images: images, targets: targets)
         }
+    }
+
+    private func check(
+        _ targets: [TuningTarget], of task: ShardTask, _ loss: TuningLoss
+    ) throws(CalibrationError) {
+        let classes = float.graph.shape(of: float.graph.output.value).count
+        for (offset, image) in task.shard.images.enumerated() {
+            guard targets.indices.contains(offset), loss.takes(targets[offset], classes: classes)
+            else { throw CalibrationError(.target(image: image)) }
+        }
+    }
+
+    private func teacher(_ images: [InputPayload]) -> [UInt8] {
+        let logits = pool.map(images.count) { [float, encoding] index, workspace in
+            float.run(encoding.encode(images[index]), workspace: workspace)
+        }
+        return TeacherLogits(images: logits).payload()
+    }
+
+    private func losses(
+        _ task: ShardTask, _ loss: TuningLoss, images: [InputPayload], targets: [TuningTarget]
+    ) -> [UInt8] {
+        guard let integer else { preconditionFailure("no integer network") }
+        let values = pool.map(images.count) { [encoding] index, workspace in
+            let logits = integer.run(
+                encoding.encode(images[index]), biases: task.biases, workspace: workspace)
+            return loss.value(student: logits, target: targets[index])
+        }
+        var sums = LossSums(images: 0, loss: 0)
+        for value in values { sums.add(LossSums(images: 1, loss: value)) }
+        return sums.payload()
+    }
+
+    private func gradients(
+        _ task: ShardTask, _ loss: TuningLoss, images: [InputPayload], targets: [TuningTarget]
+    ) -> [UInt8] {
+        guard let integer else { preconditionFailure("no integer network") }
+        let executor = gradient ?? GradientExecutor(integer)
+        gradient = executor
+        let results = pool.map(images.count) { [encoding] index, workspace in
+            var tape = executor.record(
+                encoding.encode(images[index]), biases: task.biases, workspace: workspace)
+            let (value, derivative) = loss.evaluate(student: tape.logits, target: targets[index])
+            var sums = task.biases.layers.map { [Double](repeating: 0, count: $0.count) }
+            tape.backpropagate(derivative, into: &sums, workspace: workspace)
+            return GradientSums(images: 1, loss: value, gradients: Array(sums.joined()))
+        }
+        var sums = GradientSums(channels: convolutionLayout.total)
+        for result in results { sums.add(result) }
+        return sums.payload()
     }
 
     private func statistics(_ images: [InputPayload]) -> [UInt8] {

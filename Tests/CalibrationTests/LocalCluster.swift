@@ -23,11 +23,12 @@ struct LocalCluster {
         _ job: inout CalibrationJob, computer: (Int) -> Int = { $0 }
     ) throws {
         guard let round = job.nextRound else { return }
-        let biases = job.progress.biases ?? BiasState(layers: [])
+        let biases = job.biases ?? BiasState(layers: [])
         let results = try round.shards.map { shard in
             try computers[computer(shard.index) % computers.count].compute(
                 ShardTask(kind: round.kind, shard: shard, biases: biases, round: round.index),
-                images: shard.images.map { images[$0] })
+                images: shard.images.map { images[$0] },
+                targets: job.targets.map { targets in shard.images.map { targets[$0] } } ?? [])
         }
         try job.complete(results)
         if round.kind == .statistics, let quantized = job.quantized {

@@ -24,7 +24,7 @@ import Testing
                 correctionImages: 4, shardImages: 2),
             imageCount: images.count, inputRange: ActivationRange(lower: -1, upper: 1))
         while let round = job.nextRound {
-            let biases = job.progress.biases ?? BiasState(layers: [])
+            let biases = job.biases ?? BiasState(layers: [])
             try job.complete(
                 round.shards.map { shard in
                     try computer.compute(

@@ -20,6 +20,16 @@ package struct TuningLoss: Hashable, Sendable {
         self.temperature = temperature
     }
 
+    /// Whether a target is of the kind this loss compares with, and fits a network of that many logits.
+    package func takes(_ target: TuningTarget, classes: Int) -> Bool {
+        switch (kind, target) {
+        case (.kl, .logits(let logits)), (.relativeL2, .logits(let logits)):
+            logits.count == classes
+        case (.crossEntropy, .label(let label)): (0..<classes).contains(label)
+        default: false
+        }
+    }
+
     /// - Parameters:
     ///   - student: the quantized network's logits, at least one.
     ///   - target: logits for `kl` and `relativeL2`, a label in range for `crossEntropy`.

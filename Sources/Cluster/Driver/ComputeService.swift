@@ -93,12 +93,16 @@ private struct ComputerHost {
                 }
                 return state
             }
+            let targets = try request.targets.map { bytes in
+                guard let loss = task.kind.loss else { throw WireError(.field("target")) }
+                return try TuningTarget(decoding: bytes, for: loss.kind)
+            }
             let payload = try computer.compute(
                 ShardTask(
                     kind: task.kind,
                     shard: Shard(index: task.id.shard, images: task.images.map(\.position)),
                     biases: biases ?? BiasState(layers: []), round: task.id.round),
-                images: images)
+                images: images, targets: targets)
             return .computed(
                 task.id, biases: Digest.sha256(of: task.biases), payload: payload)
         } catch {
@@ -126,7 +130,7 @@ private struct ComputerHost {
             quantized = digest
             layout = QuantizedLayout { BiasState(decoding: $0, for: network) }
         }
-        if task.kind != .statistics, quantized == nil {
+        if task.kind.needsQuantizedNetwork, quantized == nil {
             throw WireError(.field("quantized_digest"))
         }
         if task.quantized == nil { layout = nil }

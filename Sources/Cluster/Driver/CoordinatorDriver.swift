@@ -11,7 +11,10 @@ package enum CoordinatorNews: Sendable {
     /// Shards done in a round, and how many rounds there may be.
     case progress(round: Round, done: Int, total: Int, roundLimit: Int)
     case quantized(dead: [DeadChannels])
-    case roundFinished(Round, seconds: Double)
+    /// Seconds of the clock, and of this process's processor time.
+    case roundFinished(Round, seconds: Double, processorSeconds: Double)
+    /// Fine-tuning starts, or a round of it is done.
+    case tuned(TuningStage)
 }
 
 /// Runs a job on the calling thread: owns the socket, performs what ``CoordinatorCore`` decides, makes every round's
@@ -62,7 +65,10 @@ package final class CoordinatorDriver {
     private var core: CoordinatorCore
     private var blobs: [Digest: [UInt8]] = [:]
     private var quantizedDigest: Digest?
+    /// Blobs of what the network should answer, by image of the pool; nil until known.
+    private var targets: [Digest]?
     private let networkDigest: Digest
+    private let references: [ImageReference]
     private var peers = PeerTable()
     private var completed: [[UInt8]]?
     private var failure: CoordinatorFailure?
@@ -88,12 +94,14 @@ package final class CoordinatorDriver {
         self.report = report
         self.upkeep = upkeep
         networkDigest = Digest.sha256(of: job.network)
+        references = job.images.map(\.reference)
         core = CoordinatorCore(
             job: job.digest, epoch: job.epoch, network: networkDigest, golden: GoldenShard.digest,
             limits: limits)
         blobs[networkDigest] = job.network
         for image in job.images { blobs[image.reference.digest] = image.bytes }
         if let quantized = job.calibration.quantized { try publish(quantized) }
+        publishTargets()
     }
 
     /// Runs all rounds that are left.
@@ -106,6 +114,7 @@ package final class CoordinatorDriver {
         do {
             while let round = job.calibration.nextRound {
                 let started = clock.now
+                let processor = MonotonicClock.processorTime
                 let results = try run(round, on: socket)
                 try job.calibration.complete(results)
                 if round.kind == .statistics, let quantized = job.calibration.quantized {
@@ -113,8 +122,14 @@ package final class CoordinatorDriver {
                     try saveStatistics()
                     report(.quantized(dead: job.calibration.deadChannels))
                 }
+                if round.kind == .teacher { try saveStatistics() }
+                publishTargets()
                 try save()
-                report(.roundFinished(round, seconds: (clock.now - started).seconds))
+                report(
+                    .roundFinished(
+                        round, seconds: (clock.now - started).seconds,
+                        processorSeconds: (MonotonicClock.processorTime - processor).seconds))
+                reportTuning(after: round)
             }
         } catch {
             try farewell("\(error)", isFinished: failure != nil, on: socket)
@@ -129,6 +144,29 @@ package final class CoordinatorDriver {
         let digest = Digest.sha256(of: bytes)
         blobs[digest] = bytes
         quantizedDigest = digest
+    }
+
+    /// Targets never change; they are known with the start of fine-tuning or after its first round.
+    private func publishTargets() {
+        guard targets == nil, let known = job.calibration.targets else { return }
+        targets = known.map { target in
+            let bytes = target.encoded()
+            let digest = Digest.sha256(of: bytes)
+            blobs[digest] = bytes
+            return digest
+        }
+    }
+
+    private func reportTuning(after round: Round) {
+        guard let stage = job.calibration.tuning else { return }
+        switch round.kind {
+        case .loss, .gradient: report(.tuned(stage))
+        case .statistics, .layerSums, .measure, .teacher:
+            // The stage has just started.
+            if stage.progress.stepLosses.isEmpty, stage.progress.validationLosses.isEmpty {
+                report(.tuned(stage))
+            }
+        }
     }
 
     private var checkpoint: JobCheckpoint {
@@ -150,9 +188,10 @@ package final class CoordinatorDriver {
     private func run(_ round: Round, on socket: Socket) throws -> [[UInt8]] {
         completed = nil
         let context = RoundContext(
-            network: networkDigest, quantized: round.kind == .statistics ? nil : quantizedDigest,
-            biases: job.calibration.progress.biases?.encoded() ?? [],
-            images: job.images.map(\.reference))
+            network: networkDigest,
+            quantized: round.kind.needsQuantizedNetwork ? quantizedDigest : nil,
+            biases: job.calibration.biases?.encoded() ?? [],
+            images: references, targets: round.kind.loss == nil ? nil : targets)
         try perform(core.handle(.opened(round, context), at: clock.now), on: socket)
         var lastDone = -1
         while completed == nil {

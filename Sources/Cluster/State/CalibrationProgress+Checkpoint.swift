@@ -63,6 +63,7 @@ extension JobCheckpoint {
                     "correction.\(layer).overflowing", correction.overflowing.map(Int64.init))
             }
         }
+        if let tuning = progress.tuning { try file.add(tuning) }
         if let errors = progress.errors {
             try file.add("errors.images", [Int64(errors.images)])
             try file.add("errors.initial", errors.initial)
@@ -73,11 +74,12 @@ extension JobCheckpoint {
         return file
     }
 
-    /// The statistics, which never change after their round: kept beside the checkpoints, written once.
+    /// Statistics and teacher logits, which never change after their rounds: kept beside the checkpoints, written after those rounds.
     package func statisticsFile() throws -> SafetensorsFile? {
         guard let statistics = progress.statistics else { return nil }
         var file = SafetensorsFile(metadata: ["job": job.hex])
         try file.add(statistics)
+        if !progress.teacher.isEmpty { try file.add("teacher.logits", progress.teacher) }
         return file
     }
 
@@ -113,6 +115,12 @@ extension JobCheckpoint {
                 (layer, rounds) in
                 try file.correction(layer: layer, rounds: Int(rounds))
             }
+        }
+        progress.tuning = try file.tuning()
+        if let phase = progress.tuning?.phase, phase != .teacher,
+            let statistics, statistics["teacher.logits"] != nil
+        {
+            progress.teacher = try statistics.floats("teacher.logits")
         }
         if file["errors.images"] != nil {
             progress.errors = ErrorSums(
@@ -181,6 +189,7 @@ extension CalibrationJob.Progress.Stage {
         switch self {
         case .statistics: "statistics"
         case .correcting(let layer): "correcting \(layer)"
+        case .tuning: "tuning"
         case .measuring: "measuring"
         case .finished: "finished"
         }
@@ -189,6 +198,7 @@ extension CalibrationJob.Progress.Stage {
     fileprivate init?(text: String) {
         switch text {
         case "statistics": self = .statistics
+        case "tuning": self = .tuning
         case "measuring": self = .measuring
         case "finished": self = .finished
         default:

@@ -23,7 +23,12 @@ package enum GoldenShard {
         let options = CalibrationOptions(
             scheme: QuantizationScheme(), removesDeadChannels: true,
             correction: CorrectionOptions(match: .post, iterations: 2), rangeImages: 2,
-            correctionImages: 2, shardImages: 2)
+            correctionImages: 2, shardImages: 2,
+            tuning: TuningOptions(
+                images: 2, loss: .kl, temperature: 2,
+                optimizer: .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8), learningRate: 0.5,
+                schedule: .constant, warmup: .steps(0), batch: 2, epochs: 2, seed: 1,
+                validationShare: 0))
         let table = (0..<256).map { Float($0) / 127.5 - 1 }
         let encoding = InputEncoding(tables: [table, table, table])
         let computer = ShardComputer(network: network, encoding: encoding, threads: 1)
@@ -33,13 +38,17 @@ package enum GoldenShard {
                 network: network, options: options, imageCount: images.count,
                 inputRange: ActivationRange(lower: -1, upper: 1))
             while let round = job.nextRound {
-                let biases = job.progress.biases ?? BiasState(layers: [])
+                let biases = job.biases ?? BiasState(layers: [])
                 var results: [[UInt8]] = []
                 for shard in round.shards {
                     let task = ShardTask(
                         kind: round.kind, shard: shard, biases: biases, round: round.index)
                     results.append(
-                        try computer.compute(task, images: shard.images.map { images[$0] }))
+                        try computer.compute(
+                            task, images: shard.images.map { images[$0] },
+                            targets: job.targets.map { targets in
+                                shard.images.map { targets[$0] }
+                            } ?? []))
                 }
                 for result in results { builder.update(result) }
                 try job.complete(results)

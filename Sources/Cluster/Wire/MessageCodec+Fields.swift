@@ -69,16 +69,7 @@ extension TaskMessage {
         message.round = UInt64(id.round)
         message.shard = UInt32(id.shard)
         message.attempt = UInt32(id.attempt)
-        switch kind {
-        case .statistics: message.kind = .statistics
-        case .layerSums(let layer, .pre):
-            message.kind = .layerSumsPre
-            message.layer = UInt32(layer)
-        case .layerSums(let layer, .post):
-            message.kind = .layerSumsPost
-            message.layer = UInt32(layer)
-        case .measure: message.kind = .measure
-        }
+        kind.write(to: &message)
         message.images = images.map { image in
             var reference = Counterbias_Wire_Image()
             reference.digest = image.reference.digest.wire
@@ -93,14 +84,6 @@ extension TaskMessage {
     }
 
     init(_ message: Counterbias_Wire_Task, payload: [UInt8]) throws(WireError) {
-        let kind: RoundKind
-        switch message.kind {
-        case .statistics: kind = .statistics
-        case .layerSumsPre: kind = .layerSums(layer: Int(message.layer), match: .pre)
-        case .layerSumsPost: kind = .layerSums(layer: Int(message.layer), match: .post)
-        case .measure: kind = .measure
-        case .unknown, .UNRECOGNIZED: throw WireError(.field("kind"))
-        }
         var images: [TaskImage] = []
         for image in message.images {
             images.append(
@@ -116,7 +99,7 @@ extension TaskMessage {
                 job: try Digest(wire: message.jobDigest), epoch: message.epoch,
                 round: try Int(wire: message.round), shard: Int(message.shard),
                 attempt: Int(message.attempt)),
-            kind: kind, images: images,
+            kind: try RoundKind(message), images: images,
             network: try Digest(wire: message.networkDigest),
             quantized: message.quantizedDigest.isEmpty
                 ? nil : try Digest(wire: message.quantizedDigest),

@@ -54,7 +54,7 @@ struct CalibrationResults {
             "network": description.network.hex, "images": description.images.hex,
             "job": ((try? description.text()).map { Digest.sha256(of: $0).hex }) ?? "",
         ]
-        if let biases = job.progress.biases {
+        if let biases = job.biases {
             digests["biases"] = Digest.sha256(of: biases.encoded()).hex
         }
         return Summary(

@@ -40,10 +40,11 @@ struct CalibrationRun {
         let encoding = InputEncoding(tables: pool.preprocessing.lookupTables())
         let blob = try NetworkBlob(network: network, encoding: encoding).encoded()
         let options = CalibrationOptions(configuration)
+        let labels = try labels(of: pool, classes: network.outputCount, options)
         let description = JobDescription(
             network: Digest.sha256(of: blob),
             images: Digest.sha256(of: pool.images.flatMap { $0.reference.digest.bytes }),
-            imageCount: pool.images.count, options: options)
+            imageCount: pool.images.count, labels: labels, options: options)
         let text = try description.text()
 
         try makeDirectory(out + "/checkpoint")
@@ -55,7 +56,7 @@ struct CalibrationRun {
             network: network, options: options, imageCount: pool.images.count,
             inputRange: pool.isPixels
                 ? ActivationRange(lower: encoding.range.lower, upper: encoding.range.upper) : nil,
-            resuming: checkpoint?.progress ?? CalibrationJob.Progress())
+            labels: labels, resuming: checkpoint?.progress ?? CalibrationJob.Progress())
 
         let display = ProgressDisplay(quiet: isQuiet, logger: logger)
         let driver = try CoordinatorDriver(
@@ -67,8 +68,8 @@ struct CalibrationRun {
             limits: CoordinatorLimits(lease: .seconds(configuration.cluster.leaseSeconds)),
             stop: stop, logger: logger,
             report: { news in
-                if case .roundFinished(let round, let seconds) = news {
-                    timings.add(round, seconds)
+                if case .roundFinished(let round, let seconds, let processorSeconds) = news {
+                    timings.add(round, seconds, processorSeconds)
                 }
                 display.show(news)
             }, upkeep: upkeep)
@@ -98,7 +99,8 @@ struct CalibrationRun {
             limit,
             max(
                 configuration.rangeImages,
-                configuration.method.contains(.ibc) ? configuration.ibcImages : 0))
+                configuration.method.contains(.ibc) ? configuration.ibcImages : 0,
+                configuration.method.contains(.bft) ? configuration.bft.images : 0))
         let pool = try PreparedPool(
             entries: Array(folder.entries.prefix(limit)), count: wanted,
             preprocessing: preprocessing, skipsBad: configuration.skipBadImages)
@@ -110,6 +112,19 @@ struct CalibrationRun {
             throw CommandError(EX_DATAERR, "\(configuration.images): no image could be read")
         }
         return pool
+    }
+
+    /// Right logits of all images, where fine-tuning compares with labels.
+    private func labels(
+        of pool: PreparedPool, classes: Int, _ options: CalibrationOptions
+    ) throws -> [Int]? {
+        guard options.tuning?.loss == .crossEntropy, let file = configuration.labels.file else {
+            return nil
+        }
+        let table = try LabelTable(path: file)
+        return try pool.names.map {
+            try table.label(of: $0, offset: configuration.labels.offset, classes: classes)
+        }
     }
 
     /// A job whose statistics cannot be read starts over: they give the same bits again.
@@ -181,14 +196,29 @@ struct Timings: Codable {
     var images = 0.0
     var statistics = 0.0
     var correction = 0.0
+    /// Teacher logits and losses of fine-tuning.
+    var tuningMeasurement = 0.0
+    /// Steps of fine-tuning.
+    var tuning = 0.0
     var measurement = 0.0
+    /// Processor time of the coordinator in the steps of fine-tuning.
+    var tuningProcessor = 0.0
     var total = 0.0
 
-    mutating func add(_ round: Round, _ seconds: Double) {
+    mutating func add(_ round: Round, _ seconds: Double, _ processorSeconds: Double) {
         switch round.kind {
         case .statistics: statistics += seconds
         case .layerSums: correction += seconds
         case .measure: measurement += seconds
+        case .teacher, .loss: tuningMeasurement += seconds
+        case .gradient:
+            tuning += seconds
+            tuningProcessor += processorSeconds
         }
     }
+}
+
+extension FloatNetwork {
+    /// Logits per image.
+    fileprivate var outputCount: Int { graph.shape(of: graph.output.value).count }
 }

@@ -11,6 +11,8 @@ struct JobDescription: Codable, Hashable {
     /// Digest over the digests of all images, in order.
     var images: Digest
     var imageCount: Int
+    /// Right logit of every image, where fine-tuning compares with labels.
+    var labels: [Int]?
     var options: CalibrationOptions
 
     func text() throws -> String {
@@ -28,6 +30,7 @@ struct JobDescription: Codable, Hashable {
         } else if images != other.images {
             names.append("the images")
         }
+        if labels != other.labels { names.append("labels") }
         let (mine, theirs) = (options, other.options)
         if mine.scheme != theirs.scheme { names.append("the quantization scheme") }
         if mine.removesDeadChannels != theirs.removesDeadChannels { names.append("dead_channels") }
@@ -35,6 +38,9 @@ struct JobDescription: Codable, Hashable {
         if mine.rangeImages != theirs.rangeImages { names.append("range_images") }
         if mine.correctionImages != theirs.correctionImages { names.append("ibc_images") }
         if mine.shardImages != theirs.shardImages { names.append("shard_images") }
+        if mine.tuning != theirs.tuning || mine.tuningShardImages != theirs.tuningShardImages {
+            names.append("method or bft")
+        }
         return names
     }
 }
@@ -56,6 +62,37 @@ extension CalibrationOptions {
                     tolerance: configuration.matchTolerance)
                 : nil,
             rangeImages: configuration.rangeImages, correctionImages: configuration.ibcImages,
-            shardImages: configuration.shardImages)
+            shardImages: configuration.shardImages,
+            tuning: configuration.method.contains(.bft) ? TuningOptions(configuration.bft) : nil,
+            tuningShardImages: configuration.bft.shardImages)
+    }
+}
+
+extension TuningOptions {
+    /// Adam's moments as in the paper that names them (arXiv 1412.6980).
+    init(_ settings: TuningSettings) {
+        let loss: Loss =
+            switch settings.loss {
+            case .kl: .kl
+            case .relativeL2: .relativeL2
+            case .crossEntropy: .crossEntropy
+            }
+        let schedule: Schedule =
+            switch settings.schedule {
+            case .cosine: .cosine
+            case .step: .step(every: settings.stepEpochs, factor: settings.stepFactor)
+            case .constant: .constant
+            }
+        self.init(
+            images: settings.images, loss: loss,
+            temperature: settings.temperature,
+            optimizer: settings.optimizer == .adam
+                ? .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
+                : .sgd(momentum: settings.momentum),
+            learningRate: settings.learningRate,
+            schedule: schedule, warmup: .share(settings.warmup), batch: settings.batch,
+            epochs: settings.epochs,
+            seed: UInt64(settings.seed), validationShare: settings.validation,
+            patience: settings.patience)
     }
 }

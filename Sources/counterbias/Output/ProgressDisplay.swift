@@ -14,6 +14,7 @@ final class ProgressDisplay {
     private var lastStage = ""
     private var lastDraw: ContinuousClock.Instant?
     private var isBarShown = false
+    private var tuning: TuningDisplay?
 
     init(quiet: Bool, logger: Logger) {
         isQuiet = quiet
@@ -32,7 +33,9 @@ final class ProgressDisplay {
                 "network quantized", metadata: ["dead channels removed": "\(channels)"])
         case .progress(let round, let done, let total, let limit):
             draw(round: round, done: done, total: total, limit: limit)
-        case .roundFinished(let round, let seconds):
+        case .tuned(let stage):
+            follow(stage)
+        case .roundFinished(let round, let seconds, _):
             logger.debug(
                 "round finished",
                 metadata: [
@@ -54,7 +57,11 @@ final class ProgressDisplay {
             case .statistics: "statistics"
             case .layerSums(let layer, _): "correcting layer \(layer + 1)"
             case .measure: "measuring"
+            case .teacher: "teacher logits"
+            case .loss: "validating"
+            case .gradient: "tuning"
             }
+        if round.kind.loss != nil, !isTerminal { return }
         guard isTerminal else {
             // One line per kind of round; layers would be too many.
             let kind = String(stage.prefix { $0 != " " })
@@ -73,10 +80,22 @@ final class ProgressDisplay {
             String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
         let elapsed = (now - start).seconds
         write(
-            "\r\u{1B}[K\(bar) \(stage)  \(done)/\(total) shards  \(workers) workers  "
+            "\r\u{1B}[K\(bar) \(stage)\(tuningText)  \(done)/\(total) shards  \(workers) workers  "
                 + "\(elapsed.formatted(decimals: 1)) s")
         isBarShown = true
     }
+
+    /// Fine-tuning: a line per epoch, and on a terminal what the step in work does.
+    private func follow(_ stage: TuningStage) {
+        var display = tuning ?? TuningDisplay(stage, now: .now)
+        let line = display.update(stage, now: .now)
+        tuning = display
+        guard let line else { return }
+        clear()
+        write(line + "\n")
+    }
+
+    private var tuningText: String { tuning.map { "  " + $0.status } ?? "" }
 
     private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

@@ -82,7 +82,7 @@ struct SimulatedCoordinator {
         let context = RoundContext(
             network: Digest.sha256(of: simulated.networkBlob),
             quantized: round.kind == .statistics ? nil : quantized,
-            biases: job.progress.biases?.encoded() ?? [],
+            biases: job.biases?.encoded() ?? [],
             images: simulated.images.map(\.reference))
         return .opened(round, context)
     }

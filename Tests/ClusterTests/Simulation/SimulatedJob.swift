@@ -57,13 +57,15 @@ struct SimulatedJob: Sendable {
         var job = try Self.job(network, options, payloads.count)
         var (rounds, results): ([[[UInt8]]], [Key: [UInt8]]) = ([], [:])
         while let round = job.nextRound {
-            let biases = job.progress.biases ?? BiasState(layers: [])
+            let biases = job.biases ?? BiasState(layers: [])
             let bytes = Digest.sha256(of: biases.encoded())
             var ordered: [[UInt8]] = []
             for shard in round.shards {
                 let task = ShardTask(
                     kind: round.kind, shard: shard, biases: biases, round: round.index)
-                let result = try computer.compute(task, images: shard.images.map { payloads[$0] })
+                let result = try computer.compute(
+                    task, images: shard.images.map { payloads[$0] },
+                    targets: job.targets.map { targets in shard.images.map { targets[$0] } } ?? [])
                 results[Key(round: round.index, shard: shard.index, biases: bytes)] = result
                 ordered.append(result)
             }

@@ -266,6 +266,16 @@ nonisolated struct Counterbias_Wire_Task: Sendable {
   /// Empty before the network is quantized.
   var quantizedDigest: Data = Data()
 
+  /// Of LOSS and GRADIENT.
+  var loss: Counterbias_Wire_Loss {
+    get {_loss ?? Counterbias_Wire_Loss()}
+    set {_loss = newValue}
+  }
+  /// Returns true if `loss` has been explicitly set.
+  var hasLoss: Bool {self._loss != nil}
+  /// Clears the value of `loss`. Subsequent reads from it will return its default value.
+  mutating func clearLoss() {self._loss = nil}
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   nonisolated enum Kind: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -275,6 +285,9 @@ nonisolated struct Counterbias_Wire_Task: Sendable {
     case layerSumsPre // = 2
     case layerSumsPost // = 3
     case measure // = 4
+    case teacher // = 5
+    case loss // = 6
+    case gradient // = 7
     case UNRECOGNIZED(Int)
 
     init() {
@@ -288,6 +301,9 @@ nonisolated struct Counterbias_Wire_Task: Sendable {
       case 2: self = .layerSumsPre
       case 3: self = .layerSumsPost
       case 4: self = .measure
+      case 5: self = .teacher
+      case 6: self = .loss
+      case 7: self = .gradient
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -299,6 +315,9 @@ nonisolated struct Counterbias_Wire_Task: Sendable {
       case .layerSumsPre: return 2
       case .layerSumsPost: return 3
       case .measure: return 4
+      case .teacher: return 5
+      case .loss: return 6
+      case .gradient: return 7
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -310,6 +329,68 @@ nonisolated struct Counterbias_Wire_Task: Sendable {
       .layerSumsPre,
       .layerSumsPost,
       .measure,
+      .teacher,
+      .loss,
+      .gradient,
+    ]
+
+  }
+
+  init() {}
+
+  fileprivate var _loss: Counterbias_Wire_Loss? = nil
+}
+
+/// What fine-tuning compares logits by.
+nonisolated struct Counterbias_Wire_Loss: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var kind: Counterbias_Wire_Loss.Kind = .unknown
+
+  var temperature: Double = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  nonisolated enum Kind: SwiftProtobuf.Enum, Swift.CaseIterable {
+    typealias RawValue = Int
+    case unknown // = 0
+    case kl // = 1
+    case relativeL2 // = 2
+    case crossEntropy // = 3
+    case UNRECOGNIZED(Int)
+
+    init() {
+      self = .unknown
+    }
+
+    init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .unknown
+      case 1: self = .kl
+      case 2: self = .relativeL2
+      case 3: self = .crossEntropy
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    var rawValue: Int {
+      switch self {
+      case .unknown: return 0
+      case .kl: return 1
+      case .relativeL2: return 2
+      case .crossEntropy: return 3
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    static let allCases: [Counterbias_Wire_Loss.Kind] = [
+      .unknown,
+      .kl,
+      .relativeL2,
+      .crossEntropy,
     ]
 
   }
@@ -854,7 +935,7 @@ nonisolated extension Counterbias_Wire_Chunk: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Counterbias_Wire_Task: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Task"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_digest\0\u{1}epoch\0\u{1}round\0\u{1}shard\0\u{1}attempt\0\u{1}kind\0\u{1}layer\0\u{1}images\0\u{3}network_digest\0\u{3}quantized_digest\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_digest\0\u{1}epoch\0\u{1}round\0\u{1}shard\0\u{1}attempt\0\u{1}kind\0\u{1}layer\0\u{1}images\0\u{3}network_digest\0\u{3}quantized_digest\0\u{1}loss\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -872,12 +953,17 @@ nonisolated extension Counterbias_Wire_Task: SwiftProtobuf.Message, SwiftProtobu
       case 8: try { try decoder.decodeRepeatedMessageField(value: &self.images) }()
       case 9: try { try decoder.decodeSingularBytesField(value: &self.networkDigest) }()
       case 10: try { try decoder.decodeSingularBytesField(value: &self.quantizedDigest) }()
+      case 11: try { try decoder.decodeSingularMessageField(value: &self._loss) }()
       default: break
       }
     }
   }
 
   func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.jobDigest.isEmpty {
       try visitor.visitSingularBytesField(value: self.jobDigest, fieldNumber: 1)
     }
@@ -908,6 +994,9 @@ nonisolated extension Counterbias_Wire_Task: SwiftProtobuf.Message, SwiftProtobu
     if !self.quantizedDigest.isEmpty {
       try visitor.visitSingularBytesField(value: self.quantizedDigest, fieldNumber: 10)
     }
+    try { if let v = self._loss {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -922,13 +1011,53 @@ nonisolated extension Counterbias_Wire_Task: SwiftProtobuf.Message, SwiftProtobu
     if lhs.images != rhs.images {return false}
     if lhs.networkDigest != rhs.networkDigest {return false}
     if lhs.quantizedDigest != rhs.quantizedDigest {return false}
+    if lhs._loss != rhs._loss {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
 }
 
 nonisolated extension Counterbias_Wire_Task.Kind: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNKNOWN\0\u{1}STATISTICS\0\u{1}LAYER_SUMS_PRE\0\u{1}LAYER_SUMS_POST\0\u{1}MEASURE\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNKNOWN\0\u{1}STATISTICS\0\u{1}LAYER_SUMS_PRE\0\u{1}LAYER_SUMS_POST\0\u{1}MEASURE\0\u{1}TEACHER\0\u{1}LOSS\0\u{1}GRADIENT\0")
+}
+
+nonisolated extension Counterbias_Wire_Loss: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Loss"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}temperature\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
+      case 2: try { try decoder.decodeSingularDoubleField(value: &self.temperature) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.kind != .unknown {
+      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 1)
+    }
+    if self.temperature.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.temperature, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Counterbias_Wire_Loss, rhs: Counterbias_Wire_Loss) -> Bool {
+    if lhs.kind != rhs.kind {return false}
+    if lhs.temperature != rhs.temperature {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Counterbias_Wire_Loss.Kind: SwiftProtobuf._ProtoNameProviding {
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNKNOWN\0\u{1}KL\0\u{1}RELATIVE_L2\0\u{1}CROSS_ENTROPY\0")
 }
 
 nonisolated extension Counterbias_Wire_Image: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

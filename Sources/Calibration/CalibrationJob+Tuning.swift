@@ -1,0 +1,116 @@
+import NetworkGraph
+import Quantization
+
+/// Fine-tuning as a stage of the job.
+extension CalibrationJob {
+    /// Makes the stage, from where progress stands.
+    mutating func startTuning() throws {
+        guard let options = options.tuning, let start = progress.biases else {
+            throw CalibrationError(.checkpointMismatch(field: "fine-tuning"))
+        }
+        let stage = try TuningStage(
+            options: options, layers: tuningLayers, start: start, imageCount: imageCount,
+            groupImages: self.options.tuningShardImages, resuming: progress.tuning)
+        let classes = network.graph.shape(of: network.graph.output.value).count
+        let needsTeacher = options.loss.usesTeacher && stage.progress.phase != .teacher
+        guard progress.teacher.count == (needsTeacher ? stage.imageCount * classes : 0) else {
+            throw CalibrationError(.checkpointMismatch(field: "teacher logits"))
+        }
+        tuning = stage
+        progress.tuning = stage.progress
+    }
+
+    private var tuningLayers: [TuningLayer] {
+        let layout = ChannelLayout(network.graph)
+        return network.graph.convolutions.enumerated().compactMap { layer, node in
+            guard let quantized, let statistics = progress.statistics,
+                let parameters = quantized.parameters[node],
+                let input = quantized.activations[network.graph.nodes[node].inputs[0]]
+            else { return nil }
+            let steps = parameters.bias.indices.map {
+                Double(
+                    BiasQuantization.scale(
+                        input: input.scale, weight: parameters.scale(channel: $0)))
+            }
+            return TuningLayer(
+                steps: steps, limits: biasLimits[layer],
+                unit: quantized.activations[node + 1].map { Double($0.scale) }
+                    ?? statistics.unit(of: layout.range(node)))
+        }
+    }
+
+    /// The round of fine-tuning to run next.
+    var tuningRound: Round? {
+        guard let stage = tuning, let round = stage.nextRound else { return nil }
+        let loss = TuningLoss(stage.options.loss, temperature: stage.options.temperature)
+        let kind: RoundKind =
+            switch round.kind {
+            case .teacher: .teacher
+            case .validationLoss: .loss(loss)
+            case .gradient: .gradient(loss)
+            }
+        return Round(
+            index: progress.rounds, kind: kind,
+            shards: round.groups.enumerated().map { Shard(index: $0, images: $1) })
+    }
+
+    /// Rounds fine-tuning takes at most.
+    var tuningRoundLimit: Int {
+        guard let options = options.tuning else { return 0 }
+        let order = DataOrder(
+            images: min(options.images, imageCount), seed: options.seed,
+            validationShare: options.validationShare, groupImages: self.options.tuningShardImages,
+            batch: options.batch)
+        return 2 + options.epochs * (order.stepsPerEpoch + 1)
+    }
+
+    mutating func completeTuning(_ results: [[UInt8]]) throws {
+        guard var stage = tuning, let round = stage.nextRound else {
+            preconditionFailure("no round of fine-tuning is open")
+        }
+        if round.kind == .teacher { try keepTeacher(results, round, images: stage.imageCount) }
+        try stage.complete(
+            TuningResults(
+                payloads: results, of: round.kind,
+                channels: ChannelLayout(network.graph, convolutionsOnly: true).total))
+        tuning = stage
+        progress.tuning = stage.progress
+        if stage.nextRound == nil { progress.stage = .measuring }
+    }
+
+    private mutating func keepTeacher(
+        _ results: [[UInt8]], _ round: TuningRound, images: Int
+    ) throws(CalibrationError) {
+        let classes = network.graph.shape(of: network.graph.output.value).count
+        var table = [Float](repeating: 0, count: images * classes)
+        for (group, payload) in zip(round.groups, results) {
+            let logits = try TeacherLogits(payload: payload, images: group.count, classes: classes)
+            for (position, values) in zip(group, logits.images) {
+                table.replaceSubrange(position * classes..<(position + 1) * classes, with: values)
+            }
+        }
+        progress.teacher = table
+    }
+
+    /// What the network should answer on the images of fine-tuning, by position in the pool; nil before it is known, and where nobody asks.
+    package var targets: [TuningTarget]? {
+        guard let stage = tuning else { return nil }
+        if let labels, !stage.options.loss.usesTeacher {
+            return labels.prefix(stage.imageCount).map { .label($0) }
+        }
+        guard !progress.teacher.isEmpty else { return nil }
+        let classes = progress.teacher.count / stage.imageCount
+        return (0..<stage.imageCount).map { image in
+            .logits(Array(progress.teacher[image * classes..<(image + 1) * classes]))
+        }
+    }
+}
+
+extension NetworkStatistics {
+    /// What one step of an 8-bit quantizer of these channels would be: the unit of a layer whose output stays float.
+    fileprivate func unit(of channels: Range<Int>) -> Double {
+        let low = min(lower[channels].min() ?? 0, 0)
+        let high = max(upper[channels].max() ?? 0, 0)
+        return high > low ? Double(high - low) / 255 : 1
+    }
+}
