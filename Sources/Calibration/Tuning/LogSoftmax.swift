@@ -10,8 +10,9 @@ struct LogSoftmax {
         let largest = scaled.max() ?? 0
         var sum = 0.0
         for x in scaled { sum += Transcendental.exp(x - largest) }
-        let normalizer = largest + Transcendental.log(sum)
-        logarithms = scaled.map { $0 - normalizer }
+        // The difference first: it is exact where it matters, for logits near the largest.
+        let normalizer = Transcendental.log(sum)
+        logarithms = scaled.map { ($0 - largest) - normalizer }
     }
 
     func probability(_ index: Int) -> Double { Transcendental.exp(logarithms[index]) }
