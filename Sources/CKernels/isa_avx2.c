@@ -20,6 +20,7 @@
 #include "bodies/elementwise.h"
 #include "bodies/pool.h"
 #include "bodies/statistics.h"
+#include "bodies/mask_gradient_4x8_avx2.h"
 #include "bodies/gradient.h"
 #include "bodies/table.h"
 

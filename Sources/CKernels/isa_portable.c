@@ -17,6 +17,7 @@
 #include "bodies/elementwise.h"
 #include "bodies/pool.h"
 #include "bodies/statistics.h"
+#include "bodies/mask_gradient_1x8.h"
 #include "bodies/gradient.h"
 #include "bodies/table.h"
 

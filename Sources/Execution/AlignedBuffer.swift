@@ -43,6 +43,9 @@ package final class Workspace {
         return AlignedBuffer(byteCount: byteCount)
     }
 
+    /// Bytes of the buffers that nobody holds, scratch not among them.
+    package var freeBytes: Int { free.reduce(0) { $0 + $1.byteCount } }
+
     package func give(_ buffer: AlignedBuffer) { free.append(buffer) }
 
     /// Kernel scratch of at least `byteCount` bytes, valid until the next call.

@@ -61,6 +61,7 @@ package final class BackwardPass: Sendable {
 
     /// Follows ``run(_:record:into:workspace:)``.
     private static func peak(_ graph: Graph, _ isActive: [Bool]) -> Int {
+        guard isActive[graph.output.value] else { return 0 }
         var bytes = graph.shape(of: graph.output.value).count
         var most = bytes
         var isMet = [Bool](repeating: false, count: graph.valueCount)

@@ -42,3 +42,29 @@
 0x03db0e17b41acb27,  // integer operators
 0x439ca1889b573a57,  // statistics
 0xb6523d5a9a2b59f8,  // statistics
+0x7f78b5494699e588,  // pointwise
+0x439c1ddf0f8bac57,  // pointwise, depth over two blocks
+0xe2dd49ac15956bd7,  // pointwise, several row blocks
+0x84c2e74d306f83fd,  // strided 1x1
+0x453cf6d96357a92f,  // first layer
+0x2b41778bcf5650f2,  // dense 3x3, dilated
+0x2b0515e137afb242,  // dense 5x4, asymmetric
+0x27caef4c94516253,  // padding wider than input
+0x79f7ca20c1f9acfc,  // grouped
+0xe7aa300d07ddec5b,  // grouped pointwise
+0x2300bf6078911e6d,  // depth multiplier 3
+0x897f669664b97425,  // depthwise 3x3
+0x9d30acbf620da04b,  // depthwise 3x3 stride 2
+0x4f9e737e2fd0fe5e,  // depthwise 5x5 dilated
+0xd24783f3889c2539,  // depthwise 9x9
+0x97f955473cf86646,  // depthwise 1x1
+0x02707fed5f72dd72,  // fully connected
+0x9de551c273b1a4a9,  // kernel covers input
+0xa5b0595872d8b264,  // masked operators
+0xb1de8a8f66864fe9,  // masked operators
+0x8d46b9fde281a348,  // gradients
+0x2e14050c6c3ba8d6,  // gradients
+0x147f4cd26a0af56b,  // inward windows
+0x72416f16b38f652c,  // inward windows
+0x195256664f3b066c,  // inward windows
+0x734ee5dffe05f0c8,  // inward windows

@@ -64,6 +64,19 @@ struct ConvolutionCase: CustomStringConvertible {
         self.random = random
     }
 
+    /// A chosen one.
+    init(input: FeatureShape, outputs: Int, convolution: Convolution) {
+        let extent = convolution.window.outputExtent(height: input.height, width: input.width)
+        seed = 0
+        kind = .dense
+        self.input = input
+        output = FeatureShape(
+            height: extent?.height ?? 0, width: extent?.width ?? 0, channels: outputs)
+        self.convolution = convolution
+        clamp = .none
+        random = Random(seed: 0)
+    }
+
     /// Odd kernels, strides, dilations and pads, which may exceed the kernel.
     static func window(_ random: inout Random) -> Window {
         Window(

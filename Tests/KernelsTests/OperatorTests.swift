@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct OperatorTests {
     /// A random pooling window that fits `shape`.
-    private func window(_ random: inout Random, shape: FeatureShape) -> Window {
+    static func window(_ random: inout Random, shape: FeatureShape) -> Window {
         while true {
             let window = ConvolutionCase.window(&random)
             if window.outputExtent(height: shape.height, width: shape.width) != nil {
@@ -13,7 +13,7 @@ import Testing
         }
     }
 
-    private func shape(_ random: inout Random) -> FeatureShape {
+    static func shape(_ random: inout Random) -> FeatureShape {
         FeatureShape(
             height: random.int(1...9), width: random.int(1...9), channels: random.int(1...150))
     }
@@ -21,8 +21,8 @@ import Testing
     @Test(arguments: 0..<40 as Range<UInt64>)
     func floatPoolingEqualsScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
-        let shape = shape(&random)
-        let window = window(&random, shape: shape)
+        let shape = Self.shape(&random)
+        let window = Self.window(&random, shape: shape)
         let values = random.floats(shape.count)
         let input = Buffer(values)
         let context = "seed \(seed), \(shape), \(window)"
@@ -52,8 +52,8 @@ import Testing
     @Test(arguments: 0..<40 as Range<UInt64>)
     func integerPoolingEqualsScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
-        let shape = shape(&random)
-        let window = window(&random, shape: shape)
+        let shape = Self.shape(&random)
+        let window = Self.window(&random, shape: shape)
         let values = random.bytes(shape.count)
         let input = Buffer(values)
         let context = "seed \(seed), \(shape), \(window)"

@@ -33,6 +33,11 @@ struct Random: RandomNumberGenerator {
 
     mutating func floats(_ count: Int) -> [Float] { (0..<count).map { _ in float() } }
 
+    /// In [-1, 1).
+    mutating func moderate(_ count: Int) -> [Float] {
+        (0..<count).map { _ in .random(in: -1..<1, using: &self) }
+    }
+
     mutating func bytes(_ count: Int) -> [UInt8] {
         (0..<count).map { _ in UInt8(int(0...255)) }
     }

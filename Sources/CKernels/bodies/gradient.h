@@ -1,45 +1,31 @@
 // The backward pass without weights: masks with sums per channel, and pools.
 
-#define CK_GRADIENT_RUN 64
-
-/// `lanes` channels, at most 8, of a run of pixels; `mask` or `sums` may be NULL.
-CK_INLINE void mask_gradient_block(
-    const int lanes, ptrdiff_t pixels, ptrdiff_t stride, const uint8_t *mask,
-    ptrdiff_t mask_stride, float *gradient, double *sums) {
-    double totals[8] = {0};
-    for (int c = 0; c < lanes && sums; c++) totals[c] = sums[c];
-    for (ptrdiff_t pixel = 0; pixel < pixels; pixel++, gradient += stride) {
-        if (mask) {
-            uint32_t bits = mask[pixel * mask_stride];
-            for (int c = 0; c < lanes; c++) {
-                gradient[c] = bits & (1u << c) ? gradient[c] : 0.0f;
-            }
-        }
-        if (sums) {
-            for (int c = 0; c < lanes; c++) totals[c] += (double)gradient[c];
-        }
+/// A few pixels, so that memory is read as it lies.
+CK_INLINE void mask_gradient_pixels(
+    const int run, ptrdiff_t channels, const uint8_t *mask, float *gradient, double *sums) {
+    ptrdiff_t stride = ck_mask_stride(channels), c = 0;
+    for (; c + 8 <= channels; c += 8) {
+        mask_gradient_block(
+            8, run, channels, mask ? mask + c / 8 : NULL, stride, gradient + c,
+            sums ? sums + c : NULL);
     }
-    for (int c = 0; c < lanes && sums; c++) sums[c] = totals[c];
+    if (c < channels) {
+        mask_gradient_block(
+            (int)(channels - c), run, channels, mask ? mask + c / 8 : NULL, stride, gradient + c,
+            sums ? sums + c : NULL);
+    }
 }
 
 CK_FUNCTION void mask_gradient(
     ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *mask, float *gradient, double *sums) {
     ptrdiff_t stride = ck_mask_stride(channels);
-    for (ptrdiff_t first = 0; first < pixels; first += CK_GRADIENT_RUN) {
-        ptrdiff_t left = pixels - first, run = left < CK_GRADIENT_RUN ? left : CK_GRADIENT_RUN;
-        float *block = gradient + first * channels;
-        const uint8_t *bits = mask ? mask + first * stride : NULL;
-        ptrdiff_t c = 0;
-        for (; c + 8 <= channels; c += 8) {
-            mask_gradient_block(
-                8, run, channels, bits ? bits + c / 8 : NULL, stride, block + c,
-                sums ? sums + c : NULL);
-        }
-        if (c < channels) {
-            mask_gradient_block(
-                (int)(channels - c), run, channels, bits ? bits + c / 8 : NULL, stride, block + c,
-                sums ? sums + c : NULL);
-        }
+    for (; pixels >= 4; pixels -= 4, gradient += 4 * channels) {
+        mask_gradient_pixels(4, channels, mask, gradient, sums);
+        if (mask) mask += 4 * stride;
+    }
+    for (; pixels > 0; pixels--, gradient += channels) {
+        mask_gradient_pixels(1, channels, mask, gradient, sums);
+        if (mask) mask += stride;
     }
 }
 

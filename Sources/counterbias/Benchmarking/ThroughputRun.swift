@@ -3,11 +3,12 @@ import Execution
 import NetworkGraph
 import Quantization
 
-/// Both executors on the same random images, in turns.
+/// Both executors and the passes of bias fine-tuning on the same random images, in turns.
 struct ThroughputRun {
     private let images: [[Float]]
     private let float: FloatExecutor
     private let integer: IntegerExecutor
+    private let gradients: GradientExecutor
     private let biases: BiasState
     private let pool: ComputePool
 
@@ -26,6 +27,7 @@ struct ThroughputRun {
         self.images = images
         float = FloatExecutor(network)
         integer = IntegerExecutor(quantized)
+        gradients = GradientExecutor(integer)
         biases = BiasState(of: quantized)
         pool = ComputePool(threads: threads)
     }
@@ -53,42 +55,78 @@ struct ThroughputRun {
         return quantized
     }
 
-    /// Alternates the executors.
+    /// Alternates the measurements.
     func report(repetitions: Int) -> ThroughputReport {
-        let floatCount = warmedUp(runFloat)
-        let integerCount = warmedUp(runInteger)
-        var floatRates: [Double] = []
-        var integerRates: [Double] = []
+        let measurements = [runFloat, runInteger, runBackward, runTraining]
+        let counts = measurements.map { warmedUp($0) }
+        var rates = [[Double]](repeating: [], count: measurements.count)
         for _ in 0..<repetitions {
-            floatRates.append(rate(floatCount, runFloat))
-            integerRates.append(rate(integerCount, runInteger))
+            for (index, measurement) in measurements.enumerated() {
+                let duration = measurement(counts[index])
+                rates[index].append(Double(counts[index]) / (duration / .seconds(1)))
+            }
         }
+        let medians = rates.map { ThroughputReport.Rate($0) }
         return ThroughputReport(
-            threads: pool.threads, float: .init(floatRates), integer: .init(integerRates))
+            threads: pool.threads, float: medians[0], integer: medians[1], backward: medians[2],
+            training: medians[3])
     }
 
-    private func runFloat(_ count: Int) {
-        _ = pool.map(count) { index, workspace in
-            float.run(images[index % images.count], workspace: workspace).count
+    private func runFloat(_ count: Int) -> Duration {
+        ContinuousClock().measure {
+            _ = pool.map(count) { index, workspace in
+                float.run(images[index % images.count], workspace: workspace).count
+            }
         }
     }
 
-    private func runInteger(_ count: Int) {
-        _ = pool.map(count) { index, workspace in
-            integer.run(images[index % images.count], biases: biases, workspace: workspace).count
+    private func runInteger(_ count: Int) -> Duration {
+        ContinuousClock().measure {
+            _ = pool.map(count) { index, workspace in
+                integer.run(images[index % images.count], biases: biases, workspace: workspace)
+                    .count
+            }
         }
+    }
+
+    /// The backward pass alone, of images recorded before.
+    private func runBackward(_ count: Int) -> Duration {
+        let tapes = pool.map(count) { index, workspace in
+            gradients.record(images[index % images.count], biases: biases, workspace: workspace)
+        }
+        return ContinuousClock().measure {
+            _ = pool.map(count) { index, workspace in
+                backpropagate(tapes[index], workspace: workspace)
+            }
+        }
+    }
+
+    /// Forward and backward.
+    private func runTraining(_ count: Int) -> Duration {
+        ContinuousClock().measure {
+            _ = pool.map(count) { index, workspace in
+                backpropagate(
+                    gradients.record(
+                        images[index % images.count], biases: biases, workspace: workspace),
+                    workspace: workspace)
+            }
+        }
+    }
+
+    /// With the logits as their own gradient, that of half the sum of their squares.
+    private func backpropagate(_ tape: Tape, workspace: Workspace) -> Int {
+        var tape = tape
+        var sums = biases.layers.map { [Double](repeating: 0, count: $0.count) }
+        tape.backpropagate(tape.logits, into: &sums, workspace: workspace)
+        return sums.count
     }
 
     /// Runs until caches and buffers are filled.
     /// - Returns: the number of images, a multiple of the threads, that lasts long enough.
-    private func warmedUp(_ body: (Int) -> Void) -> Int {
+    private func warmedUp(_ measurement: (Int) -> Duration) -> Int {
         var count = pool.threads
-        while ContinuousClock().measure({ body(count) }) < Self.leastDuration { count *= 2 }
+        while measurement(count) < Self.leastDuration { count *= 2 }
         return count
-    }
-
-    private func rate(_ count: Int, _ body: (Int) -> Void) -> Double {
-        Double(count) / (ContinuousClock().measure { body(count) } / .seconds(1))
     }
 }
 
@@ -116,10 +154,17 @@ struct ThroughputReport: Encodable {
     var threads: Int
     var float: Rate
     var integer: Rate
+    /// The backward pass of bias fine-tuning alone.
+    var backward: Rate
+    /// Its forward and its backward pass.
+    var training: Rate
 
     var table: String {
         var table = TextTable(header: ["executor", "images/s", "slowest", "fastest"])
-        for (name, rate) in [("float", float), ("integer", integer)] {
+        let rows = [
+            ("float", float), ("integer", integer), ("backward", backward), ("training", training),
+        ]
+        for (name, rate) in rows {
             let slowest = rate.repetitions.min() ?? 0
             let fastest = rate.repetitions.max() ?? 0
             let cells = [rate.imagesPerSecond, slowest, fastest].map { $0.formatted(decimals: 1) }

@@ -5,9 +5,10 @@ struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure how many images per second each executor takes on this machine.",
         discussion: """
-            Random input, no image files. Executors alternate; the figure is the median over the repetitions, \
+            Random input, no image files. Measurements alternate; the figure is the median over the repetitions, \
             each of which lasts about a fifth of a second. The 8-bit network has the default scheme, its \
-            ranges come from the same random input.
+            ranges come from the same random input. "backward" is the backward pass of bias fine-tuning alone, \
+            "training" its forward and its backward pass.
             """)
 
     @Option(help: ArgumentHelp("Float model.", valueName: "M.onnx"))

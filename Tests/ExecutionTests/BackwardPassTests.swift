@@ -1,0 +1,119 @@
+import Execution
+import Kernels
+import NetworkGraph
+import Quantization
+import TestSupport
+import Testing
+
+/// The backward pass against finite differences: of float networks, whose gradient is the true one.
+@Suite struct BackwardPassTests {
+    /// The record of a float network: masks of its clamps alone.
+    private func record(_ network: DoubleNetwork, _ trace: DoubleNetwork.Trace) -> BackwardRecord {
+        var record = BackwardRecord(nodes: network.graph.nodes.count)
+        for (index, node) in network.graph.nodes.enumerated() {
+            let passes = trace.before[index].map { value in
+                (node.clamp.lower.map { value > Double($0) } ?? true)
+                    && (node.clamp.upper.map { value < Double($0) } ?? true)
+            }
+            switch node.operation {
+            case .maxPool:
+                let indices = AlignedBuffer(byteCount: 2 * passes.count)
+                for (element, tap) in trace.indices[index].enumerated() {
+                    indices.uint16s[element] = UInt16(tap ?? 0xFFFF)
+                }
+                record.entries[index] = .init(indices: indices)
+            case .concat:
+                var first = 0
+                record.entries[index].masks = node.inputs.map { value in
+                    let channels = network.graph.shape(of: value).channels
+                    defer { first += channels }
+                    return buffer(
+                        passes.enumerated().filter {
+                            first..<first + channels ~= $0.offset % node.shape.channels
+                        }.map(\.element), channels: channels)
+                }
+            default:
+                record.entries[index].masks = [buffer(passes, channels: node.shape.channels)]
+            }
+        }
+        return record
+    }
+
+    private func buffer(_ passes: [Bool], channels: Int) -> AlignedBuffer {
+        let bytes = ScalarReference.packed(passes, channels: channels)
+        let buffer = AlignedBuffer(byteCount: bytes.count)
+        for (index, byte) in bytes.enumerated() { buffer.bytes[index] = byte }
+        return buffer
+    }
+
+    private func norm(_ values: [Double]) -> Double {
+        values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    }
+
+    /// Central differences of a linear loss along random directions of each layer's biases. The loss is linear
+    /// between kinks, so a small step leaves only rounding.
+    @Test func equalsFiniteDifferences() {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        for (seed, quantized) in GradientExecutorTests.networks(40, using: &generator) {
+            let network = DoubleNetwork(quantized)
+            let graph = network.graph
+            let pass = BackwardPass(
+                graph: graph, weights: quantized.parameters.map { $0?.dequantizedWeights })
+            let image = randomImages(1, for: graph, using: &generator)[0].map(Double.init)
+            let trace = network.run(image)
+            let gradient = GradientExecutorTests.outputGradient(graph, using: &generator)
+            var record = record(network, trace)
+            var sums = GradientExecutorTests.zeros(quantized)
+            pass.run(gradient, record: &record, into: &sums, workspace: Workspace())
+            func loss(_ network: DoubleNetwork) -> Double {
+                zip(network.run(image).values[graph.output.value], gradient).reduce(0) {
+                    $0 + $1.0 * Double($1.1)
+                }
+            }
+            for (layer, node) in graph.convolutions.enumerated() {
+                for step in [1e-6, 1e-7] {
+                    let direction = sums[layer].map { _ in Double(generator.unit()) }
+                    var (up, down) = (network, network)
+                    for channel in direction.indices {
+                        up.biases[node]?[channel] += step * direction[channel]
+                        down.biases[node]?[channel] -= step * direction[channel]
+                    }
+                    let difference = (loss(up) - loss(down)) / (2 * step)
+                    let expected = zip(sums[layer], direction).reduce(0) { $0 + $1.0 * $1.1 }
+                    let size = norm(sums[layer]) * norm(direction)
+                    #expect(
+                        abs(difference - expected) <= 1e-4 * size + 1e-5,
+                        "layer \(layer), seed \(seed): \(difference), \(expected)")
+                }
+            }
+        }
+    }
+
+    /// With no masks at all the finite differences must not be met: the test above can fail.
+    @Test func withoutMasksTheGradientIsAnother() {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        var differing = 0
+        for (_, quantized) in GradientExecutorTests.networks(20, using: &generator) {
+            let network = DoubleNetwork(quantized)
+            let pass = BackwardPass(
+                graph: network.graph, weights: quantized.parameters.map { $0?.dequantizedWeights })
+            let image = randomImages(1, for: network.graph, using: &generator)[0].map(Double.init)
+            let gradient = GradientExecutorTests.outputGradient(network.graph, using: &generator)
+            var record = record(network, network.run(image))
+            var open = record
+            for index in open.entries.indices { open.entries[index].masks = [] }
+            var (sums, unmasked) = (
+                GradientExecutorTests.zeros(quantized), GradientExecutorTests.zeros(quantized)
+            )
+            pass.run(gradient, record: &record, into: &sums, workspace: Workspace())
+            pass.run(gradient, record: &open, into: &unmasked, workspace: Workspace())
+            if zip(sums, unmasked).contains(where: { pair in
+                let apart = zip(pair.0, pair.1).map { $0 - $1 }
+                return norm(apart) > 0.1 * norm(pair.0)
+            }) {
+                differing += 1
+            }
+        }
+        #expect(differing >= 10)
+    }
+}

@@ -1,0 +1,140 @@
+import Execution
+import Kernels
+import NetworkGraph
+import Quantization
+
+/// The straight-through estimator by definition: every node by its scalar twin, on the trace of the integer oracle.
+struct GradientOracle {
+    let network: QuantizedNetwork
+    let trace: IntegerOracle.Trace
+    let biases: BiasState
+
+    /// Where the gradient passes the output of a node, one list per mask of a `BackwardRecord`.
+    func passes(_ index: Int) -> [[Bool]] {
+        let node = network.graph.nodes[index]
+        let inputs = node.inputs.map { trace.values[$0] }
+        let from = node.inputs.compactMap { network.activations[$0].map(Self.bytes) }
+        let to = network.activations[index + 1].map(Self.bytes)
+        let shape = network.graph.shape(of: node.inputs[0])
+        if let sums = trace.accumulators[index], let parameters = network.parameters[index] {
+            let bias = biases.layers[ordinal(index)]
+            let scales = bias.indices.map { from[0].scale * parameters.scale(channel: $0) }
+            let requantization = to.map { to in
+                Requantization(
+                    multipliers: scales.map { $0 / to.scale }, zeroPoint: to.zeroPoint)
+            }
+            return [
+                ScalarReference.passes(
+                    sums, bias: bias, requantization: requantization, scales: scales,
+                    clamp: node.clamp)
+            ]
+        }
+        guard let to else { preconditionFailure("8-bit output") }
+        switch node.operation {
+        case .convolution, .maxPool: return []
+        case .add:
+            return [
+                ScalarReference.addPasses(
+                    inputs[0], from[0], inputs[1], from[1], result: to, clamp: node.clamp)
+            ]
+        case .concat, .clamp:
+            return zip(inputs, from).map {
+                ScalarReference.rescalingPasses($0, $1, result: to, clamp: node.clamp)
+            }
+        case .averagePool(let window, let countIncludePad):
+            return [
+                ScalarReference.averagePoolPasses(
+                    inputs[0], from[0], shape: shape, window: window,
+                    countIncludePad: countIncludePad, result: to, clamp: node.clamp)
+            ]
+        case .globalAveragePool:
+            return [
+                ScalarReference.globalAveragePoolPasses(
+                    inputs[0], from[0], shape: shape, result: to, clamp: node.clamp)
+            ]
+        }
+    }
+
+    /// Gradients of all biases.
+    func run(_ gradient: [Float]) -> [[Double]] {
+        let graph = network.graph
+        var sums = biases.layers.map { [Double](repeating: 0, count: $0.count) }
+        var gradients = [[Float]?](repeating: nil, count: graph.valueCount)
+        gradients[graph.output.value] = gradient
+        func contribute(_ value: ValueID, _ new: [Float]) {
+            gradients[value] = gradients[value].map { zip($0, new).map { $0 + $1 } } ?? new
+        }
+        for (index, node) in graph.nodes.enumerated().reversed() {
+            guard let arrived = gradients[index + 1] else { continue }
+            let passes = passes(index)
+            let shape = graph.shape(of: node.inputs[0])
+            var unused = [Double](repeating: 0, count: node.shape.channels)
+            switch node.operation {
+            case .convolution(let convolution):
+                guard let parameters = network.parameters[index] else { return [] }
+                let masked = ScalarReference.mask(
+                    arrived, by: passes[0], sums: &sums[ordinal(index)])
+                contribute(
+                    node.inputs[0],
+                    ScalarReference.convolutionGradient(
+                        masked, input: shape, output: node.shape, convolution: convolution,
+                        weights: weights(parameters)))
+            case .add:
+                let masked = ScalarReference.mask(arrived, by: passes[0], sums: &unused)
+                for value in node.inputs { contribute(value, masked) }
+            case .clamp:
+                contribute(
+                    node.inputs[0], ScalarReference.mask(arrived, by: passes[0], sums: &unused))
+            case .concat:
+                var first = 0
+                for (operand, value) in node.inputs.enumerated() {
+                    let channels = graph.shape(of: value).channels
+                    let slice = arrived.enumerated().filter {
+                        first..<first + channels ~= $0.offset % node.shape.channels
+                    }.map(\.element)
+                    var unused = [Double](repeating: 0, count: channels)
+                    contribute(
+                        value, ScalarReference.mask(slice, by: passes[operand], sums: &unused))
+                    first += channels
+                }
+            case .maxPool(let window):
+                let indices = ScalarReference.maxPoolIndices(
+                    trace.values[node.inputs[0]], shape: shape, window: window)
+                contribute(
+                    node.inputs[0],
+                    ScalarReference.maxPoolGradient(
+                        arrived, indices: indices, shape: shape, window: window))
+            case .averagePool(let window, let countIncludePad):
+                contribute(
+                    node.inputs[0],
+                    ScalarReference.averagePoolGradient(
+                        ScalarReference.mask(arrived, by: passes[0], sums: &unused), shape: shape,
+                        window: window, countIncludePad: countIncludePad))
+            case .globalAveragePool:
+                contribute(
+                    node.inputs[0],
+                    ScalarReference.globalAveragePoolGradient(
+                        ScalarReference.mask(arrived, by: passes[0], sums: &unused), shape: shape))
+            }
+        }
+        return sums
+    }
+
+    private func ordinal(_ index: Int) -> Int {
+        network.graph.nodes[..<index].filter { $0.convolution != nil }.count
+    }
+
+    private func weights(_ parameters: QuantizedParameters) -> [Float] {
+        let taps = parameters.weights.count / parameters.bias.count
+        return parameters.weights.enumerated().map { index, weight in
+            Float(Int(weight) - parameters.zeroPoint(channel: index / taps))
+                * parameters.scale(channel: index / taps)
+        }
+    }
+
+    private static func bytes(_ quantization: TensorQuantization) -> ByteQuantization {
+        ByteQuantization(
+            scale: quantization.scale,
+            zeroPoint: UInt8(quantization.zeroPoint + quantization.type.offset))
+    }
+}
