@@ -123,6 +123,46 @@ import Testing
         #expect(stage.outcome?.description.contains("no bias had a gradient") == true)
     }
 
+    @Test func aLaterEpochWithoutGradientsEndsWithTheBestSoFar() throws {
+        let problem = ToyProblem(images: 40, seed: 10)
+        var stage = try problem.stage(ToyProblem.options())
+        while let round = stage.nextRound, var results = problem.results(stage) {
+            if case .stepping(epoch: 2, _) = stage.progress.phase {
+                results = .gradients(
+                    round.groups.map {
+                        var sums = problem.gradient($0, stage.biases)
+                        sums.gradients = [0, 0, 0, 0, 0]
+                        return sums
+                    })
+            }
+            try stage.complete(results)
+        }
+        #expect(stage.outcome?.ending == .noGradient)
+        #expect(stage.outcome?.epochs == 2)
+        #expect(stage.outcome?.improved == true)
+    }
+
+    @Test func aRollbackStartsPatienceAnew() throws {
+        let problem = plain
+        var options = diverging(rate: 0.25)
+        options.patience = 2
+        var stage = try problem.stage(options)
+        // No better, diverged, no better: only one epoch since the rollback.
+        let script: [Double] = [1, 1, 100] + [Double](repeating: 1, count: 6)
+        while let round = stage.nextRound, var results = problem.results(stage) {
+            if case .validating(let epoch) = stage.progress.phase {
+                results = .losses(
+                    round.groups.map {
+                        LossSums(images: $0.count, loss: script[epoch] * Double($0.count))
+                    })
+            }
+            try stage.complete(results)
+        }
+        #expect(stage.outcome?.ending == .stoppedEarly)
+        #expect(stage.outcome?.epochs == 4)
+        #expect(stage.outcome?.divergedEpochs == [2])
+    }
+
     @Test func aBatchWithoutGradientsIsAStepLikeAnyOther() throws {
         let problem = ToyProblem(images: 40, seed: 10)
         var stage = try problem.stage(ToyProblem.options())

@@ -84,7 +84,7 @@ import Testing
         var options = ToyProblem.options()
         options.patience = 2
         var stage = try problem.stage(options)
-        let script = [1, 0.9, 0.95, 0.9, 0.1]
+        let script = [1, 0.9, 0.95, 0.9] + [Double](repeating: 0.1, count: 5)
         var states: [BiasState] = []
         while let round = stage.nextRound, var results = problem.results(stage) {
             if round.kind == .validationLoss {
