@@ -8,10 +8,14 @@ struct LocalCluster {
     let images: [InputPayload]
     let encoding: InputEncoding
     var computers: [ShardComputer]
+    var labels: [Int]?
 
     init(
-        network: FloatNetwork, images: [InputPayload], encoding: InputEncoding, threads: [Int] = [1]
+        network: FloatNetwork, images: [InputPayload], encoding: InputEncoding,
+        threads: [Int] = [1],
+        labels: [Int]? = nil
     ) {
+        self.labels = labels
         self.network = network
         self.images = images
         self.encoding = encoding
@@ -41,7 +45,7 @@ struct LocalCluster {
     {
         try CalibrationJob(
             network: network, options: options, imageCount: images.count,
-            inputRange: ActivationRange(lower: -1, upper: 1), resuming: progress)
+            inputRange: ActivationRange(lower: -1, upper: 1), labels: labels, resuming: progress)
     }
 
     func finish(_ options: CalibrationOptions, computer: (Int) -> Int = { $0 }) throws

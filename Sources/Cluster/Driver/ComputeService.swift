@@ -87,12 +87,7 @@ private struct ComputerHost {
             let images = try zip(task.images, request.images).map {
                 try $0.reference.payload($1)
             }
-            let biases = try layout.map { layout in
-                guard let state = layout.decode(task.biases) else {
-                    throw WireError(.field("biases"))
-                }
-                return state
-            }
+            let biases = try biases(of: task)
             let targets = try request.targets.map { bytes in
                 guard let loss = task.kind.loss else { throw WireError(.field("target")) }
                 return try TuningTarget(decoding: bytes, for: loss.kind)
@@ -101,13 +96,20 @@ private struct ComputerHost {
                 ShardTask(
                     kind: task.kind,
                     shard: Shard(index: task.id.shard, images: task.images.map(\.position)),
-                    biases: biases ?? BiasState(layers: []), round: task.id.round),
+                    biases: biases, round: task.id.round),
                 images: images, targets: targets)
             return .computed(
                 task.id, biases: Digest.sha256(of: task.biases), payload: payload)
         } catch {
             return .failed(task.id, reason: "\(error)")
         }
+    }
+
+    /// None in rounds of the float network.
+    private func biases(of task: TaskMessage) throws -> BiasState {
+        guard task.kind.needsQuantizedNetwork else { return BiasState(layers: []) }
+        guard let state = layout?.decode(task.biases) else { throw WireError(.field("biases")) }
+        return state
     }
 
     private mutating func prepare(_ request: ComputeRequest) throws -> ShardComputer {
@@ -133,7 +135,6 @@ private struct ComputerHost {
         if task.kind.needsQuantizedNetwork, quantized == nil {
             throw WireError(.field("quantized_digest"))
         }
-        if task.quantized == nil { layout = nil }
         return current
     }
 }

@@ -95,7 +95,8 @@ extension SimulatedCluster {
         }
         guard Digest.sha256(of: request.network) == task.network,
             request.quantized.map({ Digest.sha256(of: $0) }) == task.quantized,
-            request.images.map({ Digest.sha256(of: $0) }) == task.images.map(\.reference.digest)
+            request.images.map({ Digest.sha256(of: $0) }) == task.images.map(\.reference.digest),
+            request.targets.map({ Digest.sha256(of: $0) }) == task.images.compactMap(\.target)
         else { throw failure("worker \(worker) computes with other blobs than its task names") }
         workers[worker].computing = task.id
         let biases = Digest.sha256(of: task.biases)

@@ -52,7 +52,7 @@ struct SimulatedCluster {
 
     init(_ plan: SimulationPlan) {
         self.plan = plan
-        simulated = SimulatedJob.of(plan.match)
+        simulated = SimulatedJob.of(plan.variant)
         generator = SeededGenerator(seed: plan.seed ^ 0x5EED)
         workers = (0..<plan.workers).map { SimulatedWorker(name: $0) }
     }

@@ -13,6 +13,7 @@ struct SimulatedCoordinator {
     private(set) var blobs: [Digest: [UInt8]] = [:]
     private(set) var isFinished = false
     private var quantized: Digest?
+    private var targets: [Digest]?
     var completed: [[UInt8]]?
     /// Results of the open round in the order they came in, duplicates included.
     var arrivals: [(shard: Int, payload: [UInt8])] = []
@@ -41,6 +42,16 @@ struct SimulatedCoordinator {
         blobs[network] = simulated.networkBlob
         for image in simulated.images { blobs[image.reference.digest] = image.bytes }
         if let quantized = job.quantized { try publish(quantized) }
+        publishTargets()
+    }
+
+    private mutating func publishTargets() {
+        targets = job.targets?.map { target in
+            let bytes = target.encoded()
+            let digest = Digest.sha256(of: bytes)
+            blobs[digest] = bytes
+            return digest
+        }
     }
 
     private mutating func publish(_ network: QuantizedNetwork) throws {
@@ -81,9 +92,10 @@ struct SimulatedCoordinator {
         }
         let context = RoundContext(
             network: Digest.sha256(of: simulated.networkBlob),
-            quantized: round.kind == .statistics ? nil : quantized,
+            quantized: round.kind.needsQuantizedNetwork ? quantized : nil,
             biases: job.biases?.encoded() ?? [],
-            images: simulated.images.map(\.reference))
+            images: simulated.images.map(\.reference),
+            targets: round.kind.loss == nil ? nil : targets)
         return .opened(round, context)
     }
 
@@ -91,6 +103,7 @@ struct SimulatedCoordinator {
         let isFirst = job.progress.stage == .statistics
         try job.complete(results)
         if isFirst, let quantized = job.quantized { try publish(quantized) }
+        publishTargets()
     }
 
     func chunk(_ range: BlobRange) -> Message? {

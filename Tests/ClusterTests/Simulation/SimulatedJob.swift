@@ -23,25 +23,37 @@ struct SimulatedJob: Sendable {
     let rounds: [[[UInt8]]]
     let results: [Key: [UInt8]]
 
-    static let pre = SimulatedJob(match: .pre)
-    static let post = SimulatedJob(match: .post)
+    /// Which methods it runs.
+    enum Variant: String, CaseIterable { case pre, post, tuned }
 
-    static func of(_ match: Match) -> SimulatedJob { match == .pre ? pre : post }
+    static let pre = SimulatedJob(.pre)
+    static let post = SimulatedJob(.post)
+    static let tuned = SimulatedJob(.tuned)
 
-    init(match: Match) {
+    static func of(_ variant: Variant) -> SimulatedJob {
+        switch variant {
+        case .pre: pre
+        case .post: post
+        case .tuned: tuned
+        }
+    }
+
+    init(_ variant: Variant) {
         do {
-            try self.init(computing: match)
+            try self.init(computing: variant)
         } catch {
             preconditionFailure("the undisturbed run failed: \(error)")
         }
     }
 
-    private init(computing match: Match) throws {
+    private init(computing variant: Variant) throws {
         network = Self.smallNetwork()
         options = CalibrationOptions(
             scheme: QuantizationScheme(weightBits: 5), removesDeadChannels: true,
-            correction: CorrectionOptions(match: match, iterations: 2), rangeImages: 9,
-            correctionImages: 7, shardImages: 2)
+            correction: CorrectionOptions(
+                match: variant == .post ? .post : .pre, iterations: 2), rangeImages: 9,
+            correctionImages: 7, shardImages: 2,
+            tuning: variant == .tuned ? Self.tuning : nil)
         let encoding = SmallNetwork.encoding(for: network)
         let payloads = SmallNetwork.images(9, for: network, seed: 8)
         images = payloads.map { payload in
@@ -51,7 +63,7 @@ struct SimulatedJob: Sendable {
             )
         }
         networkBlob = try NetworkBlob(network: network, encoding: encoding).encoded()
-        digest = Digest.sha256(of: "simulated \(match)")
+        digest = Digest.sha256(of: "simulated \(variant)")
         let blob = try NetworkBlob(decoding: networkBlob)
         let computer = ShardComputer(network: blob.network, encoding: blob.encoding, threads: 1)
         var job = try Self.job(network, options, payloads.count)
@@ -89,6 +101,11 @@ struct SimulatedJob: Sendable {
             network: network, options: options, imageCount: images,
             inputRange: ActivationRange(lower: -1, upper: 1), resuming: progress)
     }
+
+    private static let tuning = TuningOptions(
+        images: 9, loss: .kl, temperature: 1,
+        optimizer: .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8), learningRate: 0.1,
+        schedule: .cosine, warmup: .steps(1), batch: 4, epochs: 2, seed: 3, validationShare: 0.2)
 
     private static func smallNetwork() -> FloatNetwork {
         var small = SmallNetwork(input: FeatureShape(height: 5, width: 4, channels: 2), seed: 7)

@@ -25,7 +25,7 @@ enum Reduction {
 /// Everything a seed decides before a run starts. Times are in milliseconds.
 struct SimulationPlan {
     let seed: UInt64
-    var match: Match
+    var variant: SimulatedJob.Variant
     var workers: Int
     /// Faults come until then, unless the job is finished before.
     var faultsEnd: Int
@@ -43,10 +43,10 @@ struct SimulationPlan {
     /// Time the job has to finish once faults have stopped.
     static let patience = 60_000
 
-    init(seed: UInt64, match: Match) {
+    init(seed: UInt64, variant: SimulatedJob.Variant) {
         var generator = SeededGenerator(seed: seed)
         self.seed = seed
-        self.match = match
+        self.variant = variant
         workers = Int.random(in: 1...4, using: &generator)
         faultsEnd = Int.random(in: 0...20_000, using: &generator)
         faultGap = Int.random(in: 200...3_000, using: &generator)

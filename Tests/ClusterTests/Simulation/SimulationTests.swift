@@ -6,21 +6,21 @@ import Testing
     /// Seeds per mode and test run.
     private static let seeds = 120
 
-    @Test(arguments: Match.allCases)
-    func everyStormEndsWithTheUndisturbedBits(match: Match) throws {
+    @Test(arguments: SimulatedJob.Variant.allCases)
+    func everyStormEndsWithTheUndisturbedBits(variant: SimulatedJob.Variant) throws {
         var total = SimulatedCluster.Counts()
         for offset in 0..<UInt64(Self.seeds) {
             var cluster = SimulatedCluster(
-                SimulationPlan(seed: TestSeed.value &+ offset, match: match))
+                SimulationPlan(seed: TestSeed.value &+ offset, variant: variant))
             do {
                 _ = try cluster.run()
             } catch {
-                Issue.record("\(match): \(error)")
+                Issue.record("\(variant): \(error)")
                 return
             }
             total.add(cluster.counts)
         }
-        print("simulation, \(match): \(total)")
+        print("simulation, \(variant): \(total)")
         // A storm that never hits anything proves nothing.
         for count in [
             total.coordinatorCrashes, total.workerCrashes, total.cuts, total.replays,
@@ -28,10 +28,10 @@ import Testing
         ] { #expect(count > 0) }
     }
 
-    @Test(arguments: Match.allCases)
-    func undisturbedRunsNeverLoseAWorker(match: Match) throws {
+    @Test(arguments: SimulatedJob.Variant.allCases)
+    func undisturbedRunsNeverLoseAWorker(variant: SimulatedJob.Variant) throws {
         for offset in 0..<20 as Range<UInt64> {
-            var plan = SimulationPlan(seed: TestSeed.value &+ offset, match: match).undisturbed
+            var plan = SimulationPlan(seed: TestSeed.value &+ offset, variant: variant).undisturbed
             plan.maximumDelay = 30
             var cluster = SimulatedCluster(plan)
             #expect(try cluster.run() == cluster.simulated.progress)
@@ -42,8 +42,8 @@ import Testing
     /// Greetings that had piled up took shards away, and late answers released shards of the next round.
     @Test(arguments: [16, 1_008, 3_008] as [UInt64])
     func seedsThatOnceLeftAShardWithNobody(seed: UInt64) throws {
-        for match in Match.allCases {
-            var plan = SimulationPlan(seed: seed, match: match).undisturbed
+        for variant in SimulatedJob.Variant.allCases {
+            var plan = SimulationPlan(seed: seed, variant: variant).undisturbed
             plan.maximumDelay = 30
             var cluster = SimulatedCluster(plan)
             #expect(try cluster.run() == cluster.simulated.progress)
@@ -55,7 +55,7 @@ import Testing
 @Suite struct PlantedBugTests {
     private func findings(_ reduction: Reduction) -> Int {
         (0..<20 as Range<UInt64>).count { offset in
-            var plan = SimulationPlan(seed: TestSeed.value &+ offset, match: .pre)
+            var plan = SimulationPlan(seed: TestSeed.value &+ offset, variant: .pre)
             plan.reduction = reduction
             plan.workers = 4
             plan.duplicates = 0.2

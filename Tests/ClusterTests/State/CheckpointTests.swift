@@ -8,8 +8,8 @@ import Testing
 
 @Suite struct CheckpointTests {
     /// A job's states in front of every round, and the last.
-    private static func checkpoints(_ match: Match) throws -> [JobCheckpoint] {
-        let simulated = SimulatedJob.of(match)
+    private static func checkpoints(_ variant: SimulatedJob.Variant) throws -> [JobCheckpoint] {
+        let simulated = SimulatedJob.of(variant)
         var job = try simulated.job()
         var states = [job.progress]
         for results in simulated.rounds {
@@ -18,7 +18,8 @@ import Testing
         }
         return states.map {
             JobCheckpoint(
-                job: simulated.digest, epoch: 5, progress: $0, configuration: "match: \(match)\n")
+                job: simulated.digest, epoch: 5, progress: $0,
+                configuration: "variant: \(variant)\n")
         }
     }
 
@@ -31,9 +32,9 @@ import Testing
             })
     }
 
-    @Test(arguments: Match.allCases)
-    func everyStageSurvives(match: Match) throws {
-        let checkpoints = try Self.checkpoints(match)
+    @Test(arguments: SimulatedJob.Variant.allCases)
+    func everyStageSurvives(variant: SimulatedJob.Variant) throws {
+        let checkpoints = try Self.checkpoints(variant)
         #expect(checkpoints.first?.progress.stage == .statistics)
         #expect(checkpoints.contains { $0.progress.stage == .correcting(layer: 2) })
         #expect(checkpoints.contains { $0.progress.stage == .measuring })
@@ -102,6 +103,31 @@ import Testing
         }
     }
 
+    @Test func missingTensorsOfFineTuning() throws {
+        let checkpoint = try #require(try Self.checkpoints(.tuned).last)
+        let (file, statistics) = (try checkpoint.file(), try checkpoint.statisticsFile())
+        for tensor in file.tensors where tensor.name.hasPrefix("tuning.") {
+            #expect(throws: (any Error).self, "\(tensor.name)") {
+                try JobCheckpoint(try file.without(tensor.name), statistics: statistics)
+            }
+        }
+        for field in ["tuning.phase", "tuning.ending"] {
+            var damaged = file
+            damaged.metadata[field] = "elsewhere"
+            #expect(throws: CheckpointError(.field(field))) {
+                try JobCheckpoint(damaged, statistics: statistics)
+            }
+        }
+        // Without its teacher the stage cannot go on: the job refuses, whatever the checkpoint says.
+        let partial = try #require(
+            try Self.checkpoints(.tuned).first { $0.progress.tuning?.stepLosses.isEmpty == false })
+        let reread = try JobCheckpoint(
+            try partial.file(), statistics: try statistics?.without("teacher.logits"))
+        #expect(throws: CalibrationError(.checkpointMismatch(field: "teacher logits"))) {
+            try SimulatedJob.tuned.job(resuming: reread.progress)
+        }
+    }
+
     @Test func statisticsOfAnotherJobAreRefused() throws {
         let checkpoint = try #require(try Self.checkpoints(.pre).last)
         var other = checkpoint
@@ -112,9 +138,9 @@ import Testing
     }
 
     @Test func aJobGoesOnFromEveryCheckpoint() throws {
-        for match in Match.allCases {
-            let simulated = SimulatedJob.of(match)
-            for checkpoint in try Self.checkpoints(match) {
+        for variant in SimulatedJob.Variant.allCases {
+            let simulated = SimulatedJob.of(variant)
+            for checkpoint in try Self.checkpoints(variant) {
                 var job = try simulated.job(resuming: try reread(checkpoint).progress)
                 while let round = job.nextRound { try job.complete(simulated.rounds[round.index]) }
                 #expect(job.progress == simulated.progress)

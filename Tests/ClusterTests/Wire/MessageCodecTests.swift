@@ -125,6 +125,13 @@ import Testing
         expect(try changed("task") { $0.task.images[0].targetDigest = Data([1]) }, .field("digest"))
         expect(try changed("task") { $0.task.kind = .unknown }, .field("kind"))
         expect(try changed("task") { $0.task.kind = .UNRECOGNIZED(77) }, .field("kind"))
+        expect(try changed("task") { $0.task.kind = .gradient }, .field("loss"))
+        expect(
+            try changed("task") {
+                $0.task.kind = .loss
+                $0.task.loss.kind = .kl
+                $0.task.loss.temperature = .nan
+            }, .field("temperature"))
         expect(try changed("result") { $0.result.biasDigest = Data() }, .field("digest"))
         expect(try changed("failure") { $0.failure.jobDigest = Data() }, .field("digest"))
     }

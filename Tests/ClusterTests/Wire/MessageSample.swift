@@ -117,7 +117,10 @@ extension SeededGenerator {
         let layer = Int.random(in: 0...200, using: &self)
         let kinds: [RoundKind] = [
             .statistics, .measure, .layerSums(layer: layer, match: .pre),
-            .layerSums(layer: layer, match: .post),
+            .layerSums(layer: layer, match: .post), .teacher,
+            .loss(TuningLoss(.kl, temperature: 0.5)),
+            .gradient(TuningLoss(.relativeL2, temperature: 1)),
+            .gradient(TuningLoss(.crossEntropy, temperature: 1)),
         ]
         let images = (0..<Int.random(in: 0...5, using: &self)).map { _ in
             TaskImage(
