@@ -23,6 +23,7 @@ package final class BackwardPass: Sendable {
     ///   - graph: of the network.
     ///   - weights: of each node, `[outputChannels, kernelHeight, kernelWidth, inputChannels /
     ///     groups]`; nil where it is not a convolution.
+    ///   - isa: to run on; every choice gives the same bits.
     package init(graph: Graph, weights: [[Float]?], isa: InstructionSet = .current) {
         precondition(weights.count == graph.nodes.count)
         let isActive = Self.activity(graph)

@@ -26,7 +26,9 @@ package final class GradientExecutor: Sendable {
         self.init(executor, isa: .current)
     }
 
-    /// - Parameter isa: of the backward pass; every choice gives the same bits.
+    /// - Parameters:
+    ///   - executor: of the network; its biases do not count.
+    ///   - isa: of the backward pass; every choice gives the same bits.
     package init(_ executor: IntegerExecutor, isa: InstructionSet) {
         let network = executor.network
         let pass = BackwardPass(

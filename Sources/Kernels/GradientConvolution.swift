@@ -44,6 +44,7 @@ package final class GradientConvolution: Sendable {
     ///   - output: shape of its output, whose gradient is given.
     ///   - convolution: the forward convolution.
     ///   - weights: `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`, finite.
+    ///   - isa: to run on.
     package init(
         input: FeatureShape, output: FeatureShape, convolution: Convolution, weights: [Float],
         isa: InstructionSet = .current
@@ -89,6 +90,7 @@ package final class GradientConvolution: Sendable {
     /// - Parameters:
     ///   - gradient: of the output.
     ///   - inputGradient: every element is written.
+    ///   - scratch: ``scratchBytes``, aligned to 64 bytes.
     package func run(
         _ gradient: UnsafePointer<Float>, _ inputGradient: UnsafeMutablePointer<Float>,
         scratch: UnsafeMutableRawPointer

@@ -5,10 +5,8 @@ package import NetworkGraph
 /// "of the input" what is computed.
 package enum GradientKernels {
     /// Sets elements that do not pass to +0, in place, and adds the others to `sums`, one per
-    /// channel, pixels in order, to what they already hold.
-    /// - Parameters:
-    ///   - mask: laid out as ``GradientMask`` says; nil: everything passes.
-    ///   - sums: nil: nothing is summed.
+    /// channel, pixels in order, to what they already hold. `mask` is laid out as ``GradientMask``
+    /// says; nil: everything passes. `sums` nil: nothing is summed.
     package static func mask(
         _ gradient: UnsafeMutablePointer<Float>, by mask: UnsafePointer<UInt8>?, pixels: Int,
         channels: Int, sums: UnsafeMutablePointer<Double>?, isa: InstructionSet = .current
@@ -17,10 +15,7 @@ package enum GradientKernels {
     }
 
     /// Each element of the input: from +0, plus the gradients of all outputs whose window chose it,
-    /// in order.
-    /// - Parameters:
-    ///   - shape: of the input.
-    ///   - indices: as `IntegerKernels.maxPool` keeps them.
+    /// in order. `indices` are those `IntegerKernels.maxPool` keeps, `shape` is the input's.
     package static func maxPool(
         _ gradient: UnsafePointer<Float>, indices: UnsafePointer<UInt16>, shape: FeatureShape,
         window: Window, _ inputGradient: UnsafeMutablePointer<Float>,

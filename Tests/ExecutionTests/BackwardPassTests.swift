@@ -27,19 +27,50 @@ import Testing
                 record.entries[index].masks = node.inputs.map { value in
                     let channels = network.graph.shape(of: value).channels
                     defer { first += channels }
-                    return buffer(
+                    return Self.buffer(
                         passes.enumerated().filter {
                             first..<first + channels ~= $0.offset % node.shape.channels
                         }.map(\.element), channels: channels)
                 }
             default:
-                record.entries[index].masks = [buffer(passes, channels: node.shape.channels)]
+                record.entries[index].masks = [Self.buffer(passes, channels: node.shape.channels)]
             }
         }
         return record
     }
 
-    private func buffer(_ passes: [Bool], channels: Int) -> AlignedBuffer {
+    /// The record of an integer network by its oracle.
+    static func record(_ network: QuantizedNetwork, _ oracle: GradientOracle) -> BackwardRecord {
+        var record = BackwardRecord(nodes: network.graph.nodes.count)
+        for (index, node) in network.graph.nodes.enumerated() {
+            if case .maxPool(let window) = node.operation {
+                let taps = ScalarReference.maxPoolIndices(
+                    oracle.trace.values[node.inputs[0]],
+                    shape: network.graph.shape(of: node.inputs[0]), window: window)
+                let indices = AlignedBuffer(byteCount: 2 * taps.count)
+                for (element, tap) in taps.enumerated() {
+                    indices.uint16s[element] = UInt16(tap ?? 0xFFFF)
+                }
+                record.entries[index].indices = indices
+            }
+            record.entries[index].masks = buffers(
+                oracle.passes(index), of: index, in: network.graph)
+        }
+        return record
+    }
+
+    /// Masks of a node as the backward pass takes them.
+    static func buffers(_ passes: [[Bool]], of index: Int, in graph: Graph) -> [AlignedBuffer?] {
+        let node = graph.nodes[index]
+        return passes.enumerated().map { operand, passes in
+            let isConcat = if case .concat = node.operation { true } else { false }
+            let channels =
+                isConcat ? graph.shape(of: node.inputs[operand]).channels : node.shape.channels
+            return buffer(passes, channels: channels)
+        }
+    }
+
+    private static func buffer(_ passes: [Bool], channels: Int) -> AlignedBuffer {
         let bytes = ScalarReference.packed(passes, channels: channels)
         let buffer = AlignedBuffer(byteCount: bytes.count)
         for (index, byte) in bytes.enumerated() { buffer.bytes[index] = byte }

@@ -9,7 +9,8 @@ struct DoubleNetwork {
     /// By node.
     var biases: [[Double]?]
 
-    /// The quantized network without its quantizers.
+    /// The quantized network without its quantizers. Biases lie between their levels: one that is zero would
+    /// put windows of padding on the kink of a Relu.
     init(_ network: QuantizedNetwork) {
         graph = network.graph
         weights = network.parameters.map { $0?.dequantizedWeights.map(Double.init) }
@@ -18,7 +19,8 @@ struct DoubleNetwork {
                 let input = network.activations[network.graph.nodes[index].inputs[0]]
             else { return nil }
             return parameters.bias.enumerated().map { channel, bias in
-                Double(bias) * Double(input.scale) * Double(parameters.scale(channel: channel))
+                (Double(bias) + 0.37) * Double(input.scale)
+                    * Double(parameters.scale(channel: channel))
             }
         }
     }

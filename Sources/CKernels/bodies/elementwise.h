@@ -32,15 +32,16 @@ CK_INLINE uint8_t integer_add_lanes(
     uint8_t pass[8] = {0};
     for (int i = 0; i < lanes; i++) {
         float value = fmaf((float)a[i], ratio_a, fmaf((float)b[i], ratio_b, constant));
-        float real = (float)(a[i] - zero_point_a) * scale_a + (float)(b[i] - zero_point_b) * scale_b;
+        float real =
+            (float)(a[i] - zero_point_a) * scale_a + (float)(b[i] - zero_point_b) * scale_b;
         output[i] = to_byte(value, target);
         pass[i] = is_representable(value) & is_inside(real, range);
     }
     return pack_bits(pass);
 }
 
-/// `integer_add`, and where its gradient passes. The bounds of the clamp are held against the sum of
-/// the dequantized values, which is exactly zero where both are; the folded zero points leave a
+/// `integer_add`, and where its gradient passes. The bounds of the clamp are held against the sum
+/// of the dequantized values, which is exactly zero where both are; the folded zero points leave a
 /// residue there.
 CK_FUNCTION void integer_add_masked(
     ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *a, float scale_a, int32_t zero_point_a,

@@ -48,8 +48,8 @@ typedef struct ck_target {
 } ck_target;
 
 /// Where a gradient passes a convolution's output: `low <= accumulator + bias <= high` (the sum
-/// wraps), per output channel. Masks hold one bit per element: `(channels + 7) / 8` bytes per pixel,
-/// channel c at bit c % 8 of byte c / 8; the bits behind the last channel are 0.
+/// wraps), per output channel. Masks hold one bit per element: `(channels + 7) / 8` bytes per
+/// pixel, channel c at bit c % 8 of byte c / 8; the bits behind the last channel are 0.
 typedef struct ck_pass {
     const int32_t *low, *high;
     uint8_t *mask;
@@ -149,8 +149,8 @@ void ck_lookup(
 void ck_accumulator_mask(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
     const int32_t *bias, ck_pass pass);
-/// Passes where the value before rounding rounds into [0, 255] and (float)(a - zero_point_a) * scale_a
-/// + (float)(b - zero_point_b) * scale_b lies strictly inside `clamp`.
+/// Passes where the value before rounding rounds into [0, 255] and (float)(a - zero_point_a) *
+/// scale_a + (float)(b - zero_point_b) * scale_b lies strictly inside `clamp`.
 void ck_integer_add_masked(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *a, float scale_a,
     int32_t zero_point_a, const uint8_t *b, float scale_b, int32_t zero_point_b, float scale,
