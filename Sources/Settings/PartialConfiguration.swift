@@ -82,9 +82,9 @@ extension PartialConfiguration {
         defaults.matchTolerance = 0.001
         defaults.bftImages = 1000
         defaults.bftEpochs = 2
-        defaults.bftBatch = 32
+        defaults.bftBatch = 8
         defaults.bftShardImages = 2
-        defaults.bftLearningRate = 0.02
+        defaults.bftLearningRate = 0.004
         defaults.bftOptimizer = .adam
         defaults.bftMomentum = 0.9
         defaults.bftSchedule = .cosine
@@ -92,7 +92,7 @@ extension PartialConfiguration {
         defaults.bftStepFactor = 0.1
         defaults.bftWarmup = 0.1
         defaults.bftLoss = .kl
-        defaults.bftTemperature = 1
+        defaults.bftTemperature = 4
         defaults.bftValidation = 0.1
         defaults.bftPatience = 0
         defaults.bftSeed = 1

@@ -49,9 +49,9 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 match_tolerance: 0.001
                 bft.images: 1000
                 bft.epochs: 2
-                bft.batch: 32
+                bft.batch: 8
                 bft.shard_images: 2
-                bft.learning_rate: 0.02
+                bft.learning_rate: 0.004
                 bft.optimizer: adam
                 bft.momentum: 0.9
                 bft.schedule: cosine
@@ -59,7 +59,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 bft.step_factor: 0.1
                 bft.warmup: 0.1
                 bft.loss: kl
-                bft.temperature: 1
+                bft.temperature: 4
                 bft.validation: 0.1
                 bft.patience: 0
                 bft.seed: 1

@@ -69,7 +69,8 @@ struct ThroughputRun {
         let medians = rates.map { ThroughputReport.Rate($0) }
         return ThroughputReport(
             threads: pool.threads, float: medians[0], integer: medians[1], backward: medians[2],
-            training: medians[3])
+            training: medians[3],
+            trainingBytesPerImage: gradients.tapeBytes + gradients.gradientBytes)
     }
 
     private func runFloat(_ count: Int) -> Duration {
@@ -158,6 +159,14 @@ struct ThroughputReport: Encodable {
     var backward: Rate
     /// Its forward and its backward pass.
     var training: Rate
+    /// What one image in training holds between its passes and at most during the backward one, besides the activations of
+    /// the forward pass: masks and gradients.
+    var trainingBytesPerImage: Int
+
+    enum CodingKeys: String, CodingKey {
+        case threads, float, integer, backward, training
+        case trainingBytesPerImage = "training_bytes_per_image"
+    }
 
     var table: String {
         var table = TextTable(header: ["executor", "images/s", "slowest", "fastest"])
@@ -170,7 +179,10 @@ struct ThroughputReport: Encodable {
             let cells = [rate.imagesPerSecond, slowest, fastest].map { $0.formatted(decimals: 1) }
             table.rows.append([name] + cells)
         }
-        return table.text + "\n\n\(threads) threads, \(float.repetitions.count) repetitions"
+        let megabytes = Double(trainingBytesPerImage) / 1e6
+        return table.text
+            + "\n\n\(threads) threads, \(float.repetitions.count) repetitions; training keeps "
+            + "\(megabytes.formatted(decimals: 1)) MB of masks and gradients per image in work"
     }
 }
 

@@ -43,6 +43,8 @@ struct CalibrationResults {
         var mssrAfter: Double
         var rqnsrBefore: Double
         var rqnsrAfter: Double
+        /// Loss curve and outcome of fine-tuning, without its layers; those are in the ledger.
+        var tuning: TuningSummary?
     }
 
     var summary: Summary {
@@ -63,7 +65,12 @@ struct CalibrationResults {
             rounds: job.progress.rounds, images: description.imageCount, skippedImages: skipped,
             deadChannels: job.deadChannels, warnings: warnings,
             mssrBefore: mean(\.mssrBefore), mssrAfter: mean(\.mssrAfter),
-            rqnsrBefore: mean(\.rqnsrBefore), rqnsrAfter: mean(\.rqnsrAfter))
+            rqnsrBefore: mean(\.rqnsrBefore), rqnsrAfter: mean(\.rqnsrAfter),
+            tuning: ledger?.tuning.map { summary in
+                var summary = summary
+                summary.layers = []
+                return summary
+            })
     }
 
     var warnings: [String] {
@@ -80,6 +87,7 @@ struct CalibrationResults {
                 "uint8 weights with a zero point per channel: ONNX Runtime before 1.27 refuses to run "
                     + "the model; for older versions use symmetric weights or granularity tensor")
         }
+        warnings += job.tuning?.notes ?? []
         for layer in ledger?.layers ?? [] {
             if let reason = layer.skipped, job.options.correction != nil {
                 warnings.append("layer '\(layer.name)': \(reason)")
@@ -137,11 +145,12 @@ struct CalibrationResults {
             ])
         }
         let out = configuration.out ?? ""
+        let tuning = ledger?.tuning.map { "fine-tuning \($0.outcome)\n" } ?? ""
         let dead = job.deadChannels.reduce(0) { $0 + $1.channels.count }
         return table.text + "\n\n" + """
             \(description.imageCount) images, \(job.progress.rounds) rounds, \
             \(timings.total.formatted(decimals: 2)) s; \(dead) dead channels removed
-            \(out)/model.int8.onnx
+            \(tuning)\(out)/model.int8.onnx
             """
     }
 }

@@ -33,10 +33,10 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: "Passes of fine-tuning over its images. Default: 2.")
     var epochs: Int?
 
-    @Option(help: "Images per step of fine-tuning. Default: 32.")
+    @Option(help: "Images per step of fine-tuning. Default: 8.")
     var batch: Int?
 
-    @Option(help: "Step of fine-tuning, in output steps of each layer. Default: 0.02.")
+    @Option(help: "Step of fine-tuning, in output steps of each layer. Default: 0.004.")
     var learningRate: Double?
 
     @Option(help: "Optimizer of fine-tuning.")
