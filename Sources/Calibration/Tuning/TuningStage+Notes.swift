@@ -5,7 +5,7 @@ extension TuningStage {
         let stepImages = order.batches(epoch: 1).map { $0.reduce(0) { $0 + $1.count } }.max() ?? 0
         if imageCount < options.images {
             notes.append(
-                "fine-tuning uses all \(imageCount) images of the pool, \(options.images) were asked for"
+                "fine-tuning uses all \(imageCount) images of the pool, fewer than the \(options.images) it may use"
             )
         }
         if order.trainingImages < options.batch {
