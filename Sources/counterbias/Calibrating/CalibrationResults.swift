@@ -145,12 +145,23 @@ struct CalibrationResults {
             ])
         }
         let out = configuration.out ?? ""
-        let tuning = ledger?.tuning.map { "fine-tuning \($0.outcome)\n" } ?? ""
+        let tuning = ledger?.tuning.map { $0.sentence + "\n" } ?? ""
         let dead = job.deadChannels.reduce(0) { $0 + $1.channels.count }
         return table.text + "\n\n" + """
             \(description.imageCount) images, \(job.progress.rounds) rounds, \
             \(timings.total.formatted(decimals: 2)) s; \(dead) dead channels removed
             \(tuning)\(out)/model.int8.onnx
             """
+    }
+}
+
+extension TuningSummary {
+    /// For the table; the outcome in full stands in the ledger.
+    fileprivate var sentence: String {
+        let images =
+            validationImages > 0 ? "\(validationImages) held-out images" : "its \(images) images"
+        guard bestEpoch > 0 else { return "fine-tuning \(outcome)" }
+        return "fine-tuning: loss \(startLoss.significant) → \(bestLoss.significant) on \(images), "
+            + "best after epoch \(bestEpoch) of \(validationLosses.count - 1)"
     }
 }

@@ -61,7 +61,7 @@ private func exitCode(of error: any Error) -> Int32 {
     switch error {
     case let error as CommandError: error.exitCode
     case is ONNXError, is QDQError, is ImageError, is QuantizationError, is CalibrationError,
-        is CheckpointError, is SafetensorsError, is BlobError:
+        is TuningError, is CheckpointError, is SafetensorsError, is BlobError:
         EX_DATAERR
     case is SettingsError: EX_CONFIG
     case let error as StorageError: error.isLocked ? EX_TEMPFAIL : EX_CANTCREAT
