@@ -32,19 +32,7 @@ import Testing
 
     @Test(arguments: [Match.pre, .post])
     func resumingAfterAnyRoundGivesTheSameBits(match: Match) throws {
-        let options = CalibrationOptions.test(match: match)
-        let reference = try Self.cluster().finish(options)
-        for stop in 0..<reference.progress.rounds {
-            let first = Self.cluster()
-            var job = try first.job(options)
-            for _ in 0..<stop { try first.step(&job) }
-            // Everything but the progress is lost.
-            let second = Self.cluster(threads: [2])
-            var resumed = try second.job(options, resuming: job.progress)
-            if let quantized = resumed.quantized { second.computers[0].load(quantized) }
-            while resumed.nextRound != nil { try second.step(&resumed) }
-            #expect(resumed.progress == reference.progress, "stopped after round \(stop)")
-        }
+        try expectSameBitsAfterResuming(.test(match: match)) { Self.cluster(threads: $0) }
     }
 
     @Test func onlyBiasesChange() throws {

@@ -1,6 +1,7 @@
 import Calibration
 import NetworkGraph
 import Quantization
+import Testing
 
 /// Runs jobs without processes: one or more computers, shards dealt out in any order.
 struct LocalCluster {
@@ -54,6 +55,23 @@ struct LocalCluster {
         var job = try job(options)
         while job.nextRound != nil { try step(&job, computer: computer) }
         return job
+    }
+}
+
+/// Stops a job after every round in turn; everything but its progress is lost, and another cluster goes on with it.
+func expectSameBitsAfterResuming(
+    _ options: CalibrationOptions, _ cluster: ([Int]) -> LocalCluster
+) throws {
+    let reference = try cluster([1]).finish(options)
+    for stop in 0..<reference.progress.rounds {
+        let first = cluster([1])
+        var job = try first.job(options)
+        for _ in 0..<stop { try first.step(&job) }
+        let second = cluster([2])
+        var resumed = try second.job(options, resuming: job.progress)
+        if let quantized = resumed.quantized { second.computers[0].load(quantized) }
+        while resumed.nextRound != nil { try second.step(&resumed) }
+        #expect(resumed.progress == reference.progress, "stopped after round \(stop)")
     }
 }
 

@@ -39,18 +39,7 @@ import Testing
     }
 
     @Test func resumingAfterAnyRoundGivesTheSameBits() throws {
-        let options = Self.options(match: nil)
-        let reference = try Self.cluster().finish(options)
-        for stop in 0..<reference.progress.rounds {
-            let first = Self.cluster()
-            var job = try first.job(options)
-            for _ in 0..<stop { try first.step(&job) }
-            let second = Self.cluster(threads: [2])
-            var resumed = try second.job(options, resuming: job.progress)
-            if let quantized = resumed.quantized { second.computers[0].load(quantized) }
-            while resumed.nextRound != nil { try second.step(&resumed) }
-            #expect(resumed.progress == reference.progress, "stopped after round \(stop)")
-        }
+        try expectSameBitsAfterResuming(Self.options(match: nil)) { Self.cluster(threads: $0) }
     }
 
     @Test func onlyBiasesChangeAndTheLossFalls() throws {
