@@ -13,7 +13,7 @@ extension CalibrationJob {
             groupImages: self.options.tuningShardImages, resuming: progress.tuning)
         let classes = network.graph.shape(of: network.graph.output.value).count
         let needsTeacher = options.loss.usesTeacher && stage.progress.phase != .teacher
-        guard progress.teacher.count == (needsTeacher ? stage.imageCount * classes : 0) else {
+        guard progress.teacher.count == (needsTeacher ? stage.positionCount * classes : 0) else {
             throw CalibrationError(.checkpointMismatch(field: "teacher logits"))
         }
         tuning = stage
@@ -60,7 +60,7 @@ extension CalibrationJob {
         let order = DataOrder(
             images: min(options.images, imageCount), seed: options.seed,
             validationShare: options.validationShare, groupImages: self.options.tuningShardImages,
-            batch: options.batch)
+            batch: options.batch, mirrors: options.mirrors)
         return 2 + options.epochs * (order.stepsPerEpoch + 1)
     }
 
@@ -68,7 +68,7 @@ extension CalibrationJob {
         guard var stage = tuning, let round = stage.nextRound else {
             preconditionFailure("no round of fine-tuning is open")
         }
-        if round.kind == .teacher { try keepTeacher(results, round, images: stage.imageCount) }
+        if round.kind == .teacher { try keepTeacher(results, round, images: stage.positionCount) }
         try stage.complete(
             TuningResults(
                 payloads: results, of: round.kind,
@@ -92,15 +92,28 @@ extension CalibrationJob {
         progress.teacher = table
     }
 
-    /// What the network should answer on the images of fine-tuning, by position in the pool; nil before it is known, and where nobody asks.
+    /// The images a round's positions count in: the pool, or in fine-tuning those in use and then, if it mirrors, the same mirrored.
+    /// - Parameters:
+    ///   - pool: all images in order, in whatever form.
+    ///   - mirror: makes the mirrored form of one.
+    package func images<Image>(
+        of kind: RoundKind, in pool: [Image], mirror: (Image) throws -> Image
+    ) rethrows -> [Image] {
+        guard kind.isTuning, let stage = tuning, stage.options.mirrors else { return pool }
+        let used = Array(pool.prefix(stage.imageCount))
+        return try used + used.map(mirror)
+    }
+
+    /// What the network should answer on the images of fine-tuning, by position; nil before it is known, and where nobody asks.
     package var targets: [TuningTarget]? {
         guard let stage = tuning else { return nil }
         if let labels, !stage.options.loss.usesTeacher {
-            return labels.prefix(stage.imageCount).map { .label($0) }
+            let used = labels.prefix(stage.imageCount).map { TuningTarget.label($0) }
+            return stage.options.mirrors ? used + used : used
         }
         guard !progress.teacher.isEmpty else { return nil }
-        let classes = progress.teacher.count / stage.imageCount
-        return (0..<stage.imageCount).map { image in
+        let classes = progress.teacher.count / stage.positionCount
+        return (0..<stage.positionCount).map { image in
             .logits(Array(progress.teacher[image * classes..<(image + 1) * classes]))
         }
     }

@@ -11,6 +11,35 @@ package enum InputPayload: Hashable, Sendable {
         case .tensor(let values): values.count
         }
     }
+
+    /// The image with left and right exchanged.
+    /// - Parameters:
+    ///   - width: pixels in a row, at least 1.
+    ///   - channels: values per pixel, at least 1; `count` is a multiple of their product.
+    package func mirrored(width: Int, channels: Int) -> InputPayload {
+        switch self {
+        case .pixels(let pixels): .pixels(Self.mirrored(pixels, width, channels))
+        case .tensor(let values): .tensor(Self.mirrored(values, width, channels))
+        }
+    }
+
+    private static func mirrored<Value>(_ values: [Value], _ width: Int, _ channels: Int) -> [Value]
+    {
+        let rowCount = width * channels
+        precondition(values.count % rowCount == 0)
+        return [Value](unsafeUninitializedCapacity: values.count) { output, initialized in
+            for row in stride(from: 0, to: values.count, by: rowCount) {
+                for column in 0..<width {
+                    for channel in 0..<channels {
+                        output.initializeElement(
+                            at: row + column * channels + channel,
+                            to: values[row + (width - 1 - column) * channels + channel])
+                    }
+                }
+            }
+            initialized = values.count
+        }
+    }
 }
 
 /// How pixels become the network's float input: one 256-entry table per channel.

@@ -67,6 +67,9 @@ extension RoundKind {
         }
     }
 
+    /// Whether the round belongs to fine-tuning.
+    package var isTuning: Bool { self == .teacher || loss != nil }
+
     /// Whether the round runs the integer network.
     package var needsQuantizedNetwork: Bool { self != .statistics && self != .teacher }
 }

@@ -54,6 +54,9 @@ package final class ShardComputer {
         convolutionLayout = ChannelLayout(network.graph, convolutionsOnly: true)
     }
 
+    /// Of the images it takes.
+    package var inputShape: FeatureShape { float.graph.input.shape }
+
     /// Sets the integer network that all rounds but statistics run.
     package func load(_ network: QuantizedNetwork) {
         resting = [:]

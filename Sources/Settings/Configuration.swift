@@ -85,6 +85,8 @@ package struct DeadChannelSettings: Codable, Hashable, Sendable {
 package struct TuningSettings: Codable, Hashable, Sendable {
     /// Images of the pool, the first ones, at least 1; fewer if the pool is smaller.
     package var images: Int
+    /// Whether every image is also used mirrored left to right.
+    package var mirror: Bool
     package var epochs: Int
     /// Images per step, at least 1.
     package var batch: Int
@@ -112,7 +114,7 @@ package struct TuningSettings: Codable, Hashable, Sendable {
     package var seed: Int
 
     enum CodingKeys: String, CodingKey {
-        case images, epochs, batch
+        case images, mirror, epochs, batch
         case shardImages = "shard_images"
         case learningRate = "learning_rate"
         case optimizer, momentum, schedule

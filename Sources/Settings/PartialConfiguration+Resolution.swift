@@ -38,6 +38,7 @@ extension PartialConfiguration {
         matchIterations = configuration.matchIterations
         matchTolerance = configuration.matchTolerance
         bftImages = configuration.bft.images
+        bftMirror = configuration.bft.mirror
         bftEpochs = configuration.bft.epochs
         bftBatch = configuration.bft.batch
         bftShardImages = configuration.bft.shardImages
@@ -126,6 +127,7 @@ extension TuningSettings {
     init(_ all: PartialConfiguration) throws(SettingsError) {
         try self.init(
             images: required(all.bftImages, "bft.images"),
+            mirror: required(all.bftMirror, "bft.mirror"),
             epochs: required(all.bftEpochs, "bft.epochs"),
             batch: required(all.bftBatch, "bft.batch"),
             shardImages: required(all.bftShardImages, "bft.shard_images"),

@@ -21,6 +21,7 @@ package struct PartialConfiguration: Equatable, Sendable {
     package var matchIterations: Int?
     package var matchTolerance: Double?
     package var bftImages: Int?
+    package var bftMirror: Bool?
     package var bftEpochs: Int?
     package var bftBatch: Int?
     package var bftShardImages: Int?
@@ -81,6 +82,7 @@ extension PartialConfiguration {
         defaults.matchIterations = 3
         defaults.matchTolerance = 0.001
         defaults.bftImages = 1000
+        defaults.bftMirror = true
         defaults.bftEpochs = 2
         defaults.bftBatch = 8
         defaults.bftShardImages = 2

@@ -27,6 +27,7 @@ enum Schema {
             "match_tolerance", \.matchTolerance,
             .number("a number above 0, at most 1") { $0 > 0 && $0 <= 1 }),
         Field("bft.images", \.bftImages, .integer(images)),
+        Field("bft.mirror", \.bftMirror, .boolean),
         Field("bft.epochs", \.bftEpochs, .integer(1...100_000)),
         Field("bft.batch", \.bftBatch, .integer(1...65_536)),
         Field("bft.shard_images", \.bftShardImages, .integer(1...4_096)),

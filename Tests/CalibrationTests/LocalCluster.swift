@@ -29,6 +29,10 @@ struct LocalCluster {
     ) throws {
         guard let round = job.nextRound else { return }
         let biases = job.biases ?? BiasState(layers: [])
+        let shape = network.graph.input.shape
+        let images = job.images(of: round.kind, in: images) {
+            $0.mirrored(width: shape.width, channels: shape.channels)
+        }
         let results = try round.shards.map { shard in
             try computers[computer(shard.index) % computers.count].compute(
                 ShardTask(kind: round.kind, shard: shard, biases: biases, round: round.index),

@@ -1,4 +1,5 @@
 import Calibration
+import Execution
 import NetworkGraph
 import Quantization
 import TestSupport
@@ -7,14 +8,15 @@ import Testing
 /// Fine-tuning with real networks, forward and backward.
 @Suite struct TuningJobTests {
     private static func options(
-        loss: TuningOptions.Loss = .kl, match: Match? = .pre, images: Int = 10
+        loss: TuningOptions.Loss = .kl, match: Match? = .pre, images: Int = 10,
+        mirrors: Bool = false
     ) -> CalibrationOptions {
         var options = CalibrationOptions.test(match: match, bits: 4, images: 6)
         options.tuning = TuningOptions(
             images: images, loss: loss, temperature: 2,
             optimizer: .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8), learningRate: 0.2,
             schedule: .cosine, warmup: .share(0.1), batch: 4, epochs: 3, seed: 5,
-            validationShare: 0.2)
+            validationShare: 0.2, mirrors: mirrors)
         return options
     }
 
@@ -40,6 +42,49 @@ import Testing
 
     @Test func resumingAfterAnyRoundGivesTheSameBits() throws {
         try expectSameBitsAfterResuming(Self.options(match: nil)) { Self.cluster(threads: $0) }
+    }
+
+    @Test(arguments: TuningOptions.Loss.allCases)
+    func mirroredImagesAreImagesOfTheirOwn(loss: TuningOptions.Loss) throws {
+        // A pool that holds the mirrored images itself sees the same images; only their order in batches differs.
+        let options = Self.options(loss: loss, images: 7, mirrors: true)
+        let job = try Self.cluster(threads: [1, 2]).finish(options)
+        let stage = try #require(job.tuning)
+        #expect(stage.order.trainingImages + stage.order.validationImages == 14)
+        #expect(job.targets?.count == 14)
+        let cluster = Self.cluster()
+        let shape = cluster.network.graph.input.shape
+        let mirrored = cluster.images.map {
+            $0.mirrored(width: shape.width, channels: shape.channels)
+        }
+        let images = job.images(of: .teacher, in: cluster.images) {
+            $0.mirrored(width: shape.width, channels: shape.channels)
+        }
+        #expect(images == Array(cluster.images[..<7] + mirrored[..<7]))
+        #expect(job.images(of: .measure, in: cluster.images) { _ in .pixels([]) } == cluster.images)
+        if loss.usesTeacher {
+            // The teacher saw what the positions say.
+            let float = FloatExecutor(cluster.network)
+            let workspace = Workspace()
+            for (image, target) in zip(images, try #require(job.targets)) {
+                #expect(
+                    target
+                        == .logits(
+                            float.run(cluster.encoding.encode(image), workspace: workspace)))
+            }
+        }
+        try expectSameBitsAfterResuming(options) { Self.cluster(threads: $0) }
+    }
+
+    @Test func mirroringExchangesLeftAndRight() {
+        let image = InputPayload.pixels(Array(0..<12))
+        #expect(
+            image.mirrored(width: 3, channels: 2)
+                == .pixels([4, 5, 2, 3, 0, 1, 10, 11, 8, 9, 6, 7])
+        )
+        let tensor = InputPayload.tensor([1, 2, 3, 4, 5, 6])
+        #expect(tensor.mirrored(width: 6, channels: 1) == .tensor([6, 5, 4, 3, 2, 1]))
+        #expect(tensor.mirrored(width: 3, channels: 1).mirrored(width: 3, channels: 1) == tensor)
     }
 
     @Test func onlyBiasesChangeAndTheLossFalls() throws {

@@ -48,6 +48,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 match_iterations: 3
                 match_tolerance: 0.001
                 bft.images: 1000
+                bft.mirror: true
                 bft.epochs: 2
                 bft.batch: 8
                 bft.shard_images: 2
@@ -98,7 +99,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
         match_iterations: 7
         match_tolerance: 1e-4
         bft:
-          { images: 500, epochs: 3, batch: 16, shard_images: 4, learning_rate: 0.5, optimizer: sgd,
+          { images: 500, mirror: false, epochs: 3, batch: 16, shard_images: 4, learning_rate: 0.5, optimizer: sgd,
             momentum: 0.5, schedule: step, step_epochs: 2, step_factor: 0.5, warmup: 0,
             loss: relative-l2, temperature: 2, validation: 0.2, patience: 3, seed: 7 }
         preprocessing:
@@ -119,7 +120,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
         #expect(
             try json(configuration) == """
                 {"activations":{"range":"minmax","type":"int8"},"bft":{"batch":16,"epochs":3,\
-                "images":500,"learning_rate":0.5,"loss":"relative-l2","momentum":0.5,\
+                "images":500,"learning_rate":0.5,"loss":"relative-l2","mirror":false,"momentum":0.5,\
                 "optimizer":"sgd","patience":3,"schedule":"step","seed":7,"shard_images":4,\
                 "step_epochs":2,"step_factor":0.5,"temperature":2,"validation":0.2,"warmup":0},\
                 "cluster":{"lease_seconds":0.5,"listen":"tcp://127.0.0.1:5555","threads":2,\

@@ -1,6 +1,8 @@
 /// Which images are held out, and in which order the others are learned from; a function of the
 /// arguments alone.
 ///
+/// With mirroring, position `images + p` is position p mirrored, on the same side of the split.
+///
 /// Pool positions are shuffled once. The first `round(validationShare * images)` are held out: at
 /// least one if the share is above 0 and there are two images, never all of them. The rest is cut
 /// into groups, one group per shard, which keep their images in all epochs, so that workers can
@@ -20,8 +22,10 @@ package struct DataOrder: Hashable, Sendable {
     ///   - validationShare: in [0, 1).
     ///   - groupImages: at least 1.
     ///   - batch: images per step, at least 1.
+    ///   - mirrors: whether positions go up to `2 * images`.
     package init(
-        images: Int, seed: UInt64, validationShare: Double, groupImages: Int, batch: Int
+        images: Int, seed: UInt64, validationShare: Double, groupImages: Int, batch: Int,
+        mirrors: Bool = false
     ) {
         precondition(images >= 1 && groupImages >= 1 && batch >= 1)
         precondition((0..<1).contains(validationShare))
@@ -30,8 +34,12 @@ package struct DataOrder: Hashable, Sendable {
         generator.shuffle(&positions)
         var held = Int((validationShare * Double(images)).rounded())
         if validationShare > 0 { held = min(max(held, 1), images - 1) }
-        validation = Self.groups(positions[..<held].sorted(), of: groupImages)
-        training = Self.groups(Array(positions[held...]), of: groupImages)
+        func groups(_ positions: [Int]) -> [[Int]] {
+            let plain = Self.groups(positions, of: groupImages)
+            return mirrors ? plain + plain.map { $0.map { $0 + images } } : plain
+        }
+        validation = groups(positions[..<held].sorted())
+        training = groups(Array(positions[held...]))
         groupsPerBatch = max(1, batch / groupImages)
         self.seed = seed
     }

@@ -38,6 +38,9 @@ package struct TuningOptions: Hashable, Sendable, Codable {
 
     /// Images of the pool that are used, the first ones; at least 1.
     package var images: Int
+    /// Whether every image is also used mirrored left to right, as an image of its own: twice the
+    /// images to learn from, at twice the time of an epoch.
+    package var mirrors: Bool
     package var loss: Loss
     /// Divides logits under ``Loss/kl``; above 0.
     package var temperature: Double
@@ -59,9 +62,10 @@ package struct TuningOptions: Hashable, Sendable, Codable {
     package init(
         images: Int, loss: Loss, temperature: Double, optimizer: Optimizer, learningRate: Double,
         schedule: Schedule, warmup: Warmup, batch: Int, epochs: Int, seed: UInt64,
-        validationShare: Double = 0.1, patience: Int = 0
+        validationShare: Double = 0.1, patience: Int = 0, mirrors: Bool = false
     ) {
         self.images = images
+        self.mirrors = mirrors
         self.loss = loss
         self.temperature = temperature
         self.optimizer = optimizer

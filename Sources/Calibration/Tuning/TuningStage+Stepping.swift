@@ -97,7 +97,8 @@ extension TuningStage {
             if let broken {
                 throw TuningError(
                     .notFinite(
-                        broken, epoch: epoch, step: batch + 1, shard: shard, images: groups[shard]))
+                        broken, epoch: epoch, step: batch + 1, shard: shard,
+                        images: groups[shard].map { $0 % imageCount }))
             }
         }
         return total

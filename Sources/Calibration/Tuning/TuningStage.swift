@@ -28,7 +28,7 @@ package struct TuningStage: Sendable {
     package let order: DataOrder
     package let masters: MasterBiases
     package internal(set) var progress: TuningProgress
-    /// Images in use.
+    /// Images in use; ``order`` counts mirrored ones besides.
     package let imageCount: Int
 
     /// - Parameters:
@@ -52,7 +52,7 @@ package struct TuningStage: Sendable {
         masters = MasterBiases(layers: layers)
         order = DataOrder(
             images: self.imageCount, seed: options.seed, validationShare: options.validationShare,
-            groupImages: groupImages, batch: options.batch)
+            groupImages: groupImages, batch: options.batch, mirrors: options.mirrors)
         guard masters.fits(start) else {
             throw CalibrationError(.checkpointMismatch(field: "biases"))
         }
@@ -78,6 +78,9 @@ package struct TuningStage: Sendable {
             nil
         }
     }
+
+    /// Positions in ``order``: every image, and every image mirrored.
+    package var positionCount: Int { options.mirrors ? 2 * imageCount : imageCount }
 
     /// The biases ``nextRound`` runs with; the result once finished.
     package var biases: BiasState { progress.biases }

@@ -1,5 +1,6 @@
 package import Calibration
 import Foundation
+package import NetworkGraph
 import Quantization
 import Storage
 import Synchronization
@@ -85,7 +86,7 @@ private struct ComputerHost {
         do {
             let computer = try prepare(request)
             let images = try zip(task.images, request.images).map {
-                try $0.reference.payload($1)
+                try $0.reference.payload($1, shape: computer.inputShape)
             }
             let biases = try biases(of: task)
             let targets = try request.targets.map { bytes in
@@ -140,14 +141,21 @@ private struct ComputerHost {
 }
 
 extension ImageReference {
-    package func payload(_ bytes: [UInt8]) throws(WireError) -> InputPayload {
-        guard isTensor else { return .pixels(bytes) }
-        guard bytes.count % 4 == 0 else { throw WireError(.field("images")) }
-        return .tensor(
-            bytes.withUnsafeBytes { source in
-                (0..<bytes.count / 4).map {
-                    source.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)
-                }
-            })
+    /// The blob as an image of the network.
+    package func payload(
+        _ bytes: [UInt8], shape: FeatureShape
+    ) throws(WireError) -> InputPayload {
+        guard bytes.count == shape.count * (isTensor ? 4 : 1) else {
+            throw WireError(.field("images"))
+        }
+        let plain: InputPayload =
+            isTensor
+            ? .tensor(
+                bytes.withUnsafeBytes { source in
+                    (0..<shape.count).map {
+                        source.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)
+                    }
+                }) : .pixels(bytes)
+        return isMirrored ? plain.mirrored(width: shape.width, channels: shape.channels) : plain
     }
 }

@@ -191,7 +191,8 @@ package final class CoordinatorDriver {
             network: networkDigest,
             quantized: round.kind.needsQuantizedNetwork ? quantizedDigest : nil,
             biases: job.calibration.biases?.encoded() ?? [],
-            images: references, targets: round.kind.loss == nil ? nil : targets)
+            images: job.calibration.images(of: round.kind, in: references, mirror: \.mirrored),
+            targets: round.kind.loss == nil ? nil : targets)
         try perform(core.handle(.opened(round, context), at: clock.now), on: socket)
         var lastDone = -1
         while completed == nil {

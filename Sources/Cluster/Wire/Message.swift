@@ -113,10 +113,18 @@ package struct ImageReference: Hashable, Sendable {
     package var digest: Digest
     /// The blob holds float32 values; otherwise uint8 pixels.
     package var isTensor: Bool
+    /// The image is the blob with left and right exchanged.
+    package var isMirrored: Bool
 
-    package init(digest: Digest, isTensor: Bool) {
+    package init(digest: Digest, isTensor: Bool, isMirrored: Bool = false) {
         self.digest = digest
         self.isTensor = isTensor
+        self.isMirrored = isMirrored
+    }
+
+    /// The same blob, mirrored.
+    package var mirrored: ImageReference {
+        ImageReference(digest: digest, isTensor: isTensor, isMirrored: !isMirrored)
     }
 }
 

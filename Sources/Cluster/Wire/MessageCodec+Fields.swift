@@ -74,6 +74,7 @@ extension TaskMessage {
             var reference = Counterbias_Wire_Image()
             reference.digest = image.reference.digest.wire
             reference.isTensor = image.reference.isTensor
+            reference.isMirrored = image.reference.isMirrored
             reference.position = UInt64(image.position)
             if let target = image.target { reference.targetDigest = target.wire }
             return reference
@@ -90,7 +91,8 @@ extension TaskMessage {
                 TaskImage(
                     position: try Int(wire: image.position),
                     reference: ImageReference(
-                        digest: try Digest(wire: image.digest), isTensor: image.isTensor),
+                        digest: try Digest(wire: image.digest), isTensor: image.isTensor,
+                        isMirrored: image.isMirrored),
                     target: image.targetDigest.isEmpty
                         ? nil : try Digest(wire: image.targetDigest)))
         }

@@ -93,6 +93,6 @@ extension TuningOptions {
             schedule: schedule, warmup: .share(settings.warmup), batch: settings.batch,
             epochs: settings.epochs,
             seed: UInt64(settings.seed), validationShare: settings.validation,
-            patience: settings.patience)
+            patience: settings.patience, mirrors: settings.mirror)
     }
 }

@@ -46,6 +46,7 @@ struct EvaluationRun {
         var tracer = trace.map {
             EvaluationTrace(float: float, integer: integer, images: $0.images)
         }
+        let shape = float.graph.input.shape
         for start in stride(from: 0, to: entries.count, by: Self.batch) {
             let end = min(start + Self.batch, entries.count)
             let batch = try PreparedPool(
@@ -53,7 +54,7 @@ struct EvaluationRun {
                 preprocessing: preprocessing, skipsBad: configuration.skipBadImages)
             skipped += batch.skipped
             let inputs = try batch.images.map {
-                encoding.encode(try $0.reference.payload($0.bytes))
+                encoding.encode(try $0.reference.payload($0.bytes, shape: shape))
             }
             tracer?.add(inputs)
             let logits = pool.map(inputs.count) { index, workspace in

@@ -82,6 +82,17 @@ import Testing
         #expect(order.batches(epoch: 1) == [[[7, 0, 9], [3, 8]], [[5, 1, 2]]])
     }
 
+    @Test func mirroredImagesStayOnTheirSideOfTheSplit() {
+        let order = DataOrder(
+            images: 10, seed: 42, validationShare: 0.2, groupImages: 3, batch: 6, mirrors: true)
+        #expect(order.validation == [[4, 6], [14, 16]])
+        #expect(order.stepsPerEpoch == 3)
+        #expect(
+            order.batches(epoch: 2).joined().joined().sorted()
+                == (0..<20).filter { ![4, 6].contains($0 % 10) })
+        #expect(order.trainingImages == 16 && order.validationImages == 4)
+    }
+
     @Test func fewImagesMakeOneBatchAndASingleOneIsNotHeldOut() {
         let few = DataOrder(images: 5, seed: 3, validationShare: 0, groupImages: 2, batch: 64)
         #expect(few.validation.isEmpty)

@@ -94,7 +94,8 @@ struct SimulatedCoordinator {
             network: Digest.sha256(of: simulated.networkBlob),
             quantized: round.kind.needsQuantizedNetwork ? quantized : nil,
             biases: job.biases?.encoded() ?? [],
-            images: simulated.images.map(\.reference),
+            images: job.images(
+                of: round.kind, in: simulated.images.map(\.reference), mirror: \.mirrored),
             targets: round.kind.loss == nil ? nil : targets)
         return .opened(round, context)
     }

@@ -71,12 +71,16 @@ struct SimulatedJob: Sendable {
         while let round = job.nextRound {
             let biases = job.biases ?? BiasState(layers: [])
             let bytes = Digest.sha256(of: biases.encoded())
+            let shape = network.graph.input.shape
+            let images = job.images(of: round.kind, in: payloads) {
+                $0.mirrored(width: shape.width, channels: shape.channels)
+            }
             var ordered: [[UInt8]] = []
             for shard in round.shards {
                 let task = ShardTask(
                     kind: round.kind, shard: shard, biases: biases, round: round.index)
                 let result = try computer.compute(
-                    task, images: shard.images.map { payloads[$0] },
+                    task, images: shard.images.map { images[$0] },
                     targets: job.targets.map { targets in shard.images.map { targets[$0] } } ?? [])
                 results[Key(round: round.index, shard: shard.index, biases: bytes)] = result
                 ordered.append(result)
@@ -105,7 +109,8 @@ struct SimulatedJob: Sendable {
     private static let tuning = TuningOptions(
         images: 9, loss: .kl, temperature: 1,
         optimizer: .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8), learningRate: 0.1,
-        schedule: .cosine, warmup: .steps(1), batch: 4, epochs: 2, seed: 3, validationShare: 0.2)
+        schedule: .cosine, warmup: .steps(1), batch: 4, epochs: 2, seed: 3, validationShare: 0.2,
+        mirrors: true)
 
     private static func smallNetwork() -> FloatNetwork {
         var small = SmallNetwork(input: FeatureShape(height: 5, width: 4, channels: 2), seed: 7)

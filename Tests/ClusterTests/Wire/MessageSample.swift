@@ -28,7 +28,8 @@ enum MessageSample {
                 images: [
                     TaskImage(
                         position: 300,
-                        reference: ImageReference(digest: digest(0x44), isTensor: true)),
+                        reference: ImageReference(
+                            digest: digest(0x44), isTensor: true, isMirrored: true)),
                     TaskImage(
                         position: 7,
                         reference: ImageReference(digest: digest(0x55), isTensor: false),
@@ -125,7 +126,9 @@ extension SeededGenerator {
         let images = (0..<Int.random(in: 0...5, using: &self)).map { _ in
             TaskImage(
                 position: count(),
-                reference: ImageReference(digest: digest(), isTensor: Bool.random(using: &self)),
+                reference: ImageReference(
+                    digest: digest(), isTensor: Bool.random(using: &self),
+                    isMirrored: Bool.random(using: &self)),
                 target: Bool.random(using: &self) ? digest() : nil)
         }
         return TaskMessage(

@@ -414,6 +414,9 @@ nonisolated struct Counterbias_Wire_Image: Sendable {
   /// Blob with what the network should answer: float32 logits, or one int32 label. Empty in rounds without a loss.
   var targetDigest: Data = Data()
 
+  /// Left and right are exchanged before use.
+  var isMirrored: Bool = false
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -1062,7 +1065,7 @@ nonisolated extension Counterbias_Wire_Loss.Kind: SwiftProtobuf._ProtoNameProvid
 
 nonisolated extension Counterbias_Wire_Image: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Image"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{3}is_tensor\0\u{1}position\0\u{3}target_digest\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{3}is_tensor\0\u{1}position\0\u{3}target_digest\0\u{3}is_mirrored\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1074,6 +1077,7 @@ nonisolated extension Counterbias_Wire_Image: SwiftProtobuf.Message, SwiftProtob
       case 2: try { try decoder.decodeSingularBoolField(value: &self.isTensor) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.position) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.targetDigest) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.isMirrored) }()
       default: break
       }
     }
@@ -1092,6 +1096,9 @@ nonisolated extension Counterbias_Wire_Image: SwiftProtobuf.Message, SwiftProtob
     if !self.targetDigest.isEmpty {
       try visitor.visitSingularBytesField(value: self.targetDigest, fieldNumber: 4)
     }
+    if self.isMirrored != false {
+      try visitor.visitSingularBoolField(value: self.isMirrored, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1100,6 +1107,7 @@ nonisolated extension Counterbias_Wire_Image: SwiftProtobuf.Message, SwiftProtob
     if lhs.isTensor != rhs.isTensor {return false}
     if lhs.position != rhs.position {return false}
     if lhs.targetDigest != rhs.targetDigest {return false}
+    if lhs.isMirrored != rhs.isMirrored {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
