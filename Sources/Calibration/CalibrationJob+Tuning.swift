@@ -94,8 +94,10 @@ extension CalibrationJob {
 
     /// The images a round's positions count in: the pool, or in fine-tuning those in use and then, if it mirrors, the same mirrored.
     /// - Parameters:
+    ///   - kind: of the round.
     ///   - pool: all images in order, in whatever form.
     ///   - mirror: makes the mirrored form of one.
+    /// - Returns: what positions of this round's shards index.
     package func images<Image>(
         of kind: RoundKind, in pool: [Image], mirror: (Image) throws -> Image
     ) rethrows -> [Image] {

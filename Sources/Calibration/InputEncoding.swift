@@ -16,6 +16,7 @@ package enum InputPayload: Hashable, Sendable {
     /// - Parameters:
     ///   - width: pixels in a row, at least 1.
     ///   - channels: values per pixel, at least 1; `count` is a multiple of their product.
+    /// - Returns: as many values, in the same order but for the columns.
     package func mirrored(width: Int, channels: Int) -> InputPayload {
         switch self {
         case .pixels(let pixels): .pixels(Self.mirrored(pixels, width, channels))
