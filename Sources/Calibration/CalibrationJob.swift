@@ -134,6 +134,13 @@ package struct CalibrationJob: Sendable {
         }
     }
 
+    /// The same job before its first round.
+    package func restarted() throws -> CalibrationJob {
+        try CalibrationJob(
+            network: network, options: options, imageCount: imageCount, inputRange: inputRange,
+            labels: labels)
+    }
+
     /// The round to run next; nil when the job is finished.
     package var nextRound: Round? {
         switch progress.stage {

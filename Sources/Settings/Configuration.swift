@@ -162,11 +162,17 @@ package struct ClusterSettings: Codable, Hashable, Sendable {
     package var threads: Int
     /// Endpoint to bind; nil for local workers over a private socket.
     package var listen: String?
-    /// Seconds without progress after which a shard is given to another worker, in `[0.1, 3600]`.
+    /// Seconds of silence after which a worker's shards are given to others, in `[0.1, 3600]`.
     package var leaseSeconds: Double
+    /// Seconds without a finished shard after which a worker that is not silent loses its shards too, in `[1, 86400]`.
+    package var shardLeaseSeconds: Double
+    /// Share of the shards that a second worker computes again, in `[0, 1]`.
+    package var audit: Double
 
     enum CodingKeys: String, CodingKey {
         case workers, threads, listen
         case leaseSeconds = "lease_seconds"
+        case shardLeaseSeconds = "shard_lease_seconds"
+        case audit
     }
 }

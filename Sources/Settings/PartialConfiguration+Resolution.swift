@@ -67,6 +67,8 @@ extension PartialConfiguration {
         threads = configuration.cluster.threads
         listen = configuration.cluster.listen
         leaseSeconds = configuration.cluster.leaseSeconds
+        shardLeaseSeconds = configuration.cluster.shardLeaseSeconds
+        audit = configuration.cluster.audit
         skipBadImages = configuration.skipBadImages
     }
 }
@@ -98,7 +100,10 @@ extension Configuration {
             cluster: ClusterSettings(
                 workers: required(all.workers, "cluster.workers"),
                 threads: required(all.threads, "cluster.threads"), listen: all.listen,
-                leaseSeconds: required(all.leaseSeconds, "cluster.lease_seconds")),
+                leaseSeconds: required(all.leaseSeconds, "cluster.lease_seconds"),
+                shardLeaseSeconds: required(
+                    all.shardLeaseSeconds, "cluster.shard_lease_seconds"),
+                audit: required(all.audit, "cluster.audit")),
             skipBadImages: required(all.skipBadImages, "skip_bad_images"))
     }
 

@@ -50,6 +50,8 @@ package struct PartialConfiguration: Equatable, Sendable {
     package var threads: Int?
     package var listen: String?
     package var leaseSeconds: Double?
+    package var shardLeaseSeconds: Double?
+    package var audit: Double?
     package var skipBadImages: Bool?
 
     /// Nothing given.
@@ -109,6 +111,8 @@ extension PartialConfiguration {
         defaults.workers = 2
         defaults.threads = 1
         defaults.leaseSeconds = 4
+        defaults.shardLeaseSeconds = 60
+        defaults.audit = 0
         defaults.skipBadImages = false
         return defaults
     }()

@@ -61,6 +61,12 @@ enum Schema {
         Field(
             "cluster.lease_seconds", \.leaseSeconds,
             .number("a number from 0.1 to 3600") { $0 >= 0.1 && $0 <= 3600 }),
+        Field(
+            "cluster.shard_lease_seconds", \.shardLeaseSeconds,
+            .number("a number from 1 to 86400") { $0 >= 1 && $0 <= 86_400 }),
+        Field(
+            "cluster.audit", \.audit,
+            .number("a share from 0 to 1") { $0 >= 0 && $0 <= 1 }),
         Field("skip_bad_images", \.skipBadImages, .boolean),
     ]
 

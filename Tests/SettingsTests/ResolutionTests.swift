@@ -77,6 +77,8 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 cluster.threads: 1
                 cluster.listen: none
                 cluster.lease_seconds: 4
+                cluster.shard_lease_seconds: 60
+                cluster.audit: 0
                 skip_bad_images: false
                 """)
     }
@@ -111,7 +113,9 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
           std: 1
           exif_orientation: refuse
         labels: { file: labels.csv, offset: 1 }
-        cluster: { workers: 3, threads: 2, listen: "tcp://127.0.0.1:5555", lease_seconds: 0.5 }
+        cluster:
+          { workers: 3, threads: 2, listen: "tcp://127.0.0.1:5555", lease_seconds: 0.5,
+            shard_lease_seconds: 5, audit: 0.25 }
         skip_bad_images: true
         """
 
@@ -123,8 +127,8 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 "images":500,"learning_rate":0.5,"loss":"relative-l2","mirror":false,"momentum":0.5,\
                 "optimizer":"sgd","patience":3,"schedule":"step","seed":7,"shard_images":4,\
                 "step_epochs":2,"step_factor":0.5,"temperature":2,"validation":0.2,"warmup":0},\
-                "cluster":{"lease_seconds":0.5,"listen":"tcp://127.0.0.1:5555","threads":2,\
-                "workers":3},"dead_channels":{"remove":false},"ibc_images":16,"images":"b",\
+                "cluster":{"audit":0.25,"lease_seconds":0.5,"listen":"tcp://127.0.0.1:5555",\
+                "shard_lease_seconds":5,"threads":2,"workers":3},"dead_channels":{"remove":false},"ibc_images":16,"images":"b",\
                 "labels":{"file":"labels.csv","offset":1},"limit":100,"match":"pre",\
                 "match_iterations":7,"match_tolerance":0.0001,"method":"none","model":"a.onnx",\
                 "out":"c","output":{"quantized":false},"preprocessing":{"channel_order":"bgr",\

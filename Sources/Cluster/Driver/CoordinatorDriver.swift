@@ -72,11 +72,18 @@ package final class CoordinatorDriver {
     private var peers = PeerTable()
     private var completed: [[UInt8]]?
     private var failure: CoordinatorFailure?
+    private var arbiter: Arbiter
+    /// Results of a quarantined worker are in rounds that are over.
+    private var mustStartOver = false
+    private var nextTick = Duration.zero
 
     /// Name of the statistics file beside the checkpoints.
     package static let statisticsName = "statistics.safetensors"
 
+    /// Longest wait for something to happen, in milliseconds.
     private static let tick = 100
+    /// Time between two looks at leases and stragglers: each looks at all workers.
+    private static let tickInterval = Duration.milliseconds(20)
     /// How long a finished coordinator waits for its workers to say goodbye.
     private static let farewellWait = Duration.seconds(2)
 
@@ -93,6 +100,7 @@ package final class CoordinatorDriver {
         self.logger = logger
         self.report = report
         self.upkeep = upkeep
+        arbiter = try Arbiter()
         networkDigest = Digest.sha256(of: job.network)
         references = job.images.map(\.reference)
         core = CoordinatorCore(
@@ -104,18 +112,29 @@ package final class CoordinatorDriver {
         publishTargets()
     }
 
+    /// Workers that were shut out because their results were wrong.
+    package var quarantined: [Hello] {
+        core.quarantined.sorted { $0.key < $1.key }.map(\.value)
+    }
+
     /// Runs all rounds that are left.
     /// - Returns: the finished job.
     package func run() throws -> CalibrationJob {
         let socket = listener.socket
-        defer { socket.close(goodbye: true) }
+        defer {
+            arbiter.stop()
+            socket.close(goodbye: true)
+        }
         // The incarnation is durable before anybody hears of it.
         try save()
         do {
             while let round = job.calibration.nextRound {
                 let started = clock.now
                 let processor = MonotonicClock.processorTime
-                let results = try run(round, on: socket)
+                guard let results = try run(round, on: socket) else {
+                    try startOver(on: socket)
+                    continue
+                }
                 try job.calibration.complete(results)
                 if round.kind == .statistics, let quantized = job.calibration.quantized {
                     try publish(quantized)
@@ -185,7 +204,18 @@ package final class CoordinatorDriver {
 
     // MARK: Rounds
 
-    private func run(_ round: Round, on socket: Socket) throws -> [[UInt8]] {
+    /// Runs the job again from its first round, as another incarnation that no result of this one can reach.
+    private func startOver(on socket: Socket) throws {
+        mustStartOver = false
+        job.calibration = try job.calibration.restarted()
+        job.epoch += 1
+        (quantizedDigest, targets) = (nil, nil)
+        try save()
+        try perform(core.handle(.startedOver(epoch: job.epoch), at: clock.now), on: socket)
+    }
+
+    /// - Returns: the round's results; nil when the job has to start over.
+    private func run(_ round: Round, on socket: Socket) throws -> [[UInt8]]? {
         completed = nil
         let context = RoundContext(
             network: networkDigest,
@@ -195,7 +225,8 @@ package final class CoordinatorDriver {
             targets: round.kind.loss == nil ? nil : targets)
         try perform(core.handle(.opened(round, context), at: clock.now), on: socket)
         var lastDone = -1
-        while completed == nil {
+        while completed == nil || mustStartOver {
+            if mustStartOver { return nil }
             try step(socket)
             if let failure { throw failure }
             if let signal = stop.received { throw Interrupted(signal: signal) }
@@ -207,18 +238,24 @@ package final class CoordinatorDriver {
                         roundLimit: job.calibration.roundLimit))
             }
         }
-        return completed ?? []
+        return completed
     }
 
     private func step(_ socket: Socket) throws {
-        var items: [PollItem] = [.socket(socket), .wakeup(stop.wakeup)]
+        var items: [PollItem] = [
+            .socket(socket), .wakeup(stop.wakeup), .wakeup(arbiter.wakeup),
+        ]
         if let monitor = socket.monitor { items.append(.monitor(monitor)) }
         let timeout = try flush(socket) ? Self.tick : 2
         _ = try Poller.poll(items, timeoutMilliseconds: timeout)
         try readMonitor(of: socket)
         try receive(from: socket)
+        for event in arbiter.drain() { try perform(core.handle(event, at: clock.now), on: socket) }
         try upkeep()
-        try perform(core.handle(.tick, at: clock.now), on: socket)
+        let now = clock.now
+        guard now >= nextTick else { return }
+        nextTick = now + Self.tickInterval
+        try perform(core.handle(.tick, at: now), on: socket)
     }
 
     private func receive(from socket: Socket) throws {
@@ -307,6 +344,10 @@ package final class CoordinatorDriver {
                 peers.forget(worker)
             case .complete(_, let results):
                 completed = results
+            case .recompute(let task):
+                try arbiter.submit(task, blobs: blobs)
+            case .startOver:
+                mustStartOver = true
             case .fail(let failure):
                 self.failure = self.failure ?? failure
             case .log(let entry):
@@ -330,9 +371,18 @@ package final class CoordinatorDriver {
 
     private func flush(_ worker: WorkerID, _ socket: Socket) throws -> SendResult {
         guard let peer = peers.peer(worker) else { return .unroutable }
+        var asksForNonsense = false
         let outcome = try peers.flush(worker) { item in
-            guard let frames = frames(of: item) else { return .sent }
+            guard let frames = frames(of: item) else {
+                asksForNonsense = true
+                return .sent
+            }
             return try socket.send(frames, to: peer)
+        }
+        if asksForNonsense {
+            // It would wait for the answer for ever.
+            let error = WireError(.field("digest"))
+            try perform(core.handle(.malformed(worker, error), at: clock.now), on: socket)
         }
         if outcome == .unroutable {
             peers.forget(worker)
@@ -403,7 +453,41 @@ package final class CoordinatorDriver {
                 "round opened", metadata: ["round": "\(round.index)", "kind": "\(round.kind)"])
         case .noWorkers(let duration):
             logger.warning("no workers, waiting", metadata: ["for": "\(duration)"])
+        case .stragglerDuplicated(let round, let shard, let slow, let helper):
+            logger.notice(
+                "straggler duplicated",
+                metadata: [
+                    "round": "\(round)", "shard": "\(shard)", "from": "\(slow)",
+                    "to": "\(helper)",
+                ])
+        case .resultsDiffer(let round, let shard, let claimants):
+            logger.error(
+                "results differ",
+                metadata: [
+                    "round": "\(round)", "shard": "\(shard)",
+                    "workers": "\(claimants.map(\.account))",
+                ])
+        case .workerQuarantined(let hello, let round, let shard):
+            logger.error(
+                "worker quarantined",
+                metadata: [
+                    "host": "\(hello.host)", "pid": "\(hello.process)", "isa": "\(hello.isa)",
+                    "build": "\(hello.build)", "round": "\(round)", "shard": "\(shard)",
+                ])
+        case .startingOver(let hello):
+            logger.error(
+                "starting over without quarantined results",
+                metadata: ["host": "\(hello.host)", "pid": "\(hello.process)"])
         }
+    }
+}
+
+extension Hello {
+    /// Who that is, for an operator.
+    package var account: String {
+        host.isEmpty
+            ? "the coordinator"
+            : "process \(process) on \(host) (\(isa), build \(build))"
     }
 }
 

@@ -11,42 +11,6 @@ package struct WorkerID: Hashable, Sendable, Comparable, CustomStringConvertible
     package var description: String { "worker-\(number)" }
 }
 
-/// Limits of the protocol on the coordinator's side.
-package struct CoordinatorLimits: Hashable, Sendable {
-    /// A worker that says nothing for so long loses its shards.
-    package var lease: Duration
-    /// Shards one worker holds at a time: one it computes and one that waits.
-    package var shardsInFlight = 2
-    /// A shard that fails so often stops the job.
-    package var attempts = 4
-
-    package init(lease: Duration) { self.lease = lease }
-}
-
-/// What a round's tasks have in common.
-package struct RoundContext: Hashable, Sendable {
-    package var network: Digest
-    package var quantized: Digest?
-    package var biases: [UInt8]
-    package var biasDigest: Digest
-    /// All images of the pool, in order.
-    package var images: [ImageReference]
-    /// What the network should answer on each of them, as blobs; nil in rounds without a loss.
-    package var targets: [Digest]?
-
-    package init(
-        network: Digest, quantized: Digest?, biases: [UInt8], images: [ImageReference],
-        targets: [Digest]? = nil
-    ) {
-        self.network = network
-        self.quantized = quantized
-        self.biases = biases
-        self.targets = targets
-        biasDigest = Digest.sha256(of: biases)
-        self.images = images
-    }
-}
-
 /// The coordinator's half of the round protocol: who is admitted, which shard goes where, which results count.
 ///
 /// A value without sockets, clock or randomness. Unknown workers, duplicates, late and stale results are ordinary events. The results of a
@@ -54,12 +18,19 @@ package struct RoundContext: Hashable, Sendable {
 package struct CoordinatorCore: Sendable {
     package enum Event: Hashable, Sendable {
         case received(WorkerID, Message)
-        /// Frames that were no message.
+        /// Frames that were no message, or asked for what nobody told of.
         case malformed(WorkerID, WireError)
         /// The transport knows that a connection is gone.
         case disconnected(WorkerID)
+        /// The worker's key is no longer admitted.
+        case revoked(WorkerID)
         case opened(Round, RoundContext)
+        /// The coordinator's own result, asked for by ``Action/recompute(_:)``.
+        case recomputed(TaskID, payload: [UInt8])
+        case recomputingFailed(TaskID, reason: String)
         case tick
+        /// The job starts over from its first round, as another incarnation.
+        case startedOver(epoch: UInt64)
         /// No more rounds; workers may go.
         case finished(reason: String, isFinished: Bool)
     }
@@ -70,29 +41,54 @@ package struct CoordinatorCore: Sendable {
         case sendChunk(WorkerID, BlobRange)
         /// The worker's number will not come up again unless it speaks.
         case forget(WorkerID)
+        /// Compute this shard here: workers disagree about it, or nobody else can confirm it.
+        case recompute(TaskMessage)
         case complete(round: Int, results: [[UInt8]])
+        /// Rounds that are over hold results of a quarantined worker: run the job again from the start.
+        case startOver
         case fail(CoordinatorFailure)
         case log(CoordinatorLog)
     }
 
     let job: Digest
-    let epoch: UInt64
+    private(set) var epoch: UInt64
     let network: Digest
     let golden: Digest
     let limits: CoordinatorLimits
-    private(set) var workers: [WorkerID: Admitted] = [:]
-    private(set) var open: OpenRound?
+    let audit: AuditSelection
+    var workers: [WorkerID: Admitted] = [:]
+    var open: OpenRound?
     /// Which worker keeps the state of which images; only a preference.
-    private var affinity: [[Int]: WorkerID] = [:]
+    var affinity: [[Int]: WorkerID] = [:]
+    /// Admitted workers that could take another shard.
+    var hungry: Set<WorkerID> = []
+    /// Workers whose results are wrong.
+    package internal(set) var quarantined: [WorkerIdentity: Hello] = [:]
+    /// Workers with results in earlier rounds that nothing confirmed.
+    var unconfirmed: Set<WorkerIdentity> = []
     private var lastWorkerSeen: Duration?
     private var lastLonelyLog: Duration?
 
     /// A worker that was welcomed.
     struct Admitted: Hashable, Sendable {
+        struct Held: Hashable, Sendable {
+            var shard: Int
+            var attempt: Int
+        }
+
         var hello: Hello
         var lastHeard: Duration
-        /// Shards of the open round that wait for this worker's answer.
-        var shards: Set<Int> = []
+        /// Shards of the open round that wait for this worker's answer, in the order of their tasks.
+        var shards: [Held] = []
+        /// Tasks of earlier rounds that it has not answered: it may still be at one of them.
+        var isBehind = false
+        /// When it began with the first of its shards, as far as can be seen from here.
+        var busySince: Duration
+        /// Shards finished by its own count, and when that changed.
+        var finished: UInt64 = 0
+        var finishedAt: Duration
+
+        func holds(_ shard: Int) -> Bool { shards.contains { $0.shard == shard } }
     }
 
     /// - Parameters:
@@ -100,7 +96,7 @@ package struct CoordinatorCore: Sendable {
     ///   - epoch: this incarnation.
     ///   - network: digest of the float network's blob.
     ///   - golden: this build's golden digest; a worker with another computes other bits and is refused.
-    ///   - limits: leases and attempts.
+    ///   - limits: leases, attempts, audits.
     package init(
         job: Digest, epoch: UInt64, network: Digest, golden: Digest, limits: CoordinatorLimits
     ) {
@@ -109,13 +105,14 @@ package struct CoordinatorCore: Sendable {
         self.network = network
         self.golden = golden
         self.limits = limits
+        audit = AuditSelection(job: job, share: limits.auditShare)
     }
 
     package var workerCount: Int { workers.count }
 
     /// Shards done and in total of the open round.
     package var roundProgress: (done: Int, total: Int)? {
-        open.map { ($0.results.count - $0.missing, $0.results.count) }
+        open.map { ($0.shards.count - $0.missing, $0.shards.count) }
     }
 
     package mutating func handle(_ event: Event, at now: Duration) -> [Action] {
@@ -126,20 +123,58 @@ package struct CoordinatorCore: Sendable {
             return lose(worker, because: .malformed(error)) + [.forget(worker)] + dispatch(at: now)
         case .disconnected(let worker):
             return lose(worker, because: .disconnected) + [.forget(worker)] + dispatch(at: now)
+        case .revoked(let worker):
+            return lose(worker, because: .keyRevoked)
+                + [.send(worker, .refusal(reason: "key revoked")), .forget(worker)]
+                + dispatch(at: now)
         case .opened(let round, let context):
-            precondition(open == nil, "a round is open")
-            open = OpenRound(round: round, context: context)
-            // Whatever workers still compute belongs to an earlier round and is not waited for.
-            for worker in workers.keys { workers[worker]?.shards = [] }
-            if round.shards.isEmpty { return close() }
-            return [.log(.roundOpened(round))] + dispatch(at: now)
+            return begin(round, context, at: now)
+        case .recomputed(let id, let payload):
+            return decide(id, payload, at: now)
+        case .recomputingFailed(let id, let reason):
+            guard let round = openRound(of: id) else { return [] }
+            return [fail(id.shard, of: round, attempts: 1, reason: "on the coordinator: \(reason)")]
         case .tick:
-            return expire(at: now) + dispatch(at: now) + reportLoneliness(at: now)
+            return expire(at: now) + relieveStragglers(at: now) + dispatch(at: now)
+                + reportLoneliness(at: now)
+        case .startedOver(let epoch):
+            return startOver(epoch)
         case .finished(let reason, let isFinished):
             open = nil
             return workers.keys.sorted().map {
                 .send($0, .goodbye(reason: reason, isFinished: isFinished))
             }
+        }
+    }
+
+    private mutating func begin(
+        _ round: Round, _ context: RoundContext, at now: Duration
+    ) -> [Action] {
+        precondition(open == nil, "a round is open")
+        open = OpenRound(
+            round: round, context: context,
+            owners: round.shards.map { shard in
+                affinity[shard.images].flatMap { workers[$0] == nil ? nil : $0 }
+            },
+            isAudited: { [audit] in audit.includes($0.index, ofRound: round.index) })
+        // Whatever workers still compute belongs to an earlier round and is not waited for.
+        for worker in workers.keys {
+            if workers[worker]?.shards.isEmpty == false { workers[worker]?.isBehind = true }
+            workers[worker]?.shards = []
+            noteAppetite(worker)
+        }
+        return [.log(.roundOpened(round))] + dispatch(at: now) + close()
+    }
+
+    private mutating func startOver(_ epoch: UInt64) -> [Action] {
+        let everybody = workers.keys.sorted()
+        self.epoch = epoch
+        (open, workers, affinity, hungry, unconfirmed) = (nil, [:], [:], [], [])
+        return everybody.flatMap { worker -> [Action] in
+            [
+                .send(worker, .goodbye(reason: "the job starts over", isFinished: false)),
+                .forget(worker),
+            ]
         }
     }
 
@@ -159,7 +194,11 @@ package struct CoordinatorCore: Sendable {
         case .fetch(let range):
             return [.sendChunk(worker, range)]
         case .heartbeat(let progress):
+            let moves = workers[worker].map { $0.finished != progress } ?? false
+            workers[worker]?.finished = progress
+            if moves { noteMove(of: worker, at: now) }
             return [.send(worker, .heartbeat(progress: progress))]
+                + (moves ? dispatch(at: now) : [])
         case .result(let result):
             return accept(result, from: worker, at: now)
         case .failure(let id, let reason):
@@ -174,119 +213,62 @@ package struct CoordinatorCore: Sendable {
 
     private mutating func greet(_ hello: Hello, from worker: WorkerID, at now: Duration) -> [Action]
     {
-        let mine = WireVersion.oldest...WireVersion.newest
-        let refusal: String? =
-            if !hello.versions.overlaps(mine) {
-                "worker speaks protocol versions \(hello.versions), coordinator \(mine): "
-                    + "install the same release on both"
-            } else if hello.golden != golden {
-                "golden shard differs (worker \(hello.isa), build \(hello.build)): this worker would "
-                    + "compute other bits"
-            } else {
-                nil
-            }
-        if let refusal {
+        if let reason = refusal(of: hello) {
             return lose(worker, because: .greetedAgain) + [
-                .send(worker, .refusal(reason: refusal)),
-                .log(.workerRefused(worker, hello, reason: refusal)), .forget(worker),
+                .send(worker, .refusal(reason: reason)),
+                .log(.workerRefused(worker, hello, reason: reason)), .forget(worker),
             ] + dispatch(at: now)
         }
-        let welcome = Welcome(job: job, epoch: epoch, network: network)
+        let welcome = Welcome(
+            job: job, epoch: epoch, network: network, shardLease: limits.shardLease)
         if workers[worker]?.hello == hello {
             // A worker repeats its greeting until the welcome arrives; what it was given is on its way.
             workers[worker]?.lastHeard = now
             return [.send(worker, .welcome(welcome))]
         }
         let requeue = lose(worker, because: .greetedAgain)
-        workers[worker] = Admitted(hello: hello, lastHeard: now)
+        workers[worker] = Admitted(
+            hello: hello, lastHeard: now, busySince: now, finishedAt: now)
+        noteAppetite(worker)
         return requeue + [
             .send(worker, .welcome(welcome)),
             .log(.workerAdmitted(worker, hello)),
         ] + dispatch(at: now)
     }
 
-    private mutating func accept(
-        _ result: ShardResult, from worker: WorkerID, at now: Duration
-    ) -> [Action] {
-        guard let round = openRound(of: result.id), result.biases == round.context.biasDigest else {
-            return [.log(.resultIgnored(worker, result.id, reason: "stale"))] + dispatch(at: now)
+    func refusal(of hello: Hello) -> String? {
+        let mine = WireVersion.oldest...WireVersion.newest
+        if !hello.versions.overlaps(mine) {
+            return "worker speaks protocol versions \(hello.versions), coordinator \(mine): "
+                + "install the same release on both"
         }
-        workers[worker]?.shards.remove(result.id.shard)
-        guard round.results[result.id.shard] == nil else {
-            return [.log(.resultIgnored(worker, result.id, reason: "duplicate"))]
-                + dispatch(at: now)
+        if hello.golden != golden {
+            return "golden shard differs (worker \(hello.isa), build \(hello.build)): this worker "
+                + "would compute other bits"
         }
-        open?.record(result)
-        affinity[round.round.shards[result.id.shard].images] = worker
-        if open?.missing == 0 { return close() }
-        return dispatch(at: now)
+        if quarantined[hello.identity] != nil {
+            return "quarantined: this worker's results were wrong; check the machine's memory and "
+                + "processor"
+        }
+        return nil
     }
 
-    private mutating func fail(
-        _ id: TaskID, reason: String, from worker: WorkerID, at now: Duration
-    ) -> [Action] {
-        var actions: [Action] = [.log(.shardFailed(worker, id, reason: reason))]
-        // An attempt that was given up has been counted already.
-        guard let round = openRound(of: id), round.attempts[id.shard] == id.attempt,
-            workers[worker]?.shards.remove(id.shard) != nil
-        else { return actions + dispatch(at: now) }
-        affinity[round.round.shards[id.shard].images] = successor(of: worker)
-        actions += requeue(id.shard, reason: reason)
-        return actions + dispatch(at: now)
-    }
-
-    /// The open round, if this names one of its shards.
-    private func openRound(of id: TaskID) -> OpenRound? {
-        guard let open, id.job == job, id.epoch == epoch, id.round == open.round.index,
-            open.results.indices.contains(id.shard)
+    /// The open round's description, if this names one of its shards.
+    func openRound(of id: TaskID) -> Round? {
+        guard id.job == job, id.epoch == epoch, let round = open?.round, id.round == round.index,
+            round.shards.indices.contains(id.shard)
         else { return nil }
-        return open
+        return round
     }
 
-    /// Who tries next what this worker could not compute: another one, if there is another.
-    private func successor(of worker: WorkerID) -> WorkerID? {
-        workers.keys.filter { $0 > worker }.min() ?? workers.keys.min()
-    }
-
-    private mutating func close() -> [Action] {
-        guard let round = open else { return [] }
+    /// Ends the open round if nothing is left to find out about it.
+    mutating func close() -> [Action] {
+        guard open?.unsettled == 0, let round = open else { return [] }
         open = nil
-        return [.complete(round: round.round.index, results: round.results.compactMap { $0 })]
-    }
-
-    // MARK: Losing workers
-
-    private mutating func lose(_ worker: WorkerID, because cause: WorkerLoss) -> [Action] {
-        guard let lost = workers.removeValue(forKey: worker) else { return [] }
-        affinity = affinity.filter { $0.value != worker }
-        var actions: [Action] = [
-            .log(.workerLost(worker, lost.hello, cause, shards: lost.shards.sorted()))
-        ]
-        for shard in lost.shards.sorted() {
-            actions += requeue(shard, reason: "\(worker) was lost: \(cause)")
+        for state in round.shards where !state.isConfirmed {
+            for claim in state.claims { unconfirmed.insert(claim.worker.identity) }
         }
-        return actions
-    }
-
-    private mutating func requeue(_ shard: Int, reason: String) -> [Action] {
-        guard let attempts = open?.requeue(shard) else { return [] }
-        guard attempts >= limits.attempts, let round = open else { return [] }
-        return [
-            .fail(
-                CoordinatorFailure(
-                    round: round.round.index, shard: round.round.shards[shard],
-                    attempts: attempts, reason: reason))
-        ]
-    }
-
-    private mutating func expire(at now: Duration) -> [Action] {
-        let expired = workers.filter { now - $0.value.lastHeard > limits.lease }.keys.sorted()
-        return expired.flatMap { worker in
-            lose(worker, because: .leaseExpired) + [
-                .send(worker, .goodbye(reason: "lease expired", isFinished: false)),
-                .forget(worker),
-            ]
-        }
+        return [.complete(round: round.round.index, results: round.results)]
     }
 
     private mutating func reportLoneliness(at now: Duration) -> [Action] {
@@ -301,46 +283,5 @@ package struct CoordinatorCore: Sendable {
         }
         lastLonelyLog = now
         return [.log(.noWorkers(since: now - since))]
-    }
-
-    // MARK: Handing out shards
-
-    /// Fills every worker up to its limit. Order is fixed by worker numbers and shard indices.
-    private mutating func dispatch(at now: Duration) -> [Action] {
-        var actions: [Action] = []
-        // One shard per worker and turn, so that the first to greet does not take all.
-        var isHandingOut = true
-        while isHandingOut {
-            isHandingOut = false
-            for worker in workers.keys.sorted() {
-                guard let load = workers[worker]?.shards.count, load < limits.shardsInFlight,
-                    let shard = nextShard(for: worker),
-                    let task = open?.assign(shard, job: job, epoch: epoch)
-                else { continue }
-                workers[worker]?.shards.insert(shard)
-                affinity[task.images] = worker
-                actions.append(.send(worker, .task(task.message)))
-                isHandingOut = true
-            }
-        }
-        return actions
-    }
-
-    /// A shard whose state this worker keeps, else one nobody keeps, else one of a worker with more than its share.
-    private func nextShard(for worker: WorkerID) -> Int? {
-        guard let open, !open.pending.isEmpty else { return nil }
-        let owners = open.pending.map { affinity[open.round.shards[$0].images] }
-        if let mine = owners.firstIndex(of: worker) { return open.pending[mine] }
-        if let free = owners.firstIndex(of: nil) { return open.pending[free] }
-        let share = (open.results.count + workers.count - 1) / max(workers.count, 1)
-        var owned: [WorkerID: Int] = [:]
-        for shard in open.round.shards {
-            if let owner = affinity[shard.images] { owned[owner, default: 0] += 1 }
-        }
-        guard owned[worker, default: 0] < share else { return nil }
-        let surplus = owners.firstIndex { owner in
-            owner.map { owned[$0, default: 0] > share } ?? true
-        }
-        return surplus.map { open.pending[$0] }
     }
 }

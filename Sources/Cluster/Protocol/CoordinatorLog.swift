@@ -4,9 +4,15 @@ package import Calibration
 package enum WorkerLoss: Hashable, Sendable, CustomStringConvertible {
     case disconnected
     case leaseExpired
+    /// It holds shards, is alive, and finishes none.
+    case computeHung
     case left(String)
     case greetedAgain
     case malformed(WireError)
+    /// Its key was taken off the allow-list.
+    case keyRevoked
+    /// Its results are wrong.
+    case quarantined
 
     /// The worker said so itself.
     package var isOrderly: Bool { if case .left = self { true } else { false } }
@@ -15,9 +21,12 @@ package enum WorkerLoss: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .disconnected: "connection lost"
         case .leaseExpired: "lease expired"
+        case .computeHung: "compute hung"
         case .left(let reason): "left (\(reason))"
         case .greetedAgain: "greeted again"
         case .malformed(let error): "malformed message: \(error)"
+        case .keyRevoked: "key revoked"
+        case .quarantined: "quarantined"
         }
     }
 }
@@ -31,6 +40,13 @@ package enum CoordinatorLog: Hashable, Sendable {
     case shardFailed(WorkerID, TaskID, reason: String)
     case roundOpened(Round)
     case noWorkers(since: Duration)
+    /// A second worker computes a shard that takes too long.
+    case stragglerDuplicated(round: Int, shard: Int, from: WorkerID, to: WorkerID)
+    /// Two computations of a shard gave other bits; the coordinator computes it itself to tell who is right.
+    case resultsDiffer(round: Int, shard: Int, [Hello])
+    case workerQuarantined(Hello, round: Int, shard: Int)
+    /// A quarantined worker's results are in earlier rounds, which are run again.
+    case startingOver(Hello)
 }
 
 /// A shard no worker can compute.

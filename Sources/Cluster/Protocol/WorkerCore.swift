@@ -58,7 +58,9 @@ package struct WorkerCore: Sendable {
     private var blobs = BlobCache()
     private var tasks: [TaskMessage] = []
     private var computing: TaskID?
+    private var computingSince: Duration = .zero
     private var finished: UInt64 = 0
+    private var lastTick: Duration = .zero
     private var lastHeard: Duration = .zero
     private var lastSent: Duration = .zero
 
@@ -74,6 +76,7 @@ package struct WorkerCore: Sendable {
             state = .greeting
             lastHeard = now
             lastSent = now
+            lastTick = now
             blobs.restart()
             return [.send(.hello(hello))]
         case .received(let message):
@@ -82,9 +85,10 @@ package struct WorkerCore: Sendable {
         case .malformed(let error):
             return [.log(.malformed(error))] + reconnect(at: now)
         case .computed(let id, let biases, let payload):
-            return settle(id, .result(ShardResult(id: id, biases: biases, payload: payload)))
+            return settle(
+                id, .result(ShardResult(id: id, biases: biases, payload: payload)), at: now)
         case .failed(let id, let reason):
-            return settle(id, .failure(id, reason: reason))
+            return settle(id, .failure(id, reason: reason), at: now)
         case .tick:
             return beat(at: now)
         case .stop(let reason):
@@ -108,11 +112,11 @@ package struct WorkerCore: Sendable {
             state = .left
             return [.exit(.refused(reason))]
         case .task(let task):
-            return take(task)
+            return take(task, at: now)
         case .chunk(let chunk):
             switch blobs.store(chunk) {
             case .ignored, .stored: return fetch()
-            case .completed: return fetch() + startNext()
+            case .completed: return fetch() + startNext(at: now)
             case .damaged: return [.log(.damagedBlob(chunk.digest))] + reconnect(at: now)
             }
         case .heartbeat:
@@ -131,7 +135,7 @@ package struct WorkerCore: Sendable {
         }
     }
 
-    private mutating func take(_ task: TaskMessage) -> [Action] {
+    private mutating func take(_ task: TaskMessage, at now: Duration) -> [Action] {
         guard case .serving(let welcome) = state, task.id.job == welcome.job,
             task.id.epoch == welcome.epoch
         else { return [] }
@@ -140,7 +144,7 @@ package struct WorkerCore: Sendable {
         if !tasks.contains(where: { $0.id == task.id }), computing != task.id { tasks.append(task) }
         blobs.trim(keeping: Set(tasks.flatMap(\.blobs)), above: limits.blobBytes)
         for digest in task.blobs { blobs.want(digest) }
-        return fetch() + startNext()
+        return fetch() + startNext(at: now)
     }
 
     private mutating func fetch() -> [Action] {
@@ -150,13 +154,14 @@ package struct WorkerCore: Sendable {
 
     // MARK: Computing
 
-    private mutating func startNext() -> [Action] {
+    private mutating func startNext(at now: Duration) -> [Action] {
         guard computing == nil,
             let position = tasks.firstIndex(where: { $0.blobs.allSatisfy { blobs[$0] != nil } })
         else { return [] }
         let task = tasks.remove(at: position)
         guard let network = blobs[task.network] else { return [] }
         computing = task.id
+        computingSince = now
         return [
             .compute(
                 ComputeRequest(
@@ -167,7 +172,9 @@ package struct WorkerCore: Sendable {
         ]
     }
 
-    private mutating func settle(_ id: TaskID, _ answer: Message) -> [Action] {
+    private mutating func settle(
+        _ id: TaskID, _ answer: Message, at now: Duration
+    ) -> [Action] {
         guard computing == id else { return [] }
         computing = nil
         finished += 1
@@ -175,12 +182,24 @@ package struct WorkerCore: Sendable {
         if case .serving(let welcome) = state, welcome.job == id.job, welcome.epoch == id.epoch {
             actions.append(.send(answer))
         }
-        return actions + startNext()
+        return actions + startNext(at: now)
     }
 
     // MARK: Time
 
     private mutating func beat(at now: Duration) -> [Action] {
+        // A process that was stopped has not computed meanwhile.
+        let pause = now - lastTick
+        if pause > limits.heartbeat { computingSince += pause }
+        lastTick = now
+        if case .serving(let welcome) = state, computing != nil, welcome.shardLease > .zero,
+            now - computingSince > welcome.shardLease
+        {
+            state = .left
+            return [
+                .send(.goodbye(reason: "compute hung", isFinished: false)), .exit(.hung),
+            ]
+        }
         if now - lastHeard >= limits.silence {
             return [.log(.silence(now - lastHeard))] + reconnect(at: now)
         }
@@ -213,6 +232,8 @@ package enum WorkerExit: Hashable, Sendable {
     case refused(String)
     /// Asked to stop here.
     case stopped(String)
+    /// A shard took longer than any may; only a new process can help.
+    case hung
 }
 
 /// Named events an operator can look for.

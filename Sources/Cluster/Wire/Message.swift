@@ -52,11 +52,16 @@ package struct Welcome: Hashable, Sendable {
     /// Counts the coordinator's incarnations.
     package var epoch: UInt64
     package var network: Digest
+    /// A worker that finishes no shard for so long gives up by itself; zero for never. Whole milliseconds travel.
+    package var shardLease: Duration
 
-    package init(job: Digest, epoch: UInt64, network: Digest) {
+    package init(
+        job: Digest, epoch: UInt64, network: Digest, shardLease: Duration = .zero
+    ) {
         self.job = job
         self.epoch = epoch
         self.network = network
+        self.shardLease = shardLease
     }
 }
 

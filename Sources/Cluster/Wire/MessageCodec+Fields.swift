@@ -51,13 +51,15 @@ extension Welcome {
         message.jobDigest = job.wire
         message.epoch = epoch
         message.networkDigest = network.wire
+        message.shardLeaseMilliseconds = UInt64(clamping: Int64(shardLease / .milliseconds(1)))
         return message
     }
 
     init(_ message: Counterbias_Wire_Welcome) throws(WireError) {
         self.init(
             job: try Digest(wire: message.jobDigest), epoch: message.epoch,
-            network: try Digest(wire: message.networkDigest))
+            network: try Digest(wire: message.networkDigest),
+            shardLease: .milliseconds(Int64(clamping: message.shardLeaseMilliseconds)))
     }
 }
 

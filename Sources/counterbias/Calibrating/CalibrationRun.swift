@@ -65,7 +65,7 @@ struct CalibrationRun {
                 epoch: (checkpoint?.epoch ?? 0) + 1, network: blob, images: pool.images,
                 configuration: text),
             store: store, listener: listener,
-            limits: CoordinatorLimits(lease: .seconds(configuration.cluster.leaseSeconds)),
+            limits: CoordinatorLimits(configuration.cluster),
             stop: stop, logger: logger,
             report: { news in
                 if case .roundFinished(let round, let seconds, let processorSeconds) = news {
@@ -88,6 +88,13 @@ struct CalibrationRun {
             Console.print(results.table)
         }
         for warning in results.warnings { logger.warning("\(warning)") }
+        if !driver.quarantined.isEmpty {
+            throw CommandError(
+                EX_PROTOCOL,
+                "the results are complete and hold nothing of it, but these workers computed wrong "
+                    + "bits and were shut out: "
+                    + driver.quarantined.map(\.account).joined(separator: ", "))
+        }
     }
 
     private func preparePool(_ network: FloatNetwork) throws -> PreparedPool {
@@ -187,6 +194,14 @@ struct CalibrationRun {
             "resuming",
             metadata: ["round": "\(checkpoint.progress.rounds)", "checkpoint": "\(loaded.path)"])
         return checkpoint
+    }
+}
+
+extension CoordinatorLimits {
+    init(_ settings: ClusterSettings) {
+        self.init(
+            lease: .seconds(settings.leaseSeconds),
+            shardLease: .seconds(settings.shardLeaseSeconds), auditShare: settings.audit)
     }
 }
 

@@ -71,6 +71,12 @@ struct ConfigurationFlags: ParsableArguments {
     @Flag(help: "Skip and list images that cannot be read, instead of stopping.")
     var skipBadImages = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Share of the work, 0 to 1, that a second worker repeats and compares. Default: 0.",
+            valueName: "P"))
+    var audit: Double?
+
     @Flag(help: "Continue from the checkpoint in OUT, if there is one.")
     var resume = false
 
@@ -111,6 +117,7 @@ struct ConfigurationFlags: ParsableArguments {
         flags.match = match
         if keepDeadChannels { flags.removeDeadChannels = false }
         if skipBadImages { flags.skipBadImages = true }
+        flags.audit = audit
         flags.workers = workers
         flags.threads = threads
         flags.listen = listen

@@ -45,6 +45,11 @@ struct Worker: ParsableCommand {
             switch try driver.run() {
             case .finished: break
             case .stopped: throw ExitCode(EX_TEMPFAIL)
+            case .hung:
+                throw CommandError(
+                    EX_TEMPFAIL,
+                    "a shard took longer than cluster.shard_lease_seconds of the coordinator's "
+                        + "configuration: start this worker again")
             case .refused(let reason):
                 throw CommandError(EX_UNAVAILABLE, "the coordinator refuses this worker: \(reason)")
             }

@@ -120,15 +120,15 @@ import Testing
     @Test func workersLostWithAShardCountAsFailures() {
         var core = CoordinatorCore.serving(S.a)
         _ = core.step(S.opening(0, shards: 1))
-        for number in 2...4 {
+        for number in 2...8 {
             _ = core.step(.disconnected(WorkerID(number - 1)))
             _ = core.step(.received(WorkerID(number), .hello(S.hello())))
         }
         #expect(
-            core.step(.disconnected(WorkerID(4))).contains(
+            core.step(.disconnected(WorkerID(8))).contains(
                 .fail(
                     CoordinatorFailure(
-                        round: 0, shard: Shard(index: 0, images: [0]), attempts: 4,
-                        reason: "worker-4 was lost: connection lost"))))
+                        round: 0, shard: Shard(index: 0, images: [0]), attempts: 8,
+                        reason: "worker-8 was lost: connection lost"))))
     }
 }

@@ -24,7 +24,8 @@ enum Scenario {
         Hello(golden: golden, host: host, process: 7, threads: 2, isa: "portable", build: "test")
     }
 
-    static let welcome = Welcome(job: job, epoch: epoch, network: network)
+    static let welcome = Welcome(
+        job: job, epoch: epoch, network: network, shardLease: .seconds(60))
 
     static func round(_ index: Int, shards: Int) -> Round {
         Round(

@@ -76,6 +76,10 @@ extension SimulatedCluster {
             throw failure("the job failed: \(failed)")
         case .log(.workerRefused(_, _, let reason)):
             throw failure("a worker was refused: \(reason)")
+        case .recompute, .startOver:
+            throw failure("the coordinator doubts a result, but all are right")
+        case .log(.stragglerDuplicated):
+            counts.duplicated += 1
         case .log(.resultIgnored):
             counts.ignored += 1
         case .log(.workerLost):
@@ -103,29 +107,45 @@ extension SimulatedCluster {
     /// What has to hold after every step of the coordinator.
     private func checkCoordinator() throws {
         guard let core = coordinator?.core, let round = core.open else { return }
-        var holders: [Int: WorkerID] = [:]
+        var holders: [Int: Set<WorkerID>] = [:]
         for (number, worker) in core.workers {
+            // A helper of a straggler may have had its hands full otherwise.
             guard worker.shards.count <= core.limits.shardsInFlight else {
                 throw failure("\(number) holds \(worker.shards.count) shards")
             }
-            for shard in worker.shards {
-                if let other = holders.updateValue(number, forKey: shard) {
-                    throw failure("shard \(shard) is held by \(number) and \(other)")
+            guard
+                core.hungry.contains(number)
+                    == (!worker.isBehind && worker.shards.count < core.limits.shardsInFlight)
+            else { throw failure("\(number)'s appetite is not known") }
+            for held in worker.shards {
+                guard holders[held.shard, default: []].insert(number).inserted else {
+                    throw failure("shard \(held.shard) is held twice by \(number)")
                 }
             }
         }
-        for shard in round.results.indices {
-            let isPending = round.pending.contains(shard)
-            if round.results[shard] != nil {
-                if isPending { throw failure("shard \(shard) is done and pending") }
-            } else if isPending == (holders[shard] != nil) {
+        for (shard, state) in round.shards.enumerated() {
+            let known = Set(state.holders)
+            guard known == holders[shard, default: []], known.count == state.holders.count,
+                known.count <= 2
+            else {
+                throw failure("shard \(shard) is held by others than the round knows")
+            }
+            let isWaiting = round.queues.isWaiting[shard]
+            if state.isDone {
+                if isWaiting { throw failure("shard \(shard) is done and waiting") }
+                guard
+                    state.isSettled || !known.isEmpty || state.isQueuedForAudit
+                        || state.isRecomputing
+                else { throw failure("shard \(shard) will never be settled") }
+            } else if isWaiting != (known.isEmpty && !state.isRecomputing) {
                 throw failure(
-                    "shard \(shard) is \(isPending ? "pending and held" : "missing and with nobody")"
+                    "shard \(shard) is \(isWaiting ? "waiting and held" : "missing and with nobody")"
                 )
             }
         }
-        guard round.missing == round.results.count(where: { $0 == nil }) else {
-            throw failure("\(round.missing) shards count as missing")
-        }
+        guard round.missing == round.shards.count(where: { !$0.isDone }),
+            round.unsettled == round.shards.count(where: { !$0.isSettled }),
+            round.waiting == round.queues.isWaiting.count(where: { $0 })
+        else { throw failure("the round's counts are wrong") }
     }
 }

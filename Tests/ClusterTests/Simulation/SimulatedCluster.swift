@@ -48,6 +48,7 @@ struct SimulatedCluster {
         var replays = 0
         var ignored = 0
         var lost = 0
+        var duplicated = 0
     }
 
     init(_ plan: SimulationPlan) {

@@ -34,7 +34,7 @@ struct SimulatedCoordinator {
         job = try simulated.job(resuming: checkpoint?.progress ?? .init())
         epoch = (checkpoint?.epoch ?? 0) + 1
         var limits = CoordinatorLimits(lease: lease)
-        limits.attempts = attempts
+        (limits.failures, limits.losses) = (attempts, attempts)
         let network = Digest.sha256(of: simulated.networkBlob)
         core = CoordinatorCore(
             job: simulated.digest, epoch: epoch, network: network, golden: SimulatedWorker.golden,

@@ -24,7 +24,7 @@ import Testing
         // A storm that never hits anything proves nothing.
         for count in [
             total.coordinatorCrashes, total.workerCrashes, total.cuts, total.replays,
-            total.ignored, total.lost,
+            total.ignored, total.lost, total.duplicated,
         ] { #expect(count > 0) }
     }
 
@@ -86,5 +86,6 @@ extension SimulatedCluster.Counts {
         replays += other.replays
         ignored += other.ignored
         lost += other.lost
+        duplicated += other.duplicated
     }
 }

@@ -17,7 +17,9 @@ enum MessageSample {
             Hello(
                 versions: 1...2, golden: digest(0x22), host: "höst", process: 4711, threads: 8,
                 isa: "avx2", build: "0.1.0")),
-        "welcome": .welcome(Welcome(job: digest(0x11), epoch: 3, network: digest(0x33))),
+        "welcome": .welcome(
+            Welcome(
+                job: digest(0x11), epoch: 3, network: digest(0x33), shardLease: .seconds(60))),
         "refusal": .refusal(reason: "no"),
         "fetch": .fetch(BlobRange(digest: digest(0x33), offset: 262_144, length: 1_000)),
         "chunk": .chunk(

@@ -187,6 +187,9 @@ nonisolated struct Counterbias_Wire_Welcome: Sendable {
   /// Digest of the float network, which a worker may fetch right away.
   var networkDigest: Data = Data()
 
+  /// A worker that finishes no shard for so long gives up by itself; 0 for never.
+  var shardLeaseMilliseconds: UInt64 = 0
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -788,7 +791,7 @@ nonisolated extension Counterbias_Wire_Hello: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Counterbias_Wire_Welcome: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Welcome"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_digest\0\u{1}epoch\0\u{3}network_digest\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_digest\0\u{1}epoch\0\u{3}network_digest\0\u{3}shard_lease_milliseconds\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -799,6 +802,7 @@ nonisolated extension Counterbias_Wire_Welcome: SwiftProtobuf.Message, SwiftProt
       case 1: try { try decoder.decodeSingularBytesField(value: &self.jobDigest) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.networkDigest) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.shardLeaseMilliseconds) }()
       default: break
       }
     }
@@ -814,6 +818,9 @@ nonisolated extension Counterbias_Wire_Welcome: SwiftProtobuf.Message, SwiftProt
     if !self.networkDigest.isEmpty {
       try visitor.visitSingularBytesField(value: self.networkDigest, fieldNumber: 3)
     }
+    if self.shardLeaseMilliseconds != 0 {
+      try visitor.visitSingularUInt64Field(value: self.shardLeaseMilliseconds, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -821,6 +828,7 @@ nonisolated extension Counterbias_Wire_Welcome: SwiftProtobuf.Message, SwiftProt
     if lhs.jobDigest != rhs.jobDigest {return false}
     if lhs.epoch != rhs.epoch {return false}
     if lhs.networkDigest != rhs.networkDigest {return false}
+    if lhs.shardLeaseMilliseconds != rhs.shardLeaseMilliseconds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

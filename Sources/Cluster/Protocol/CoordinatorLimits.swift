@@ -1,0 +1,33 @@
+/// Limits of the protocol on the coordinator's side.
+package struct CoordinatorLimits: Hashable, Sendable {
+    /// A worker that says nothing for so long loses its shards.
+    package var lease: Duration
+    /// A worker that holds shards and finishes none for so long loses them, however lively its connection is.
+    package var shardLease: Duration
+    /// Shards one worker holds at a time: one it computes and one that waits.
+    package var shardsInFlight = 2
+    /// A shard that workers report as failed so often stops the job.
+    package var failures = 4
+    /// A shard whose workers vanish over it so often stops the job. Higher: most losses are not the shard's fault.
+    package var losses = 8
+    /// Share of all shards, in [0, 1], that a second worker computes again.
+    package var auditShare: Double
+    /// A shard is given to a second worker when this share of its round is done
+    package var stragglerShare = 0.75
+    /// and it has taken longer than this many times the median shard,
+    package var stragglerFactor = 2
+    /// and longer than this.
+    package var stragglerAge = Duration.milliseconds(250)
+
+    /// - Parameters:
+    ///   - lease: above 0.
+    ///   - shardLease: above 0; longer than the slowest worker takes for a shard.
+    ///   - auditShare: in [0, 1].
+    package init(
+        lease: Duration, shardLease: Duration = .seconds(60), auditShare: Double = 0
+    ) {
+        self.lease = lease
+        self.shardLease = shardLease
+        self.auditShare = auditShare
+    }
+}

@@ -1,0 +1,25 @@
+package import Storage
+
+/// What a round's tasks have in common.
+package struct RoundContext: Hashable, Sendable {
+    package var network: Digest
+    package var quantized: Digest?
+    package var biases: [UInt8]
+    package var biasDigest: Digest
+    /// The images that the shards' positions count in, in order.
+    package var images: [ImageReference]
+    /// What the network should answer on each of them, as blobs; nil in rounds without a loss.
+    package var targets: [Digest]?
+
+    package init(
+        network: Digest, quantized: Digest?, biases: [UInt8], images: [ImageReference],
+        targets: [Digest]? = nil
+    ) {
+        self.network = network
+        self.quantized = quantized
+        self.biases = biases
+        self.targets = targets
+        biasDigest = Digest.sha256(of: biases)
+        self.images = images
+    }
+}
