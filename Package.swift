@@ -80,7 +80,8 @@ let package = Package(
 
         // Test support and tests, one target per module.
         .target(
-            name: "TestSupport", dependencies: ["Calibration", "NetworkGraph", "Quantization"],
+            name: "TestSupport",
+            dependencies: ["Calibration", "NetworkGraph", "Quantization", "Storage"],
             path: "Tests/TestSupport", swiftSettings: swift),
         // Golden digests of the kernels, shared by KernelsTests and scripts/check-kernels.
         .target(
@@ -118,7 +119,8 @@ let package = Package(
             name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"],
             swiftSettings: swift),
         .testTarget(
-            name: "StorageTests", dependencies: ["Storage"], resources: [.copy("Fixtures")],
+            name: "StorageTests", dependencies: ["Storage", "TestSupport"],
+            resources: [.copy("Fixtures")],
             swiftSettings: swift),
         .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: swift),
         .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift),

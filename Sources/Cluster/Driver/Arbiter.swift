@@ -15,6 +15,7 @@ struct Arbiter {
     /// - Parameters:
     ///   - task: what to compute.
     ///   - blobs: everything the task names.
+    /// - Throws: when no thread can be started.
     mutating func submit(_ task: TaskMessage, blobs: [Digest: [UInt8]]) throws {
         let service = try service ?? ComputeService(threads: 1, wakeup: wakeup)
         self.service = service

@@ -105,7 +105,7 @@ package final class CoordinatorDriver {
         references = job.images.map(\.reference)
         core = CoordinatorCore(
             job: job.digest, epoch: job.epoch, network: networkDigest, golden: GoldenShard.digest,
-            limits: limits)
+            limits: limits, isResumed: job.calibration.progress.rounds > 0)
         blobs[networkDigest] = job.network
         for image in job.images { blobs[image.reference.digest] = image.bytes }
         if let quantized = job.calibration.quantized { try publish(quantized) }

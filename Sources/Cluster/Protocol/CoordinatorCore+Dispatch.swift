@@ -82,15 +82,21 @@ extension CoordinatorCore {
         guard let stuck = open?.stuck(with: stragglers, limits), !stuck.isEmpty else {
             return actions
         }
-        let helpers = hungry.subtracting(stragglers).sorted().filter {
+        var helpers = hungry.subtracting(stragglers).sorted().filter {
             workers[$0]?.shards.isEmpty == true
         }
-        for (shard, helper) in zip(stuck, helpers) {
-            guard let round = open, let slow = round.shards[shard].holders.first else { continue }
+        for shard in stuck where !helpers.isEmpty {
+            guard let round = open?.round.index, let state = open?.shards[shard],
+                let slow = state.holders.first,
+                let position = helpers.firstIndex(where: { helper in
+                    state.claims.allSatisfy {
+                        $0.worker.identity != workers[helper]?.hello.identity
+                    }
+                })
+            else { continue }
+            let helper = helpers.remove(at: position)
             actions.append(
-                .log(
-                    .stragglerDuplicated(
-                        round: round.round.index, shard: shard, from: slow, to: helper)))
+                .log(.stragglerDuplicated(round: round, shard: shard, from: slow, to: helper)))
             actions.append(give(shard, to: helper, at: now))
         }
         return actions

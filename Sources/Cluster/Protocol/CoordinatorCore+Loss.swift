@@ -3,7 +3,7 @@ extension CoordinatorCore {
     mutating func lose(_ worker: WorkerID, because cause: WorkerLoss) -> [Action] {
         guard let lost = workers.removeValue(forKey: worker) else { return [] }
         hungry.remove(worker)
-        open?.release(worker)
+        open?.forget(worker)
         let shards = lost.shards.map(\.shard)
         var actions: [Action] = [
             .log(.workerLost(worker, lost.hello, cause, shards: shards.sorted()))
@@ -11,7 +11,8 @@ extension CoordinatorCore {
         for shard in shards { open?.abandon(shard, by: worker) }
         // Workers compute in order: the first shard is the one that may have been too much for it.
         if let first = shards.first, cause.mayBeTheShardsFault,
-            let losses = open?.countLoss(of: first), losses >= limits.losses, let round = open?.round
+            let losses = open?.countLoss(of: first), losses >= limits.losses,
+            let round = open?.round
         {
             actions.append(
                 fail(

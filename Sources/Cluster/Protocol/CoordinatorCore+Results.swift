@@ -23,6 +23,8 @@ extension CoordinatorCore {
         case .counted:
             open?.setOwner(worker, of: shard)
             affinity[round.shards[shard].images] = worker
+        case .confirmed:
+            break
         case .duplicate:
             actions = [.log(.resultIgnored(worker, result.id, reason: "duplicate"))]
         case .disputed:
@@ -111,7 +113,7 @@ extension CoordinatorCore {
             ]
         }
         open?.discardClaims(of: hello.identity)
-        if unconfirmed.contains(hello.identity) {
+        if isResumed || unconfirmed.contains(hello.identity) {
             actions += [.log(.startingOver(hello)), .startOver]
         }
         return actions

@@ -66,6 +66,8 @@ package struct CoordinatorCore: Sendable {
     package internal(set) var quarantined: [WorkerIdentity: Hello] = [:]
     /// Workers with results in earlier rounds that nothing confirmed.
     var unconfirmed: Set<WorkerIdentity> = []
+    /// Rounds of earlier incarnations hold results of nobody knows whom.
+    private(set) var isResumed: Bool
     private var lastWorkerSeen: Duration?
     private var lastLonelyLog: Duration?
 
@@ -97,9 +99,12 @@ package struct CoordinatorCore: Sendable {
     ///   - network: digest of the float network's blob.
     ///   - golden: this build's golden digest; a worker with another computes other bits and is refused.
     ///   - limits: leases, attempts, audits.
+    ///   - isResumed: whether rounds are done already.
     package init(
-        job: Digest, epoch: UInt64, network: Digest, golden: Digest, limits: CoordinatorLimits
+        job: Digest, epoch: UInt64, network: Digest, golden: Digest, limits: CoordinatorLimits,
+        isResumed: Bool = false
     ) {
+        self.isResumed = isResumed
         self.job = job
         self.epoch = epoch
         self.network = network
@@ -170,6 +175,7 @@ package struct CoordinatorCore: Sendable {
         let everybody = workers.keys.sorted()
         self.epoch = epoch
         (open, workers, affinity, hungry, unconfirmed) = (nil, [:], [:], [], [])
+        isResumed = false
         return everybody.flatMap { worker -> [Action] in
             [
                 .send(worker, .goodbye(reason: "the job starts over", isFinished: false)),

@@ -54,6 +54,8 @@ struct OpenRound: Hashable, Sendable {
     private var durations: [Duration] = []
 
     /// - Parameters:
+    ///   - round: its shards.
+    ///   - context: what their tasks have in common.
     ///   - owners: who keeps the state of each shard.
     ///   - isAudited: which shards are computed twice.
     init(
@@ -127,6 +129,8 @@ struct OpenRound: Hashable, Sendable {
 
     mutating func release(_ worker: WorkerID) { queues.release(worker) }
 
+    mutating func forget(_ worker: WorkerID) { queues.forget(worker) }
+
     mutating func setOwner(_ worker: WorkerID?, of shard: Int) {
         queues.setOwner(worker, of: shard)
     }
@@ -135,6 +139,8 @@ struct OpenRound: Hashable, Sendable {
 
     enum Acceptance: Hashable {
         case counted, duplicate
+        /// The second result of an audited shard, and the same.
+        case confirmed
         /// Two workers say different things.
         case disputed
     }
@@ -163,7 +169,8 @@ struct OpenRound: Hashable, Sendable {
         }
         requestAudit(shard)
         if shards[shard].isDisputed { return .disputed }
-        return before.isDone ? .duplicate : .counted
+        if before.isDone { return before.isAudited ? .confirmed : .duplicate }
+        return .counted
     }
 
     /// Notes the coordinator's own result, which decides.
@@ -202,7 +209,6 @@ struct OpenRound: Hashable, Sendable {
     /// Notes that a worker will not answer any more.
     mutating func abandon(_ shard: Int, by worker: WorkerID) {
         change(shard) { $0.holders.removeAll { $0 == worker } }
-        if queues.owners[shard] == worker { queues.setOwner(nil, of: shard) }
         requeue(shard)
         requestAudit(shard)
     }
@@ -250,11 +256,11 @@ struct OpenRound: Hashable, Sendable {
         return max(median * limits.stragglerFactor, limits.stragglerAge)
     }
 
-    /// Shards that only stragglers hold, if it is time to give them to somebody else as well: enough of the round is done, or nothing
-    /// else is left of it.
+    /// Shards that only a straggler holds, if it is time to give them to somebody else as well: enough of the round is done, or
+    /// nothing else is left of it.
     func stuck(with stragglers: Set<WorkerID>, _ limits: CoordinatorLimits) -> [Int] {
         guard waiting == 0 else { return [] }
-        let held = shards.indices.filter { !shards[$0].isDone && !shards[$0].isRecomputing }
+        let held = shards.indices.filter { !shards[$0].isSettled && !shards[$0].holders.isEmpty }
         let stuck = held.filter {
             shards[$0].holders.count == 1 && stragglers.contains(shards[$0].holders[0])
         }

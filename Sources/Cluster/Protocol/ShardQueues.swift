@@ -54,19 +54,30 @@ struct ShardQueues: Hashable, Sendable {
 
     /// Takes the next shard for a worker: one it keeps, else one nobody keeps, else one of a worker that keeps more than an equal
     /// share of all.
-    /// - Parameter workers: how many there are.
+    /// - Parameters:
+    ///   - worker: who asks.
+    ///   - workers: how many there are.
+    /// - Returns: nil if nothing waits that this worker should take.
     mutating func pop(for worker: WorkerID, workers: Int) -> Int? {
         guard count > 0 else { return nil }
         if let shard = popKept(by: worker) ?? popFree() { return shard }
         let share = (owners.count + workers - 1) / max(workers, 1)
         guard balancedFor != workers, shares[worker, default: 0] < share else { return nil }
         // The order of a dictionary differs between runs: ask for the smallest.
-        let rich = kept.keys.filter { shares[$0, default: 0] > share && !kept[$0, default: []].isEmpty }
+        let rich = kept.keys.filter {
+            shares[$0, default: 0] > share && !kept[$0, default: []].isEmpty
+        }
         for owner in rich.sorted() {
             if let shard = popKept(by: owner) { return shard }
         }
         balancedFor = workers
         return nil
+    }
+
+    /// Forgets a worker that is gone: nothing may wait for it any more.
+    mutating func forget(_ worker: WorkerID) {
+        release(worker)
+        for shard in owners.indices where owners[shard] == worker { setOwner(nil, of: shard) }
     }
 
     private mutating func popKept(by owner: WorkerID) -> Int? {

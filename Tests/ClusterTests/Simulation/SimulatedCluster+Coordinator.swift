@@ -1,31 +1,105 @@
 import Calibration
+import Storage
+import TestSupport
 
 @testable import Cluster
 
 extension SimulatedCluster {
     mutating func startCoordinator() throws {
         guard coordinator == nil else { return }
+        var limits = CoordinatorLimits(
+            lease: .milliseconds(plan.bug == .noLease ? 1_000_000_000 : plan.lease),
+            shardLease: .milliseconds(plan.bug == .noLease ? 1_000_000_000 : plan.shardLease),
+            auditShare: plan.audit)
         // Failures are limited elsewhere: a storm can take the same shard's workers away many times.
-        var started = try SimulatedCoordinator(
-            simulated, disk: disk, lease: .milliseconds(plan.lease), attempts: 1_000)
-        try started.save(to: &disk)
+        (limits.failures, limits.losses) = (1_000, 1_000)
+        var started = try SimulatedCoordinator(simulated, disk: disk, limits: limits)
+        guard started.job.progress.rounds >= acknowledged - (isDamaged ? 1 : 0) || isStartingOver
+        else {
+            throw failure(
+                "round \(acknowledged) was under way, and round \(started.job.progress.rounds) is "
+                    + "what the disk knows")
+        }
+        acknowledged = started.job.progress.rounds
+        isDamaged = false
+        guard try save(&started) else { return }
         let opening = started.nextRound()
         coordinator = started
         starts += 1
         queue.insert(.coordinatorTick(start: starts), at: now + Self.tick)
+        if isStormy, plan.duplicates > 0 {
+            for _ in 0..<4 { queue.insert(.replay, at: now + random(0...5_000)) }
+        }
         if let opening { try tell(opening) }
+    }
+
+    /// Saves, now and then on a disk that fails.
+    /// - Returns: false if that ended the process.
+    private mutating func save(_ coordinator: inout SimulatedCoordinator) throws -> Bool {
+        if isStormy, chance(plan.diskFaults) {
+            disk.fault = chance(0.5) ? .crash : .error(28)
+            disk.stepsUntilFault = random(0...40)
+        }
+        do throws(StorageError) {
+            try coordinator.save()
+            disk.stepsUntilFault = nil
+            return true
+        } catch {
+            if !isStormy || plan.diskFaults == 0 { throw failure("\(error)") }
+            counts.diskFaults += 1
+            if disk.hasCrashed { disk.restart() }
+            disk.stepsUntilFault = nil
+            endCoordinator()
+            return false
+        }
     }
 
     mutating func crashCoordinator() {
         guard coordinator != nil else { return }
         counts.coordinatorCrashes += 1
+        // The machine died with it, or only the process.
+        if chance(0.5) { disk.restart() }
+        damageCheckpoint()
+        endCoordinator()
+    }
+
+    /// A bit of the newest checkpoint, or of the statistics, flips while nobody looks.
+    private mutating func damageCheckpoint() {
+        guard plan.diskFaults > 0, chance(0.2), !isDamaged else { return }
+        let checkpoints = disk.paths.filter { $0.contains("checkpoint-") }
+        guard checkpoints.count >= 2, let path = checkpoints.last else { return }
+        isDamaged = true
+        counts.damaged += 1
+        let position = random(0...1 << 20)
+        disk.edit(path) { bytes in
+            if !bytes.isEmpty { bytes[position % bytes.count] ^= 1 }
+        }
+    }
+
+    private mutating func endCoordinator() {
         coordinator = nil
         for (link, entry) in network.links.sorted(by: { $0.key < $1.key })
         where entry.state != .down {
-            cut(link, halfOpen: chance(0.2))
+            impair(link, chance(0.2) ? .halfOpen : .down)
         }
         network.reset()
         queue.insert(.coordinatorStarts, at: now + random(50...7_000))
+    }
+
+    /// Hands a message to the core; one of an earlier incarnation must change nothing.
+    mutating func receive(_ message: Message, from number: WorkerID) throws {
+        guard case .result(let result) = message, let core = coordinator?.core,
+            result.id.epoch != core.epoch
+        else { return try tell(.received(number, message)) }
+        var passed = result
+        if plan.bug == .noEpochCheck { passed.id.epoch = core.epoch }
+        let missing = core.open?.missing
+        let round = core.open?.round.index
+        try tell(.received(number, .result(passed)))
+        let after = coordinator?.core.open
+        guard after?.round.index == round, after?.missing == missing else {
+            throw failure("a result of epoch \(result.id.epoch) counts in epoch \(core.epoch)")
+        }
     }
 
     /// Gives the coordinator an event, performs its actions and opens the next round when one is complete.
@@ -36,29 +110,73 @@ extension SimulatedCluster {
             guard let actions = coordinator?.handle(event, at: now) else { return }
             for action in actions { try perform(action) }
             try checkCoordinator()
+            if coordinator?.mustStartOver == true {
+                try startOver()
+                next = coordinator?.nextRound()
+                continue
+            }
             guard let results = coordinator?.completed else { continue }
             coordinator?.completed = nil
-            try finishRound(results)
-            next = coordinator?.nextRound()
+            if plan.bug == .broadcastBeforeSync {
+                next = try finishRoundTooEarly(results)
+            } else {
+                try finishRound(results)
+                next = coordinator?.nextRound()
+            }
         }
     }
 
     private mutating func finishRound(_ results: [[UInt8]]) throws {
-        guard let arrivals = coordinator?.arrivals else { return }
+        guard var process = coordinator else { return }
         counts.rounds += 1
-        try coordinator?.complete(plan.reduction.reduce(results, arrivals: arrivals))
+        let results = plan.bug?.reduce(results, arrivals: process.arrivals) ?? results
+        guard results.count == process.job.nextRound?.shards.count else {
+            throw failure("round \(process.job.progress.rounds) has \(results.count) results")
+        }
+        try process.complete(results)
+        coordinator = process
         if isStormy, chance(0.05) {
             // The round is done but never became durable: it has to be run again.
             crashCoordinator()
-        } else {
-            try coordinator?.save(to: &disk)
-            if isStormy, chance(0.05) { crashCoordinator() }
+            return
         }
+        guard try save(&process) else { return }
+        coordinator = process
+        if isStormy, chance(0.05) { crashCoordinator() }
+    }
+
+    /// The planted bug: the next round is opened, and only then saved what it builds on.
+    private mutating func finishRoundTooEarly(
+        _ results: [[UInt8]]
+    ) throws -> CoordinatorCore.Event? {
+        guard var process = coordinator else { return nil }
+        try process.complete(results)
+        let saved = process
+        let opening = process.nextRound()
+        coordinator = process
+        if let opening, let actions = coordinator?.handle(opening, at: now) {
+            for action in actions { try perform(action) }
+        }
+        var writer = saved
+        _ = try save(&writer)
+        return nil
+    }
+
+    private mutating func startOver() throws {
+        counts.startedOver += 1
+        guard var process = coordinator else { return }
+        let actions = try process.startOver()
+        (acknowledged, isStartingOver) = (0, true)
+        defer { isStartingOver = false }
+        guard try save(&process) else { return }
+        coordinator = process
+        for action in actions { try perform(action) }
     }
 
     private mutating func perform(_ action: CoordinatorCore.Action) throws {
         switch action {
         case .send(let number, let message):
+            if case .task(let task) = message { acknowledged = max(acknowledged, task.id.round) }
             try send(message, to: number)
         case .sendChunk(let number, let range):
             guard let chunk = coordinator?.chunk(range) else {
@@ -68,16 +186,34 @@ extension SimulatedCluster {
         case .forget(let number):
             network.forget(number)
         case .complete(let round, let results):
-            guard plan.reduction != .inShardOrder || results == simulated.rounds[round] else {
+            guard plan.bug != nil || results == simulated.rounds[round] else {
                 throw failure("round \(round) has other results than the undisturbed run's")
             }
             coordinator?.completed = results
         case .fail(let failed):
             throw failure("the job failed: \(failed)")
-        case .log(.workerRefused(_, _, let reason)):
-            throw failure("a worker was refused: \(reason)")
-        case .recompute, .startOver:
-            throw failure("the coordinator doubts a result, but all are right")
+        case .log(.workerRefused(_, let hello, let reason)):
+            guard plan.hasLiar, hello.host == "host-0" else {
+                throw failure("a worker was refused: \(reason)")
+            }
+        case .log(.workerQuarantined(let hello, _, _)):
+            guard plan.hasLiar, hello.host == "host-0" else {
+                throw failure("an honest worker was shut out")
+            }
+        case .recompute(let task):
+            guard plan.audit > 0 else { throw failure("the coordinator doubts right results") }
+            let key = SimulatedJob.Key(
+                round: task.id.round, shard: task.id.shard,
+                biases: Digest.sha256(of: task.biases))
+            counts.audited += 1
+            queue.insert(
+                .recomputed(
+                    start: starts,
+                    .recomputed(task.id, payload: simulated.results[key] ?? [])),
+                at: now + random(1...plan.maximumComputing))
+        case .startOver:
+            guard plan.hasLiar else { throw failure("the job starts over for nothing") }
+            coordinator?.mustStartOver = true
         case .log(.stragglerDuplicated):
             counts.duplicated += 1
         case .log(.resultIgnored):
@@ -92,9 +228,9 @@ extension SimulatedCluster {
     private mutating func send(_ message: Message, to number: WorkerID) throws {
         guard let link = network.link(of: number), let state = network[link]?.state else { return }
         switch state {
-        case .up:
+        case .up, .mute:
             try transmit(message, on: link, atCoordinator: false)
-        case .halfOpen:
+        case .halfOpen, .deaf:
             break
         case .down:
             // The transport refuses it, which tells the coordinator.

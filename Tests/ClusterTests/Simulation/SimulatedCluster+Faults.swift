@@ -2,7 +2,9 @@
 
 extension SimulatedCluster {
     private enum Fault: CaseIterable {
-        case cutLink, halfOpenLink, crashWorker, stopWorker, freezeWorker, addWorker
+        case cutLink, halfOpenLink, muteLink, deafLink, slowLink
+        case replayResult
+        case crashWorker, stopWorker, freezeWorker, hangWorker, addWorker
         case crashCoordinator
     }
 
@@ -15,15 +17,25 @@ extension SimulatedCluster {
         let worker = random(0...workers.count - 1)
         switch Fault.allCases.randomElement(using: &generator) ?? .cutLink {
         case .cutLink:
-            if let link = workers[worker].link { cut(link, halfOpen: false) }
+            if let link = workers[worker].link { impair(link, .down) }
         case .halfOpenLink:
-            if let link = workers[worker].link { cut(link, halfOpen: true) }
+            if let link = workers[worker].link { impair(link, .halfOpen) }
+        case .muteLink:
+            if let link = workers[worker].link { impair(link, .mute) }
+        case .deafLink:
+            if let link = workers[worker].link { impair(link, .deaf) }
+        case .slowLink:
+            if let link = workers[worker].link { network.slow(link, by: random(100...3_000)) }
+        case .replayResult:
+            replayResult(by: worker)
         case .crashWorker:
             crashWorker(worker)
         case .stopWorker:
             if workers[worker].frozenUntil <= now { try tell(worker, .stop(reason: "SIGTERM")) }
         case .freezeWorker:
             workers[worker].frozenUntil = now + random(100...8_000)
+        case .hangWorker:
+            if workers[worker].isRunning { workers[worker].hangs = true }
         case .addWorker:
             guard workers.count < Self.workerLimit else { return }
             workers.append(SimulatedWorker(name: workers.count))
@@ -34,12 +46,20 @@ extension SimulatedCluster {
         }
     }
 
-    /// Ends a connection; what is under way on it is lost.
-    mutating func cut(_ link: Int, halfOpen: Bool) {
+    /// Sends a result of this incarnation or an earlier one again.
+    mutating func replayResult(by worker: Int) {
+        guard let link = workers[worker].link, coordinator != nil,
+            let old = oldResults.randomElement(using: &generator)
+        else { return }
+        queue.insert(.atCoordinator(link: link, old), at: now)
+    }
+
+    /// Ends a connection, or makes it swallow messages; what is under way on it is lost.
+    mutating func impair(_ link: Int, _ state: Link.State) {
         guard let entry = network[link], entry.state != .down else { return }
         counts.cuts += 1
-        network.cut(link, halfOpen: halfOpen)
-        if halfOpen { return }
+        network.impair(link, state)
+        if state != .down { return }
         if coordinator != nil, let number = entry.number {
             queue.insert(.disconnected(number, start: starts), at: now + random(0...300))
         }
@@ -57,11 +77,13 @@ extension SimulatedCluster {
         let event: Event =
             atCoordinator ? .atCoordinator(link: link, message) : .atWorker(link: link, message)
         let delay = random(0...(isStormy ? plan.maximumDelay : min(plan.maximumDelay, 50)))
-        let time = network.arrival(on: link, atCoordinator: atCoordinator, now: now, delay: delay)
+        let time = network.arrival(
+            on: link, atCoordinator: atCoordinator, now: now,
+            delay: delay + (isStormy ? network[link]?.slowness ?? 0 : 0))
         queue.insert(event, at: time)
-        if isStormy, chance(plan.duplicates) {
-            counts.replays += 1
-            queue.insert(event, at: time + random(0...3_000))
-        }
+        guard isStormy, chance(plan.duplicates) else { return }
+        counts.replays += 1
+        queue.insert(event, at: time + random(0...3_000))
+        if atCoordinator, case .result = message { oldResults.append(message) }
     }
 }

@@ -13,14 +13,14 @@ extension SimulatedCluster {
     mutating func crashWorker(_ worker: Int) {
         guard workers[worker].isRunning else { return }
         counts.workerCrashes += 1
-        if let link = workers[worker].link { cut(link, halfOpen: chance(0.3)) }
+        if let link = workers[worker].link { impair(link, chance(0.3) ? .halfOpen : .down) }
         workers[worker].end()
         queue.insert(.workerStarts(worker), at: now + random(100...6_000))
     }
 
     /// What the driver does for a fresh socket: the core greets at once, the transport connects when it can.
     private mutating func openSocket(_ worker: Int) throws {
-        if let link = workers[worker].link { cut(link, halfOpen: false) }
+        if let link = workers[worker].link { impair(link, .down) }
         workers[worker].openSocket()
         awaitConnection(worker)
         try tell(worker, .connected)
@@ -72,7 +72,11 @@ extension SimulatedCluster {
     }
 
     private mutating func leave(_ worker: Int, _ reason: WorkerExit) throws {
-        guard case .stopped = reason else { throw failure("worker \(worker) left: \(reason)") }
+        switch reason {
+        case .stopped, .hung: break
+        case .refused where workers[worker].lies: counts.quarantined += 1
+        case .refused, .finished: throw failure("worker \(worker) left: \(reason)")
+        }
         // Its goodbye is under way: the connection stays until it has arrived.
         workers[worker].end()
         queue.insert(.workerStarts(worker), at: now + random(100...6_000))
@@ -83,7 +87,9 @@ extension SimulatedCluster {
             workers[worker].outbox.append(message)
             return
         }
-        if network[link]?.state == .up { try transmit(message, on: link, atCoordinator: true) }
+        if network[link]?.state.carries(toCoordinator: true) == true {
+            try transmit(message, on: link, atCoordinator: true)
+        }
     }
 
     // MARK: Computing
@@ -101,9 +107,14 @@ extension SimulatedCluster {
         workers[worker].computing = task.id
         let biases = Digest.sha256(of: task.biases)
         let key = SimulatedJob.Key(round: task.id.round, shard: task.id.shard, biases: biases)
-        guard let payload = simulated.results[key] else {
+        guard var payload = simulated.results[key] else {
             throw failure("round \(task.id.round) has other biases than the undisturbed run's")
         }
+        if workers[worker].hangs {
+            counts.hung += 1
+            return
+        }
+        if workers[worker].lies, !payload.isEmpty { payload[payload.count / 2] ^= 0x10 }
         let outcome: WorkerCore.Event =
             isStormy && chance(plan.failures)
             ? .failed(task.id, reason: "out of memory")

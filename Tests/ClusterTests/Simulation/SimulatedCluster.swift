@@ -18,6 +18,8 @@ struct SimulatedCluster {
         case workerStarts(Int)
         case connectionMade(Int, life: Int, socket: Int)
         case computed(Int, life: Int, WorkerCore.Event)
+        case recomputed(start: Int, CoordinatorCore.Event)
+        case replay
         case fault
         case faultsEnd
     }
@@ -34,8 +36,16 @@ struct SimulatedCluster {
     var coordinator: SimulatedCoordinator?
     /// Counts coordinator processes.
     var starts = 0
-    var disk = SimulatedCoordinator.Disk()
+    let disk: SimulatedFileSystem
+    /// Rounds some worker was told of: everything before them must have been durable.
+    var acknowledged = 0
+    /// A fresh start is being saved; what is on the disk is from before.
+    var isStartingOver = false
+    /// A bit of the newest checkpoint was flipped, so one round may be lost.
+    var isDamaged = false
     var isStormy = true
+    /// Results that were on their way once.
+    var oldResults: [Message] = []
     /// What happened, for the tests of the simulation itself.
     var counts = Counts()
 
@@ -49,13 +59,21 @@ struct SimulatedCluster {
         var ignored = 0
         var lost = 0
         var duplicated = 0
+        var hung = 0
+        var audited = 0
+        var quarantined = 0
+        var startedOver = 0
+        var diskFaults = 0
+        var damaged = 0
     }
 
     init(_ plan: SimulationPlan) {
         self.plan = plan
         simulated = SimulatedJob.of(plan.variant)
         generator = SeededGenerator(seed: plan.seed ^ 0x5EED)
+        disk = SimulatedFileSystem(seed: plan.seed ^ 0xD15C)
         workers = (0..<plan.workers).map { SimulatedWorker(name: $0) }
+        if plan.hasLiar { workers[0].lies = true }
     }
 
     /// Runs the job to its end.
@@ -69,7 +87,8 @@ struct SimulatedCluster {
             now = time
             counts.events += 1
             guard now <= plan.faultsEnd + SimulationPlan.patience else {
-                throw failure("not finished \(SimulationPlan.patience) ms after the last fault")
+                throw failure(
+                    "not finished \(SimulationPlan.patience) ms after the last fault, \(situation)")
             }
             try handle(event)
             if let coordinator, coordinator.isFinished {
@@ -80,6 +99,18 @@ struct SimulatedCluster {
             }
         }
         throw failure("nothing happens any more")
+    }
+
+    /// Where the coordinator stands, for a failure's text.
+    private var situation: String {
+        guard let coordinator else { return "no coordinator" }
+        guard let round = coordinator.core.open else { return "no open round" }
+        let workers = coordinator.core.workers.sorted { $0.key < $1.key }.map { number, worker in
+            "\(number) holds \(worker.shards.map(\.shard))\(worker.isBehind ? ", behind" : "")"
+        }
+        return
+            "round \(round.round.index): \(round.missing) missing, \(round.unsettled) unsettled, "
+            + "\(round.waiting) waiting, audits \(round.audits); \(workers.joined(separator: "; "))"
     }
 
     mutating func random(_ range: ClosedRange<Int>) -> Int {
@@ -106,12 +137,14 @@ struct SimulatedCluster {
             guard start == starts, network.link(of: number) != nil else { return }
             try tell(.disconnected(number))
         case .atCoordinator(let link, let message):
-            guard coordinator != nil, network[link]?.state == .up,
+            guard coordinator != nil,
+                network[link]?.state.carries(toCoordinator: true) == true,
                 let number = network.number(of: link)
             else { return }
-            try tell(.received(number, message))
+            try receive(message, from: number)
         case .atWorker(let link, let message):
-            guard network[link]?.state == .up, let worker = network[link]?.worker,
+            guard network[link]?.state.carries(toCoordinator: false) == true,
+                let worker = network[link]?.worker,
                 workers[worker].link == link, !postpone(event, of: worker)
             else { return }
             try tell(worker, .received(message))
@@ -127,6 +160,11 @@ struct SimulatedCluster {
             guard workers[worker].life == life, !postpone(event, of: worker) else { return }
             workers[worker].computing = nil
             try tell(worker, outcome)
+        case .recomputed(let start, let event):
+            guard coordinator != nil, start == starts else { return }
+            try tell(event)
+        case .replay:
+            replayResult(by: random(0...workers.count - 1))
         case .fault:
             try causeFault()
         case .faultsEnd:

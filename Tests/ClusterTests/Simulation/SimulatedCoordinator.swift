@@ -1,6 +1,7 @@
 import Calibration
 import Quantization
 import Storage
+import TestSupport
 
 @testable import Cluster
 
@@ -14,31 +15,38 @@ struct SimulatedCoordinator {
     private(set) var isFinished = false
     private var quantized: Digest?
     private var targets: [Digest]?
+    private var hasStatistics = false
+    private var hasTeacher = false
     var completed: [[UInt8]]?
+    var mustStartOver = false
     /// Results of the open round in the order they came in, duplicates included.
     var arrivals: [(shard: Int, payload: [UInt8])] = []
 
-    /// What survives the process.
-    struct Disk {
-        var checkpoint: [UInt8]?
-        var statistics: [UInt8]?
-    }
+    private var store: CheckpointStore
+    private let disk: SimulatedFileSystem
+    private static let statistics = "out/statistics"
 
-    init(_ simulated: SimulatedJob, disk: Disk, lease: Duration, attempts: Int) throws {
+    /// - Throws: when the checkpoints cannot be read, which the disk does not allow for.
+    init(
+        _ simulated: SimulatedJob, disk: SimulatedFileSystem, limits: CoordinatorLimits
+    ) throws {
         self.simulated = simulated
-        let checkpoint = try disk.checkpoint.map { bytes in
-            try JobCheckpoint(
-                SafetensorsFile(sealed: bytes),
-                statistics: try disk.statistics.map { try SafetensorsFile(sealed: $0) })
-        }
+        self.disk = disk
+        store = CheckpointStore(directory: "out", fileSystem: disk)
+        try disk.createDirectories("out")
+        let content = try store.load()?.content
+        let statistics = try? SafetensorsFile(
+            sealed: disk.read(Self.statistics, limit: 1 << 30), file: Self.statistics)
+        // Without its statistics a job starts over.
+        let checkpoint = try content.map { try JobCheckpoint($0, statistics: statistics) }
         job = try simulated.job(resuming: checkpoint?.progress ?? .init())
         epoch = (checkpoint?.epoch ?? 0) + 1
-        var limits = CoordinatorLimits(lease: lease)
-        (limits.failures, limits.losses) = (attempts, attempts)
+        hasStatistics = job.progress.statistics != nil
+        hasTeacher = !job.progress.teacher.isEmpty
         let network = Digest.sha256(of: simulated.networkBlob)
         core = CoordinatorCore(
             job: simulated.digest, epoch: epoch, network: network, golden: SimulatedWorker.golden,
-            limits: limits)
+            limits: limits, isResumed: job.progress.rounds > 0)
         blobs[network] = simulated.networkBlob
         for image in simulated.images { blobs[image.reference.digest] = image.bytes }
         if let quantized = job.quantized { try publish(quantized) }
@@ -74,13 +82,39 @@ struct SimulatedCoordinator {
         result.id.epoch == epoch && result.id.round == job.progress.rounds
     }
 
-    func save(to disk: inout Disk) throws {
+    /// Makes the state durable, statistics first, as the driver does.
+    mutating func save() throws(StorageError) {
         let checkpoint = JobCheckpoint(
             job: simulated.digest, epoch: epoch, progress: job.progress, configuration: "test")
-        if let statistics = try checkpoint.statisticsFile() {
-            disk.statistics = statistics.sealed()
+        if job.progress.statistics != nil, !hasStatistics, let file = statistics(of: checkpoint) {
+            try AtomicFile.write(
+                file.sealed(), to: Self.statistics, durable: true, fileSystem: disk)
+            hasStatistics = true
         }
-        disk.checkpoint = try checkpoint.file().sealed()
+        if job.progress.tuning != nil, !hasTeacher, !job.progress.teacher.isEmpty,
+            let file = statistics(of: checkpoint)
+        {
+            try AtomicFile.write(
+                file.sealed(), to: Self.statistics, durable: true, fileSystem: disk)
+            hasTeacher = true
+        }
+        guard let file = try? checkpoint.file() else { preconditionFailure("no checkpoint") }
+        try store.save(file)
+    }
+
+    private func statistics(of checkpoint: JobCheckpoint) -> SafetensorsFile? {
+        try? checkpoint.statisticsFile()
+    }
+
+    /// What the driver does when a liar's results are in earlier rounds.
+    mutating func startOver() throws -> [CoordinatorCore.Action] {
+        job = try job.restarted()
+        epoch += 1
+        (quantized, targets) = (nil, nil)
+        (hasStatistics, hasTeacher) = (false, false)
+        mustStartOver = false
+        completed = nil
+        return core.handle(.startedOver(epoch: epoch), at: .zero)
     }
 
     /// The event that opens the next round; nil when there is none.

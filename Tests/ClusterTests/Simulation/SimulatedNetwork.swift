@@ -7,11 +7,21 @@ struct Link {
         case up
         /// Swallows everything and nobody is told.
         case halfOpen
+        /// Swallows what the worker says.
+        case mute
+        /// Swallows what the coordinator says.
+        case deaf
         case down
+
+        func carries(toCoordinator: Bool) -> Bool {
+            self == .up || self == (toCoordinator ? .deaf : .mute)
+        }
     }
 
     let worker: Int
     var state = State.up
+    /// Added to the delay of every message, in milliseconds.
+    var slowness = 0
     /// The coordinator's name for it; nil until it speaks and after it was forgotten.
     var number: WorkerID?
     /// When the latest message of each direction arrives.
@@ -58,8 +68,12 @@ struct SimulatedNetwork {
         nextNumber = 1
     }
 
-    mutating func cut(_ link: Int, halfOpen: Bool) {
-        if links[link]?.state != .down { links[link]?.state = halfOpen ? .halfOpen : .down }
+    mutating func impair(_ link: Int, _ state: Link.State) {
+        if links[link]?.state != .down { links[link]?.state = state }
+    }
+
+    mutating func slow(_ link: Int, by milliseconds: Int) {
+        links[link]?.slowness = milliseconds
     }
 
     /// When a message sent now arrives; order is kept.

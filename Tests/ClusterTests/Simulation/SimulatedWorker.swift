@@ -19,26 +19,31 @@ struct SimulatedWorker {
     var outbox: [Message] = []
     var frozenUntil = 0
     var computing: TaskID?
+    /// Its computations never end, until the process does.
+    var hangs = false
+    /// Its results are wrong.
+    var lies = false
 
-    init(name: Int) { core = Self.makeCore(name) }
+    init(name: Int) { core = Self.makeCore(name, life: 0) }
 
-    private static func makeCore(_ name: Int) -> WorkerCore {
+    private static func makeCore(_ name: Int, life: Int) -> WorkerCore {
         var limits = WorkerLimits()
         limits.blobBytes = 600
         return WorkerCore(
             hello: Hello(
-                golden: golden, host: "host-\(name)", process: UInt32(name), threads: 1,
+                golden: golden, host: "host-\(name)", process: UInt32(life), threads: 1,
                 isa: "portable", build: "test"),
             limits: limits)
     }
 
     mutating func start(name: Int) {
-        core = Self.makeCore(name)
         life += 1
+        core = Self.makeCore(name, life: life)
         isRunning = true
         link = nil
         computing = nil
         frozenUntil = 0
+        hangs = false
     }
 
     mutating func end() {

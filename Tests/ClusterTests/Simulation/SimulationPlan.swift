@@ -1,23 +1,30 @@
 import Calibration
 import TestSupport
 
-/// How the coordinator under simulation reduces a round. All but the first are planted bugs.
-enum Reduction {
-    case inShardOrder
-    case inArrivalOrder
-    case withDuplicates
+/// A mistake in the coordinator that the simulation has to notice.
+enum PlantedBug: CaseIterable {
+    /// Results are added up as they come in.
+    case arrivalOrder
+    /// A result that comes twice counts twice.
+    case noDeduplication
+    /// Results of an earlier incarnation count.
+    case noEpochCheck
+    /// Tasks of the next round go out before the last one is durable.
+    case broadcastBeforeSync
+    /// Silent workers keep their shards.
+    case noLease
 
     func reduce(
         _ results: [[UInt8]], arrivals: [(shard: Int, payload: [UInt8])]
     ) -> [[UInt8]] {
         switch self {
-        case .inShardOrder:
-            return results
-        case .inArrivalOrder:
+        case .arrivalOrder:
             var seen: Set<Int> = []
             return arrivals.filter { seen.insert($0.shard).inserted }.map(\.payload)
-        case .withDuplicates:
+        case .noDeduplication:
             return arrivals.map(\.payload)
+        case .noEpochCheck, .broadcastBeforeSync, .noLease:
+            return results
         }
     }
 }
@@ -38,7 +45,14 @@ struct SimulationPlan {
     var failures: Double
     var maximumComputing: Int
     var lease = 4_000
-    var reduction = Reduction.inShardOrder
+    var shardLease = 12_000
+    /// Share of shards computed twice.
+    var audit: Double
+    /// The first worker's results are wrong.
+    var hasLiar: Bool
+    /// Share of checkpoints during which the machine dies or the disk is full.
+    var diskFaults: Double
+    var bug: PlantedBug?
 
     /// Time the job has to finish once faults have stopped.
     static let patience = 60_000
@@ -54,12 +68,17 @@ struct SimulationPlan {
         duplicates = [0, 0.02, 0.2].randomElement(using: &generator) ?? 0
         failures = [0, 0.05].randomElement(using: &generator) ?? 0
         maximumComputing = [20, 300, 1_500].randomElement(using: &generator) ?? 20
+        audit = [0, 0, 0.3, 1].randomElement(using: &generator) ?? 0
+        hasLiar = audit == 1 && workers > 1 && Bool.random(using: &generator)
+        diskFaults = [0, 0.05, 0.2].randomElement(using: &generator) ?? 0
     }
 
     /// Nothing happens but delays.
     var undisturbed: SimulationPlan {
         var plan = self
         plan.faultsEnd = 0
+        plan.hasLiar = false
+        plan.diskFaults = 0
         (plan.duplicates, plan.failures) = (0, 0)
         return plan
     }

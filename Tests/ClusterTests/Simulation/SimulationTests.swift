@@ -3,8 +3,12 @@ import TestSupport
 import Testing
 
 @Suite struct SimulationTests {
-    /// Seeds per mode and test run.
-    private static let seeds = 120
+    /// Seeds per variant and test run: 10,000 in all with optimization, which makes them 20 times as fast.
+    #if DEBUG
+        private static let seeds = 120
+    #else
+        private static let seeds = 3_334
+    #endif
 
     @Test(arguments: SimulatedJob.Variant.allCases)
     func everyStormEndsWithTheUndisturbedBits(variant: SimulatedJob.Variant) throws {
@@ -25,6 +29,8 @@ import Testing
         for count in [
             total.coordinatorCrashes, total.workerCrashes, total.cuts, total.replays,
             total.ignored, total.lost, total.duplicated,
+            total.hung, total.audited, total.quarantined, total.startedOver, total.diskFaults,
+            total.damaged,
         ] { #expect(count > 0) }
     }
 
@@ -35,7 +41,9 @@ import Testing
             plan.maximumDelay = 30
             var cluster = SimulatedCluster(plan)
             #expect(try cluster.run() == cluster.simulated.progress)
-            #expect(cluster.counts.lost == 0 && cluster.counts.ignored == 0, "seed \(plan.seed)")
+            // A straggler's own answer may come after its helper's.
+            #expect(cluster.counts.lost == 0, "seed \(plan.seed)")
+            #expect(cluster.counts.ignored <= cluster.counts.duplicated, "seed \(plan.seed)")
         }
     }
 
@@ -53,27 +61,31 @@ import Testing
 
 /// The simulation has to notice what it is there for.
 @Suite struct PlantedBugTests {
-    private func findings(_ reduction: Reduction) -> Int {
-        (0..<20 as Range<UInt64>).count { offset in
-            var plan = SimulationPlan(seed: TestSeed.value &+ offset, variant: .pre)
-            plan.reduction = reduction
-            plan.workers = 4
-            plan.duplicates = 0.2
+    private func findings(_ bug: PlantedBug?) -> [String] {
+        (0..<40 as Range<UInt64>).compactMap { offset in
+            var plan = SimulationPlan(
+                seed: TestSeed.value &+ offset, variant: offset % 2 == 0 ? .pre : .tuned)
+            plan.bug = bug
+            plan.workers = bug == .noLease ? 1 : 4
+            (plan.duplicates, plan.diskFaults, plan.faultsEnd) = (0.2, 0.2, 20_000)
             var cluster = SimulatedCluster(plan)
             do {
                 _ = try cluster.run()
-                return false
+                return nil
             } catch {
-                return true
+                return "\(error)"
             }
         }
     }
 
-    @Test func reductionInArrivalOrderIsNoticed() { #expect(findings(.inArrivalOrder) > 0) }
+    @Test(arguments: PlantedBug.allCases)
+    func everyOneIsNoticed(bug: PlantedBug) {
+        let findings = findings(bug)
+        print("planted bug \(bug): \(findings.count) of 40 runs notice it, \(findings.first ?? "")")
+        #expect(!findings.isEmpty)
+    }
 
-    @Test func resultsCountedTwiceAreNoticed() { #expect(findings(.withDuplicates) > 0) }
-
-    @Test func nothingIsNoticedWithoutABug() { #expect(findings(.inShardOrder) == 0) }
+    @Test func nothingIsNoticedWithoutABug() { #expect(findings(nil) == []) }
 }
 
 extension SimulatedCluster.Counts {
@@ -87,5 +99,11 @@ extension SimulatedCluster.Counts {
         ignored += other.ignored
         lost += other.lost
         duplicated += other.duplicated
+        hung += other.hung
+        audited += other.audited
+        quarantined += other.quarantined
+        startedOver += other.startedOver
+        diskFaults += other.diskFaults
+        damaged += other.damaged
     }
 }

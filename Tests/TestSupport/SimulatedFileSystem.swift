@@ -1,5 +1,5 @@
 import Glibc
-import Storage
+package import Storage
 
 /// A disk that keeps only what was synchronized, and can crash or fail at any step.
 ///
@@ -8,7 +8,7 @@ import Storage
 /// is less orderly than real file systems are.
 ///
 /// Unchecked because tests use it from one task at a time.
-final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
+package final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
     fileprivate struct Content {
         var visible: [UInt8] = []
         var durable: [UInt8] = []
@@ -33,26 +33,26 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
     private var random: SeededGenerator
 
     /// What happens when `stepsUntilFault` reaches zero.
-    enum Fault {
+    package enum Fault {
         /// Nothing works any more.
         case crash
         /// This step fails with an error number, later ones work.
         case error(Int32)
     }
 
-    var fault: Fault = .crash
+    package var fault: Fault = .crash
     /// Steps that still succeed; nil for all.
-    var stepsUntilFault: Int?
-    private(set) var hasCrashed = false
-    private(set) var lastOperation: StorageError.Operation?
+    package var stepsUntilFault: Int?
+    package private(set) var hasCrashed = false
+    package private(set) var lastOperation: StorageError.Operation?
     /// Synchronization reports success and does nothing: the control experiment.
-    var liesAboutSynchronization = false
+    package var liesAboutSynchronization = false
 
-    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+    package init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
-    var faultHappened: Bool { stepsUntilFault == -1 || hasCrashed }
-    var paths: [String] { visible.keys.sorted() }
-    var openFileCount: Int { openFiles.count }
+    package var faultHappened: Bool { stepsUntilFault == -1 || hasCrashed }
+    package var paths: [String] { visible.keys.sorted() }
+    package var openFileCount: Int { openFiles.count }
 
     private func step(_ operation: StorageError.Operation, _ path: String) throws(StorageError) {
         lastOperation = operation
@@ -70,7 +70,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
     }
 
     /// Power comes back: only what was durable, and some of what was not, is left.
-    func restart() {
+    package func restart() {
         for change in pending where Bool.random(using: &random) {
             for (path, inode) in change.entries { durable[path] = inode }
             if let directory = change.directory { durableDirectories.insert(directory) }
@@ -86,7 +86,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
     }
 
     /// Damage that no step causes.
-    func edit(_ path: String, _ body: (inout [UInt8]) -> Void) {
+    package func edit(_ path: String, _ body: (inout [UInt8]) -> Void) {
         guard let inode = visible[path], var content = inodes[inode] else { return }
         body(&content.visible)
         content.durable = content.visible
@@ -95,7 +95,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
 
     // MARK: FileSystem
 
-    func create(_ path: String, permissions: UInt32) throws(StorageError) -> OpenFile {
+    package func create(_ path: String, permissions: UInt32) throws(StorageError) -> OpenFile {
         try step(.create, path)
         guard directories.contains(parent(path)) else {
             throw StorageError(.system(.create, errno: ENOENT), path: path)
@@ -110,7 +110,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         return OpenFile(descriptor: Int32(nextInode))
     }
 
-    func write(
+    package func write(
         _ bytes: UnsafeRawBufferPointer, to file: OpenFile, path: String
     ) throws(StorageError) -> Int {
         try step(.write, path)
@@ -119,18 +119,18 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         return count
     }
 
-    func synchronize(_ file: OpenFile, path: String) throws(StorageError) {
+    package func synchronize(_ file: OpenFile, path: String) throws(StorageError) {
         try step(.synchronize, path)
         if liesAboutSynchronization { return }
         inodes[Int(file.descriptor)]?.synchronize()
     }
 
-    func close(_ file: OpenFile, path: String) throws(StorageError) {
+    package func close(_ file: OpenFile, path: String) throws(StorageError) {
         openFiles.remove(Int(file.descriptor))
         try step(.close, path)
     }
 
-    func rename(_ path: String, to target: String) throws(StorageError) {
+    package func rename(_ path: String, to target: String) throws(StorageError) {
         try step(.rename, path)
         guard let inode = visible[path] else {
             throw StorageError(.system(.rename, errno: ENOENT), path: path)
@@ -138,7 +138,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         apply(Change(parent: parent(target), entries: [(path, nil), (target, inode)]))
     }
 
-    func synchronizeDirectory(_ path: String) throws(StorageError) {
+    package func synchronizeDirectory(_ path: String) throws(StorageError) {
         try step(.synchronizeDirectory, path)
         if liesAboutSynchronization { return }
         for change in pending where change.parent == path {
@@ -148,7 +148,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         pending.removeAll { $0.parent == path }
     }
 
-    func read(_ path: String, limit: Int) throws(StorageError) -> [UInt8] {
+    package func read(_ path: String, limit: Int) throws(StorageError) -> [UInt8] {
         try step(.read, path)
         guard let inode = visible[path], let content = inodes[inode] else {
             throw StorageError(.system(.read, errno: ENOENT), path: path)
@@ -156,7 +156,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         return content.visible
     }
 
-    func remove(_ path: String) throws(StorageError) {
+    package func remove(_ path: String) throws(StorageError) {
         try step(.remove, path)
         guard visible[path] != nil else {
             throw StorageError(.system(.remove, errno: ENOENT), path: path)
@@ -164,7 +164,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         apply(Change(parent: parent(path), entries: [(path, nil)]))
     }
 
-    func list(_ path: String) throws(StorageError) -> [String] {
+    package func list(_ path: String) throws(StorageError) -> [String] {
         try step(.list, path)
         guard directories.contains(path) else {
             throw StorageError(.system(.list, errno: ENOENT), path: path)
@@ -173,7 +173,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
             .map { String($0.dropFirst(path.count + 1)) }
     }
 
-    func createDirectory(_ path: String) throws(StorageError) -> Bool {
+    package func createDirectory(_ path: String) throws(StorageError) -> Bool {
         try step(.createDirectory, path)
         guard directories.contains(parent(path)) else {
             throw StorageError(.system(.createDirectory, errno: ENOENT), path: path)
