@@ -78,6 +78,15 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        // What many workers cost a coordinator; for scripts/benchmark-workers, not installed.
+        .executableTarget(
+            name: "WorkerSwarm",
+            dependencies: [
+                "Calibration", "Cluster", "NetworkGraph", "Quantization", "Storage", "ZeroMQ",
+                argumentParser, logging,
+            ],
+            swiftSettings: swift),
+
         // Test support and tests, one target per module.
         .target(
             name: "TestSupport", dependencies: ["Calibration", "NetworkGraph", "Quantization"],
