@@ -38,7 +38,7 @@ struct CoordinatorHalf: ParsableCommand {
     func run() throws {
         ProcessFigures.raiseFileLimit()
         var logger = Logger(label: "coordinator") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .warning
+        logger.logLevel = .error
         let security: ServerSecurity
         if let key, let allow {
             security = .curve(try KeyFile.readSecret(key), allowList: AllowList(path: allow))

@@ -58,8 +58,8 @@ struct WorkersHalf: ParsableCommand {
     }
 }
 
-/// Workers of one libzmq context; its limit is 1,023 sockets, and a worker has three.
-private let workersPerContext = 250
+/// Workers of one libzmq context: its limit is 1,023 sockets, a worker has three, and closed ones linger.
+private let workersPerContext = 100
 
 /// Runs workers on the calling thread until all of them have left.
 private func drive(_ numbers: [Int], of swarm: Swarm) throws {
