@@ -73,6 +73,6 @@ final class SharedResults: Sendable {
                 kind: task.kind,
                 shard: Shard(index: task.id.shard, images: task.images.map(\.position)),
                 biases: biases, round: task.id.round),
-            images: zip(task.images, request.images).map { try $0.reference.payload($1) })
+            images: request.images.map { .pixels($0) })
     }
 }
