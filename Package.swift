@@ -135,7 +135,7 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "Calibration", "Cluster", "Kernels", "NetworkGraph", "Quantization", "Storage",
-                "TestSupport", protobuf,
+                "TestSupport", "ZeroMQ", protobuf,
             ],
             swiftSettings: swift),
         .testTarget(

@@ -52,28 +52,27 @@ final class SwarmWorker {
     func receive(at now: Duration) throws {
         while exit == nil, case .message(let message) = try socket.receive() {
             swarm.received.add(1, ordering: .relaxed)
+            let event: WorkerCore.Event
             do throws(WireError) {
-                let message = try MessageCodec.decode(message.frames)
-                try? handle(.received(message), at: now)
+                event = .received(try MessageCodec.decode(message.frames))
             } catch {
-                try? handle(.malformed(error), at: now)
+                event = .malformed(error)
             }
+            try handle(event, at: now)
         }
     }
 
     /// Looks at the clock and at what waits.
     func tick(at now: Duration) throws {
-        while let event = try socket.monitor?.receive() { _ = event }
+        while try socket.monitor?.receive() != nil {}
         try handle(.tick, at: now)
         try compute(at: now)
-        flush()
+        try flush()
     }
 
-    var isWaiting: Bool { !waiting.isEmpty || !outbox.isEmpty }
-
     /// Leaves: what waits in the socket may still go out.
-    func close() {
-        flush()
+    func close() throws {
+        try flush()
         socket.close(goodbye: true)
     }
 
@@ -100,7 +99,7 @@ final class SwarmWorker {
             }
         }
         try compute(at: now)
-        flush()
+        try flush()
     }
 
     private func compute(at now: Duration) throws {
@@ -110,8 +109,8 @@ final class SwarmWorker {
         try handle(.computed(request.task.id, biases: biases, payload: payload), at: now)
     }
 
-    private func flush() {
-        while let frames = outbox.first, (try? socket.send(frames)) == .sent {
+    private func flush() throws {
+        while let frames = outbox.first, try socket.send(frames) == .sent {
             swarm.sent.add(1, ordering: .relaxed)
             outbox.removeFirst()
         }

@@ -85,7 +85,7 @@ private func drive(_ numbers: [Int], of swarm: Swarm) throws {
             for worker in workers where worker.exit == nil { try worker.tick(at: now) }
             nextTick = clock.now + .milliseconds(50)
         }
-        for worker in workers where worker.exit != nil { worker.close() }
+        for worker in workers where worker.exit != nil { try worker.close() }
         workers.removeAll { $0.exit != nil }
     }
 }
