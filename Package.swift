@@ -78,6 +78,15 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        // What many workers cost a coordinator; for scripts/benchmark-workers, not installed.
+        .executableTarget(
+            name: "WorkerSwarm",
+            dependencies: [
+                "Calibration", "Cluster", "NetworkGraph", "Quantization", "Storage", "ZeroMQ",
+                argumentParser, logging,
+            ],
+            swiftSettings: swift),
+
         // Test support and tests, one target per module.
         .target(
             name: "TestSupport",
@@ -128,7 +137,7 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "Calibration", "Cluster", "Kernels", "NetworkGraph", "Quantization", "Storage",
-                "TestSupport", protobuf,
+                "TestSupport", "ZeroMQ", protobuf,
             ],
             swiftSettings: swift),
         .testTarget(

@@ -365,7 +365,7 @@ package final class CoordinatorDriver {
 
     /// - Returns: whether nothing waits to be sent.
     private func flush(_ socket: Socket) throws -> Bool {
-        for (worker, _) in peers.all where peers.isWaiting(worker) { _ = try flush(worker, socket) }
+        for worker in peers.waiting { _ = try flush(worker, socket) }
         return !peers.isAnyWaiting
     }
 

@@ -2,16 +2,18 @@ import ZeroMQ
 
 /// Messages a full queue did not take, kept in order and bounded.
 struct Outbox<Entry> {
-    private var entries: [Entry] = []
+    /// Those in front of ``head`` are gone; taking each away at once would move all others.
+    private var entries: [Entry?] = []
+    private var head = 0
     let limit: Int
 
     init(limit: Int) { self.limit = limit }
 
-    var isEmpty: Bool { entries.isEmpty }
+    var isEmpty: Bool { head == entries.count }
 
     /// - Returns: false if the box is full: the peer asks for more than it takes.
     mutating func append(_ entry: Entry) -> Bool {
-        guard entries.count < limit else { return false }
+        guard entries.count - head < limit else { return false }
         entries.append(entry)
         return true
     }
@@ -19,14 +21,24 @@ struct Outbox<Entry> {
     /// Sends in order until one is not taken.
     /// - Returns: what became of the last attempt.
     mutating func flush(_ send: (Entry) throws -> SendResult) rethrows -> SendResult {
-        var sent = 0
-        var outcome = SendResult.sent
-        for entry in entries {
-            outcome = try send(entry)
-            guard outcome == .sent else { break }
-            sent += 1
+        while head < entries.count, let entry = entries[head] {
+            let outcome = try send(entry)
+            guard outcome == .sent else {
+                compact()
+                return outcome
+            }
+            entries[head] = nil
+            head += 1
         }
-        entries.removeFirst(sent)
-        return outcome
+        entries.removeAll(keepingCapacity: entries.count < 64)
+        head = 0
+        return .sent
+    }
+
+    /// Every entry moves at most once for each time as many left.
+    private mutating func compact() {
+        guard head > entries.count / 2 else { return }
+        entries.removeFirst(head)
+        head = 0
     }
 }

@@ -15,6 +15,8 @@ struct PeerTable {
 
     private var entries: [WorkerID: Entry] = [:]
     private var numbers: [PeerID: WorkerID] = [:]
+    /// Peers for whom something waits: few, whatever the number of peers.
+    private var unsent: Set<WorkerID> = []
     private var next = 1
 
     /// The number of a connection, a new one for a new connection.
@@ -33,25 +35,26 @@ struct PeerTable {
         entries.map { ($0.key, $0.value.peer) }.sorted { $0.0 < $1.0 }
     }
 
-    func isWaiting(_ worker: WorkerID) -> Bool {
-        entries[worker].map { !$0.outbox.isEmpty } ?? false
-    }
-    var isAnyWaiting: Bool { entries.values.contains { !$0.outbox.isEmpty } }
+    /// Peers for whom something waits, in order.
+    var waiting: [WorkerID] { unsent.sorted() }
+    var isAnyWaiting: Bool { !unsent.isEmpty }
 
     mutating func post(_ item: Item, to worker: WorkerID) -> Bool {
-        entries[worker]?.outbox.append(item) ?? true
+        guard let taken = entries[worker]?.outbox.append(item) else { return true }
+        unsent.insert(worker)
+        return taken
     }
 
     mutating func flush(
         _ worker: WorkerID, _ send: (Item) throws -> SendResult
     ) rethrows -> SendResult {
-        guard var entry = entries[worker] else { return .unroutable }
-        let outcome = try entry.outbox.flush(send)
-        entries[worker] = entry
+        guard let outcome = try entries[worker]?.outbox.flush(send) else { return .unroutable }
+        if outcome == .sent { unsent.remove(worker) }
         return outcome
     }
 
     mutating func forget(_ worker: WorkerID) {
+        unsent.remove(worker)
         if let entry = entries.removeValue(forKey: worker) { numbers[entry.peer] = nil }
     }
 }

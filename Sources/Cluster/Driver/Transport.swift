@@ -46,7 +46,7 @@ package struct WorkerTarget: Sendable {
 
 extension SocketProfile {
     /// Bounds of this protocol's messages.
-    static let cluster: SocketProfile = {
+    package static let cluster: SocketProfile = {
         var profile = SocketProfile()
         profile.maximumParts = MessageCodec.frameLimit
         profile.maximumMessageBytes = MessageCodec.byteLimit

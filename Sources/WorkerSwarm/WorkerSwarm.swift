@@ -1,0 +1,10 @@
+import ArgumentParser
+
+/// Measures what many workers cost a coordinator; `scripts/benchmark-workers` runs both halves.
+@main
+struct WorkerSwarm: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "WorkerSwarm",
+        abstract: "A real coordinator and any number of simulated workers, on loopback.",
+        subcommands: [CoordinatorHalf.self, WorkersHalf.self])
+}
