@@ -54,7 +54,9 @@ package final class CoordinatorDriver {
     private let listener: CoordinatorListener
     private let limits: CoordinatorLimits
     private let stop: StopSignal
-    private let logger: Logger
+    /// Carries the round in work.
+    private var logger: Logger
+    private let metrics: MetricsBoard<CoordinatorMetrics>?
     private let report: (CoordinatorNews) -> Void
     /// Called between polls; local workers are looked after here.
     private let upkeep: () throws -> Void
@@ -82,7 +84,8 @@ package final class CoordinatorDriver {
 
     package init(
         job: Job, store: CheckpointStore, listener: CoordinatorListener, limits: CoordinatorLimits,
-        stop: StopSignal, logger: Logger, report: @escaping (CoordinatorNews) -> Void,
+        stop: StopSignal, logger: Logger, metrics: MetricsBoard<CoordinatorMetrics>? = nil,
+        report: @escaping (CoordinatorNews) -> Void,
         upkeep: @escaping () throws -> Void = {}
     ) throws {
         self.job = job
@@ -91,6 +94,7 @@ package final class CoordinatorDriver {
         self.limits = limits
         self.stop = stop
         self.logger = logger
+        self.metrics = metrics
         self.report = report
         self.upkeep = upkeep
         networkDigest = Digest.sha256(of: job.network)
@@ -172,7 +176,7 @@ package final class CoordinatorDriver {
     private var checkpoint: JobCheckpoint {
         JobCheckpoint(
             job: job.digest, epoch: job.epoch, progress: job.calibration.progress,
-            configuration: job.configuration)
+            configuration: job.configuration, roundLimit: job.calibration.roundLimit)
     }
 
     private func save() throws { try store.save(try checkpoint.file()) }
@@ -187,6 +191,7 @@ package final class CoordinatorDriver {
 
     private func run(_ round: Round, on socket: Socket) throws -> [[UInt8]] {
         completed = nil
+        logger[metadataKey: "round"] = "\(round.index)"
         let context = RoundContext(
             network: networkDigest,
             quantized: round.kind.needsQuantizedNetwork ? quantizedDigest : nil,
@@ -234,6 +239,7 @@ package final class CoordinatorDriver {
                 } catch {
                     event = .malformed(worker, error)
                 }
+                metrics?.received(event, message.frames, from: worker, at: clock.now)
                 try perform(core.handle(event, at: clock.now), on: socket)
             case .oversized(let message, _, let bytes):
                 guard let peer = message.peer else { continue }
@@ -330,8 +336,10 @@ package final class CoordinatorDriver {
     private func flush(_ worker: WorkerID, _ socket: Socket) throws -> SendResult {
         guard let peer = peers.peer(worker) else { return .unroutable }
         let outcome = try peers.flush(worker) { item in
-            guard let frames = frames(of: item) else { return .sent }
-            return try socket.send(frames, to: peer)
+            guard let frames = frames(of: item, for: worker) else { return .sent }
+            let result = try socket.send(frames, to: peer)
+            if result == .sent { metrics?.sent(item, frames, to: worker, at: clock.now) }
+            return result
         }
         if outcome == .unroutable {
             peers.forget(worker)
@@ -340,7 +348,7 @@ package final class CoordinatorDriver {
         return outcome
     }
 
-    private func frames(of item: PeerTable.Item) -> [[UInt8]]? {
+    private func frames(of item: PeerTable.Item, for worker: WorkerID) -> [[UInt8]]? {
         switch item {
         case .message(let message):
             return MessageCodec.encode(message)
@@ -348,7 +356,9 @@ package final class CoordinatorDriver {
             guard let blob = blobs[range.digest], range.offset < blob.count else {
                 logger.warning(
                     "a worker asks for an unknown blob",
-                    metadata: ["digest": "\(range.digest.hex.prefix(12))"])
+                    metadata: [
+                        "worker": "\(worker)", "digest": "\(range.digest.hex.prefix(12))",
+                    ])
                 return nil
             }
             let end = min(range.offset + min(range.length, BlobChunk.limit), blob.count)
@@ -361,6 +371,7 @@ package final class CoordinatorDriver {
     }
 
     private func log(_ entry: CoordinatorLog) {
+        metrics?.update { $0.observe(entry) }
         switch entry {
         case .workerAdmitted(let worker, let hello):
             logger.info(

@@ -3,6 +3,7 @@ import Cluster
 import Foundation
 import Logging
 import Settings
+import Storage
 import ZeroMQ
 
 struct Calibrate: ParsableCommand {
@@ -22,7 +23,7 @@ struct Calibrate: ParsableCommand {
             let configuration = try flags.resolved(workers: workers, threads: threads)
             let logger = flags.logging.logger("counterbias")
             let stop = try StopSignal()
-            let directory = try PrivateDirectory()
+            let directory = try PrivateDirectory(in: NSTemporaryDirectory())
             defer { directory.remove() }
             let endpoint = "ipc://\(directory.path)/coordinator"
             let local = LocalWorkers(
@@ -37,7 +38,7 @@ struct Calibrate: ParsableCommand {
             do {
                 try CalibrationRun(
                     configuration: configuration, resumes: flags.resume, printsJSON: flags.json,
-                    isQuiet: flags.logging.quiet, logger: logger
+                    isQuiet: flags.logging.quiet, logger: logger, metrics: flags.metrics
                 ).run(listener: listener, stop: stop, upkeep: local.maintain)
                 local.terminate()
             } catch {
@@ -46,22 +47,4 @@ struct Calibrate: ParsableCommand {
             }
         }
     }
-}
-
-/// A folder only this user can enter, for a socket.
-struct PrivateDirectory {
-    let path: String
-
-    init() throws {
-        var template = Array((NSTemporaryDirectory() + "counterbias-XXXXXX").utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw CommandError(
-                EX_CANTCREAT,
-                "no folder for the workers' socket can be made in \(NSTemporaryDirectory()): "
-                    + String(cString: strerror(errno)))
-        }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    func remove() { try? FileManager.default.removeItem(atPath: path) }
 }

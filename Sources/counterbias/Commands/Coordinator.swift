@@ -31,14 +31,15 @@ struct Coordinator: ParsableCommand {
             guard let listen = configuration.cluster.listen else {
                 throw ValidationError("--listen (or cluster.listen in the file) is missing")
             }
+            let stop = try StopSignal()
             let logger = flags.logging.logger("counterbias", default: .info)
             let listener = try CoordinatorListener(
                 CoordinatorAddress(
                     endpoint: try Endpoint(listen), security: try security(), insecure: insecure))
             try CalibrationRun(
                 configuration: configuration, resumes: flags.resume, printsJSON: flags.json,
-                isQuiet: flags.logging.quiet, logger: logger
-            ).run(listener: listener, stop: try StopSignal())
+                isQuiet: flags.logging.quiet, logger: logger, metrics: flags.metrics
+            ).run(listener: listener, stop: stop)
         }
     }
 
