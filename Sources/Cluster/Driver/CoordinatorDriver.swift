@@ -72,6 +72,8 @@ package final class CoordinatorDriver {
     private let networkDigest: Digest
     private let references: [ImageReference]
     private var peers = PeerTable()
+    /// A connection broke since the peers were last asked whether they are there.
+    private var isAnyoneGone = false
     private var completed: [[UInt8]]?
     private var failure: CoordinatorFailure?
 
@@ -253,9 +255,7 @@ package final class CoordinatorDriver {
 
     /// A broken connection is known to the monitor at once, but not whose it was: ask all.
     private func readMonitor(of socket: Socket) throws {
-        guard let monitor = socket.monitor else { return }
-        var isAnyoneGone = false
-        while let event = try monitor.receive() {
+        while let event = try socket.monitor?.receive() {
             switch event.kind {
             case .disconnected: isAnyoneGone = true
             case .handshakeFailed(let failure):
@@ -265,6 +265,9 @@ package final class CoordinatorDriver {
         }
         reportRefusedKeys(of: socket)
         guard isAnyoneGone else { return }
+        isAnyoneGone = false
+        // What a peer said before it went can still be read: its goodbye, or its last result.
+        try receive(from: socket)
         for (worker, peer) in peers.all where try socket.probe(peer) == .unroutable {
             try perform(core.handle(.disconnected(worker), at: clock.now), on: socket)
         }
@@ -341,10 +344,7 @@ package final class CoordinatorDriver {
             if result == .sent { metrics?.sent(item, frames, to: worker, at: clock.now) }
             return result
         }
-        if outcome == .unroutable {
-            peers.forget(worker)
-            try perform(core.handle(.disconnected(worker), at: clock.now), on: socket)
-        }
+        if outcome == .unroutable { isAnyoneGone = true }
         return outcome
     }
 
