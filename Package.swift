@@ -137,7 +137,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "NetworkGraph", "ONNXFormat", "Quantization", "TestSupport", "counterbias",
+                "NetworkGraph", "ONNXFormat", "Quantization", "Storage", "TestSupport",
+                "counterbias",
             ],
             swiftSettings: swift),
     ]

@@ -41,11 +41,12 @@ extension EndToEnd {
         }
 
         @Test func killedAgainAndAgain() throws {
-            for round in [1, 2, 6] {
+            for _ in 0..<3 {
                 let coordinator = try ChildProcess(
                     ["calibrate", "--resume", "--workers", "1", "--verbose"]
                         + Example.flags(out: out))
-                try coordinator.line(containing: "round opened", "round=\(round) ")
+                // The second one, so that every incarnation leaves something to the next.
+                for _ in 0..<2 { try coordinator.line(containing: "round opened") }
                 try coordinator.end()
             }
             #expect(try resume().status == 0)

@@ -62,7 +62,8 @@ extension EndToEnd {
             let temporary = try scratch.folder("temporary")
             func calibrate(_ extra: [String]) throws -> ChildProcess {
                 try ChildProcess(
-                    ["calibrate", "--workers", "1", "--verbose"] + Example.flags(out: out) + extra,
+                    ["calibrate", "--workers", "1", "--verbose"]
+                        + Example.tuningFlags(out: out, epochs: 8) + extra,
                     environment: ["TMPDIR": temporary])
             }
             func folders() throws -> [String] {

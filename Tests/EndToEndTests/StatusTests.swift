@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 import Testing
 
 extension EndToEnd {
@@ -157,6 +158,21 @@ extension EndToEnd {
             #expect(none.log.contains(files[0]) && none.log.contains(files[1]), "\(none.log)")
             let resume = try ChildProcess.run(["calibrate", "--resume"] + Example.flags(out: out))
             #expect(resume.status == 65, "\(resume.log)")
+        }
+
+        @Test func checkpointsOfALaterRelease() throws {
+            try interrupt(before: 2)
+            var store = CheckpointStore(directory: out + "/checkpoint")
+            var content = try #require(try store.load()).content
+            content.metadata["format"] = "99"
+            let generation = try store.save(content)
+            let message = "\(store.path(of: generation)): the checkpoint has format 99"
+            #expect(try status(65).log.contains(message))
+            for flags in [["--resume"], []] {
+                let outcome = try ChildProcess.run(["calibrate"] + flags + Example.flags(out: out))
+                #expect(outcome.status == 65, "\(outcome.log)")
+                #expect(outcome.log.contains(message), "\(outcome.log)")
+            }
         }
 
         @Test func damagedStatistics() throws {

@@ -14,6 +14,11 @@ package struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertib
 
     package init(_ code: Code) { self.code = code }
 
+    /// Whether a later release could read it.
+    package var isNewerFormat: Bool {
+        if case .newerFormat = code { true } else { false }
+    }
+
     package var description: String {
         switch code {
         case .otherJob(let found, let expected):

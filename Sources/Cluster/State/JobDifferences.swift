@@ -27,16 +27,30 @@ package enum JobDifferences {
                 "the model: \(old.model.name) with SHA-256 \(old.model.digest.prefix(12)) then, "
                     + "\(new.model.name) with \(new.model.digest.prefix(12)) now")
         }
-        let keys = old.preprocessing.keys.filter { new.preprocessing[$0] != nil }.sorted()
-        let changes = keys.compactMap { key -> String? in
-            guard let value = old.preprocessing[key], let other = new.preprocessing[key],
+        let changes = settings(old, new) { $0.hasPrefix("preprocessing.") }
+        // With another preprocessing every image has other pixels; that says nothing about the files.
+        return differences + changes
+            + images(old.images, new.images, comparesContent: changes.isEmpty)
+    }
+
+    /// Differing keys of the whole configuration but those that never decide the bits; for keys ``of(_:_:)`` does not
+    /// know.
+    package static func otherSettings(_ old: JobRecord, _ new: JobRecord) -> [String] {
+        let without: Set = ["model", "images", "out", "limit", "labels.file", "skip_bad_images"]
+        return settings(old, new) {
+            !without.contains($0) && !$0.hasPrefix("cluster.") && !$0.hasPrefix("preprocessing.")
+        }
+    }
+
+    private static func settings(
+        _ old: JobRecord, _ new: JobRecord, where isWanted: (String) -> Bool
+    ) -> [String] {
+        old.configuration.keys.filter(isWanted).sorted().compactMap { key in
+            guard let value = old.configuration[key], let other = new.configuration[key],
                 value != other
             else { return nil }
             return change(key, value, other)
         }
-        // With another preprocessing every image has other pixels; that says nothing about the files.
-        return differences + changes
-            + images(old.images, new.images, comparesContent: changes.isEmpty)
     }
 
     /// Images added, removed, altered or in another order.

@@ -26,12 +26,12 @@ package struct JobRecord: Codable, Hashable, Sendable {
     package var model: Image
     /// In order.
     package var images: [Image]
-    /// Keys of the configuration that decide how pixels become input, with their values.
-    package var preprocessing: [String: String]
+    /// All keys of the resolved configuration, with their values.
+    package var configuration: [String: String]
 
     package init(
         job: Digest, version: String, command: [String], folder: String, model: Image,
-        images: [Image], preprocessing: [String: String]
+        images: [Image], configuration: [String: String]
     ) {
         self.job = job.hex
         self.version = version
@@ -39,7 +39,7 @@ package struct JobRecord: Codable, Hashable, Sendable {
         self.folder = folder
         self.model = model
         self.images = images
-        self.preprocessing = preprocessing
+        self.configuration = configuration
     }
 
     /// Name of the file beside the checkpoints.

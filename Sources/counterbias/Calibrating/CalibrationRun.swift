@@ -116,10 +116,7 @@ struct CalibrationRun {
             images: zip(pool.names, pool.images).map {
                 JobRecord.Image(name: $0, digest: $1.reference.digest.hex)
             },
-            preprocessing: Dictionary(
-                uniqueKeysWithValues: configuration.keyValues.filter {
-                    $0.key.hasPrefix("preprocessing.")
-                }))
+            configuration: Dictionary(uniqueKeysWithValues: configuration.keyValues))
     }
 
     private func preparePool(
@@ -172,6 +169,8 @@ struct CalibrationRun {
             return try JobCheckpoint(
                 loaded.content,
                 statistics: try statistics.map { try SafetensorsFile(sealed: $0, file: path) })
+        } catch let error as CheckpointError where error.isNewerFormat {
+            throw CommandError(EX_DATAERR, "\(loaded.path): \(error)")
         } catch let error where resumes {
             logger.error(
                 "statistics unusable, computing them again",

@@ -33,12 +33,13 @@ struct JobDescription: Codable, Hashable {
     ) -> [String] {
         var names = JobDifferences.of(other.options, options)
         if let otherRecord {
+            if names.isEmpty, options != other.options {
+                names = JobDifferences.otherSettings(otherRecord, record)
+            }
             let files = JobDifferences.of(otherRecord, record)
             names = files + names
             // The same file, read another way.
-            if network != other.network, otherRecord.model.digest == record.model.digest,
-                otherRecord.preprocessing == record.preprocessing
-            {
+            if network != other.network, files.isEmpty {
                 names.append(
                     JobDifferences.change("the release", otherRecord.version, record.version))
             }

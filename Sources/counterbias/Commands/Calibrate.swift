@@ -39,7 +39,10 @@ struct Calibrate: ParsableCommand {
                 try CalibrationRun(
                     configuration: configuration, resumes: flags.resume, printsJSON: flags.json,
                     isQuiet: flags.logging.quiet, logger: logger, metrics: flags.metrics
-                ).run(listener: listener, stop: stop, upkeep: local.maintain)
+                ).run(
+                    listener: listener, stop: stop,
+                    // A signal to the whole process group ends the workers too; they are not replaced.
+                    upkeep: { if stop.received == nil { try local.maintain() } })
                 local.terminate()
             } catch {
                 local.terminate()

@@ -59,11 +59,8 @@ struct StatusReport {
             checkpoint = try JobCheckpoint(
                 loaded.content,
                 statistics: try statistics.map { try SafetensorsFile(sealed: $0, file: path) })
-        } catch let error as CheckpointError {
-            if case .newerFormat = error.code {
-                throw CommandError(EX_DATAERR, "\(loaded.path): \(error)")
-            }
-            checkpoint = try restarting(loaded, path, error, &warnings)
+        } catch let error as CheckpointError where error.isNewerFormat {
+            throw CommandError(EX_DATAERR, "\(loaded.path): \(error)")
         } catch {
             checkpoint = try restarting(loaded, path, error, &warnings)
         }

@@ -105,7 +105,9 @@ import Testing
             command: ["counterbias", "calibrate", "--out", "my out"],
             folder: "/tmp/it's here", model: JobRecord.Image(name: "M.onnx", digest: model),
             images: images.map { JobRecord.Image(name: $0.0, digest: $0.1) },
-            preprocessing: ["preprocessing.mean": mean])
+            configuration: [
+                "preprocessing.mean": mean, "cluster.workers": mean, "bft.new": mean,
+            ])
     }
 
     private let three = [("a", "1"), ("b", "2"), ("c", "3")]
@@ -143,6 +145,9 @@ import Testing
         #expect(
             JobDifferences.of(record(three), record(other, mean: "127"))
                 == ["preprocessing.mean (0 then, 127 now)"])
+        #expect(
+            JobDifferences.otherSettings(record(three), record(three, mean: "1"))
+                == ["bft.new (0 then, 1 now)"])
     }
 
     @Test func keysAreNamed() {
