@@ -1,4 +1,4 @@
-package import Calibration
+import Calibration
 
 /// What a coordinator counts, as a value; fed by its driver, read by whoever scrapes.
 package struct CoordinatorMetrics: Hashable, Sendable {
