@@ -178,6 +178,11 @@ extension EndToEnd {
                 ["calibrate", "--log-format", "json", "--model", scratch("missing.onnx")]
                     + ["--images", Example.images, "--out", scratch("other")])
             #expect(failed.status == 65)
+            // Before anything else is known.
+            let config = try ChildProcess.run(
+                ["calibrate", "--log-format", "json"] + Example.flags(out: out)
+                    + ["--config", scratch("nothing.yaml")])
+            #expect(config.status == 78 && config.log.hasPrefix("{"), "\(config.log)")
             var events: [String: [String: String]] = [:]
             for line in (outcome.log + failed.log).split(separator: "\n") {
                 let object = try #require(

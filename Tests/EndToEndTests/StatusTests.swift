@@ -58,6 +58,11 @@ extension EndToEnd {
             try FileManager.default.removeItem(atPath: out)
             try scratch.write("", to: "out")
             #expect(try status(66).log.contains("\(out): not a folder"))
+            try FileManager.default.removeItem(atPath: out)
+            try scratch.folder("out")
+            // No folder where checkpoints should be: the system's refusal, whoever runs the test.
+            try scratch.write("", to: "out/checkpoint")
+            #expect(try status(66).log.contains("\(out)/checkpoint: cannot list"))
         }
 
         @Test func runningThenKilledThenFinished() throws {

@@ -20,8 +20,8 @@ struct Calibrate: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
-            let configuration = try flags.resolved(workers: workers, threads: threads)
             let logger = flags.logging.logger("counterbias")
+            let configuration = try flags.resolved(workers: workers, threads: threads)
             let stop = try StopSignal()
             let directory = try PrivateDirectory(in: NSTemporaryDirectory())
             defer { directory.remove() }

@@ -27,12 +27,12 @@ struct Coordinator: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
+            let logger = flags.logging.logger("counterbias", default: .info)
             let configuration = try flags.resolved(listen: listen)
             guard let listen = configuration.cluster.listen else {
                 throw ValidationError("--listen (or cluster.listen in the file) is missing")
             }
             let stop = try StopSignal()
-            let logger = flags.logging.logger("counterbias", default: .info)
             let listener = try CoordinatorListener(
                 CoordinatorAddress(
                     endpoint: try Endpoint(listen), security: try security(), insecure: insecure))
