@@ -32,6 +32,8 @@ package struct CheckpointStore: Sendable {
         let generations = try generations()
         for generation in generations {
             switch read(generation) {
+            // Removed since it was listed: a process at work has a newer one.
+            case nil: continue
             case .success(let content):
                 readable.insert(generation)
                 if found == nil { found = (generation, content) }
@@ -121,7 +123,8 @@ package struct CheckpointStore: Sendable {
 
     private struct Damage: Error { let checkpoint: DamagedCheckpoint }
 
-    private func read(_ generation: Int) -> Result<SafetensorsFile, Damage> {
+    /// Nil if there is no such file.
+    private func read(_ generation: Int) -> Result<SafetensorsFile, Damage>? {
         let path = path(of: generation)
         let reason: String
         do throws(StorageError) {
@@ -132,6 +135,7 @@ package struct CheckpointStore: Sendable {
                 reason = error.description
             }
         } catch {
+            if error.isNotFound { return nil }
             reason = error.reason
         }
         return .failure(

@@ -30,7 +30,7 @@ package final class DirectoryLock: Sendable {
             open(path, O_RDWR | O_CREAT | O_CLOEXEC, mode_t(0o644))
         }
         do throws(StorageError) {
-            _ = try repeated(.lock, path) { flock(descriptor, LOCK_EX | LOCK_NB) }
+            try Self.take(descriptor, path)
             try Self.record(in: descriptor, path: path)
         } catch {
             let holder = Self.holder(in: descriptor)
@@ -45,6 +45,46 @@ package final class DirectoryLock: Sendable {
     }
 
     deinit { close(descriptor) }
+
+    /// Whether somebody holds a directory's lock.
+    package enum State: Equatable, Sendable {
+        case free
+        /// By whom, where the file says it.
+        case held(LockHolder?)
+    }
+
+    /// Looks without keeping the lock and without writing. For that moment nobody can take the lock, which
+    /// ``init(directory:)`` allows for.
+    /// - Throws: `StorageError` if the file exists and cannot be read.
+    package static func look(directory: String) throws(StorageError) -> State {
+        let path = joinedPath(directory, ".lock")
+        let descriptor: Int32
+        do throws(StorageError) {
+            descriptor = try repeated(.lock, path) { open(path, O_RDONLY | O_CLOEXEC) }
+        } catch {
+            guard error.isNotFound else { throw error }
+            return .free
+        }
+        // Closing gives the lock back.
+        defer { close(descriptor) }
+        do throws(StorageError) {
+            _ = try repeated(.lock, path) { flock(descriptor, LOCK_SH | LOCK_NB) }
+            return .free
+        } catch {
+            guard error.code == .system(.lock, errno: EWOULDBLOCK) else { throw error }
+            return .held(holder(in: descriptor))
+        }
+    }
+
+    /// A look holds the lock for microseconds; only who holds it longer keeps us out.
+    private static func take(_ descriptor: Int32, _ path: String) throws(StorageError) {
+        for _ in 0..<20 {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return }
+            guard errno == EWOULDBLOCK || errno == EINTR else { break }
+            usleep(2_000)
+        }
+        _ = try repeated(.lock, path) { flock(descriptor, LOCK_EX | LOCK_NB) }
+    }
 
     private static func record(in descriptor: Int32, path: String) throws(StorageError) {
         let text = Array("\(getpid()) \(hostName())\n".utf8)

@@ -7,13 +7,14 @@ struct Counterbias: ParsableCommand {
         commandName: "counterbias",
         abstract: "Repairs 8-bit quantized convolutional networks by changing only their biases.",
         discussion: """
-            Exit codes: 0 done; 64 wrong arguments; 65 unusable model, image, label or checkpoint; 69 no \
+            Exit codes: 0 done; 64 wrong arguments; 65 unusable model, image, label or checkpoint, or another job's; 66 nothing there to \
+            read; 69 no \
             connection or not admitted; 70 a shard cannot be computed; 73 results cannot be written; \
             75 stopped or already running, resume later; 77 keys or permissions; 78 configuration.
             """,
         version: Build.version,
         subcommands: [
-            Calibrate.self, Evaluate.self, Coordinator.self, Worker.self, Inspect.self, Bench.self,
-            Keygen.self,
+            Calibrate.self, Evaluate.self, Coordinator.self, Worker.self, Status.self, Inspect.self,
+            Bench.self, Keygen.self,
         ])
 }

@@ -35,12 +35,15 @@ final class ChildProcess: @unchecked Sendable {
     private var lines: [String] = []
     private var consumed = 0
 
-    /// Starts `counterbias` in the repository's root.
-    init(_ arguments: [String]) throws {
+    /// Starts `counterbias` in the repository's root, with these variables besides this process's.
+    init(_ arguments: [String], environment: [String: String] = [:]) throws {
         command = arguments.joined(separator: " ")
         process.executableURL = try Binary.counterbias()
         process.arguments = arguments
         process.currentDirectoryURL = Binary.root
+        if !environment.isEmpty {
+            process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        }
         process.standardInput = FileHandle.nullDevice
         let (out, err) = (Pipe(), Pipe())
         process.standardOutput = out

@@ -41,11 +41,12 @@ extension EndToEnd {
         }
 
         @Test func killedAgainAndAgain() throws {
-            for round in [1, 2, 6] {
+            for _ in 0..<3 {
                 let coordinator = try ChildProcess(
                     ["calibrate", "--resume", "--workers", "1", "--verbose"]
                         + Example.flags(out: out))
-                try coordinator.line(containing: "round opened", "round=\(round) ")
+                // The second one, so that every incarnation leaves something to the next.
+                for _ in 0..<2 { try coordinator.line(containing: "round opened") }
                 try coordinator.end()
             }
             #expect(try resume().status == 0)
@@ -90,23 +91,68 @@ extension EndToEnd {
                 #expect(outcome.log.contains("belongs to another job"), "\(outcome.log)")
                 #expect(outcome.log.contains(difference), "\(extra): \(outcome.log)")
             }
-            try refused(["--weights", "symmetric"], naming: "quantization scheme")
-            try refused(["--match", "post"], naming: "match")
-            try refused(["--keep-dead-channels"], naming: "dead_channels")
+            try refused(
+                ["--weights", "symmetric"],
+                naming: "weights.scheme (asymmetric then, symmetric now)")
+            try refused(["--match", "post"], naming: "match (pre then, post now)")
+            try refused(
+                ["--keep-dead-channels"], naming: "dead_channels.remove (true then, false now)")
             // The later of two equal flags counts.
             try refused(["--limit", "6"], naming: "number of images (8 then, 6 now)")
-            let images = try scratch.folder("images")
-            let folder = Binary.root.appendingPathComponent(Example.images).path
-            for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted().suffix(
-                8)
-            {
-                try scratch.copy(folder + "/" + name, to: "images/" + name)
-            }
-            try refused(["--images", images], naming: "the images")
+            try refused(["--range-images", "7"], naming: "range_images (8 then, 7 now)")
+            try refused(["--method", "none"], naming: "method (ibc then, none now)")
             let model = try OtherModel.write(to: scratch("other.onnx"))
-            try refused(["--model", model], naming: "the model")
+            try refused(["--model", model], naming: "the model: \(Example.model) with SHA-256")
+            let config = try Example.configuration(["mean: [127.5,": "mean: [126,"], in: scratch)
+            try refused(["--config", config], naming: "preprocessing.mean")
             #expect(try resume().status == 0)
             #expect(try Results(in: out) == Results.reference.get())
+        }
+
+        @Test func otherImagesAreNamed() throws {
+            let images = try scratch.folder("images")
+            let folder = Binary.root.appendingPathComponent(Example.images).path
+            let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+            for name in names.prefix(8) {
+                try scratch.copy(folder + "/" + name, to: "images/" + name)
+            }
+            let flags =
+                ["calibrate", "--workers", "1", "--verbose"] + Example.flags(out: out)
+                + ["--images", images, "--limit", "20"]
+            let first = try ChildProcess(flags)
+            try first.line(containing: "round opened", "round=2 ")
+            try first.end()
+            func refused(_ difference: String) throws {
+                let outcome = try ChildProcess.run(flags + ["--resume"])
+                #expect(outcome.status == 65, "\(outcome.log)")
+                #expect(outcome.log.contains(difference), "\(difference) in \(outcome.log)")
+            }
+            func move(_ old: String, _ new: String) throws {
+                try FileManager.default.moveItem(
+                    atPath: images + "/" + old, toPath: images + "/" + new)
+            }
+            try move(names[7], "away")
+            try refused("images removed: \(names[7])")
+            try move("away", names[7])
+            // Comes first, so that it is among those used.
+            try scratch.copy(folder + "/" + names[9], to: "images/0.png")
+            try refused("images added: 0.png")
+            try FileManager.default.removeItem(atPath: images + "/0.png")
+            try move(names[3], "away")
+            try scratch.copy(folder + "/" + names[9], to: "images/" + names[3])
+            try refused("images altered: \(names[3])")
+            try FileManager.default.removeItem(atPath: images + "/" + names[3])
+            try move("away", names[3])
+            // Order is that of the names: two that change places.
+            try move(names[0], "away")
+            try move(names[1], names[0])
+            try move("away", names[1])
+            try refused("images altered: \(names[0]), \(names[1])")
+            try move(names[0], "away")
+            try move(names[1], names[0])
+            try move("away", names[1])
+            let resumed = try ChildProcess.run(flags + ["--resume"])
+            #expect(resumed.status == 0, "\(resumed.log)")
         }
 
         @Test func aFinishedJobCanBeRunAgain() throws {

@@ -70,7 +70,8 @@ extension EndToEnd {
                 ["calibrate", "--resume", "--learning-rate", "0.5"]
                     + Example.tuningFlags(out: out))
             #expect(outcome.status == 65, "\(outcome.log)")
-            #expect(outcome.log.contains("method or bft"), "\(outcome.log)")
+            #expect(
+                outcome.log.contains("bft.learning_rate (0.004 then, 0.5 now)"), "\(outcome.log)")
         }
 
         /// The model differs from one without correction in bytes of bias initializers alone.

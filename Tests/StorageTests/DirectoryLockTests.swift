@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Storage
+import Synchronization
 import Testing
 
 /// Serialized, so that no process inherits the pipes of another.
@@ -86,6 +87,39 @@ import Testing
             #expect(holder(of: directory) == nil)
             try input.fileHandleForWriting.close()
             process.waitUntilExit()
+        }
+    }
+
+    @Test func lookingDisturbsNobody() throws {
+        try withTemporaryDirectory { directory in
+            #expect(try DirectoryLock.look(directory: directory) == .free)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == [])
+            let lock = try DirectoryLock(directory: directory)
+            let holder = LockHolder(
+                processID: getpid(), host: ProcessInfo.processInfo.hostName)
+            for _ in 0..<3 {
+                #expect(try DirectoryLock.look(directory: directory) == .held(holder))
+            }
+            withExtendedLifetime(lock) {}
+        }
+    }
+
+    /// Somebody who looks all the time keeps nobody out.
+    @Test func takenWhileOthersLook() throws {
+        try withTemporaryDirectory { directory in
+            _ = try DirectoryLock(directory: directory)
+            let isDone = Atomic(false)
+            let looking = DispatchGroup()
+            DispatchQueue.global().async(group: looking) {
+                while !isDone.load(ordering: .relaxed) {
+                    _ = try? DirectoryLock.look(directory: directory)
+                }
+            }
+            defer {
+                isDone.store(true, ordering: .relaxed)
+                looking.wait()
+            }
+            for _ in 0..<200 { _ = try DirectoryLock(directory: directory) }
         }
     }
 

@@ -54,7 +54,9 @@ package final class CoordinatorDriver {
     private let listener: CoordinatorListener
     private let limits: CoordinatorLimits
     private let stop: StopSignal
-    private let logger: Logger
+    /// Carries the round in work.
+    private var logger: Logger
+    private let metrics: MetricsBoard<CoordinatorMetrics>?
     private let report: (CoordinatorNews) -> Void
     /// Called between polls; local workers are looked after here.
     private let upkeep: () throws -> Void
@@ -70,6 +72,8 @@ package final class CoordinatorDriver {
     private let networkDigest: Digest
     private let references: [ImageReference]
     private var peers = PeerTable()
+    /// A connection broke since the peers were last asked whether they are there.
+    private var isAnyoneGone = false
     private var completed: [[UInt8]]?
     private var failure: CoordinatorFailure?
     private var arbiter: Arbiter
@@ -89,7 +93,8 @@ package final class CoordinatorDriver {
 
     package init(
         job: Job, store: CheckpointStore, listener: CoordinatorListener, limits: CoordinatorLimits,
-        stop: StopSignal, logger: Logger, report: @escaping (CoordinatorNews) -> Void,
+        stop: StopSignal, logger: Logger, metrics: MetricsBoard<CoordinatorMetrics>? = nil,
+        report: @escaping (CoordinatorNews) -> Void,
         upkeep: @escaping () throws -> Void = {}
     ) throws {
         self.job = job
@@ -98,6 +103,7 @@ package final class CoordinatorDriver {
         self.limits = limits
         self.stop = stop
         self.logger = logger
+        self.metrics = metrics
         self.report = report
         self.upkeep = upkeep
         arbiter = try Arbiter()
@@ -191,7 +197,7 @@ package final class CoordinatorDriver {
     private var checkpoint: JobCheckpoint {
         JobCheckpoint(
             job: job.digest, epoch: job.epoch, progress: job.calibration.progress,
-            configuration: job.configuration)
+            configuration: job.configuration, roundLimit: job.calibration.roundLimit)
     }
 
     private func save() throws { try store.save(try checkpoint.file()) }
@@ -217,6 +223,7 @@ package final class CoordinatorDriver {
     /// - Returns: the round's results; nil when the job has to start over.
     private func run(_ round: Round, on socket: Socket) throws -> [[UInt8]]? {
         completed = nil
+        logger[metadataKey: "round"] = "\(round.index)"
         let context = RoundContext(
             network: networkDigest,
             quantized: round.kind.needsQuantizedNetwork ? quantizedDigest : nil,
@@ -272,6 +279,7 @@ package final class CoordinatorDriver {
                 } catch {
                     event = .malformed(worker, error)
                 }
+                metrics?.received(event, message.frames, from: worker, at: clock.now)
                 try perform(core.handle(event, at: clock.now), on: socket)
             case .oversized(let message, _, let bytes):
                 guard let peer = message.peer else { continue }
@@ -285,9 +293,7 @@ package final class CoordinatorDriver {
 
     /// A broken connection is known to the monitor at once, but not whose it was: ask all.
     private func readMonitor(of socket: Socket) throws {
-        guard let monitor = socket.monitor else { return }
-        var isAnyoneGone = false
-        while let event = try monitor.receive() {
+        while let event = try socket.monitor?.receive() {
             switch event.kind {
             case .disconnected: isAnyoneGone = true
             case .handshakeFailed(let failure):
@@ -297,6 +303,9 @@ package final class CoordinatorDriver {
         }
         reportRefusedKeys(of: socket)
         guard isAnyoneGone else { return }
+        isAnyoneGone = false
+        // What a peer said before it went can still be read: its goodbye, or its last result.
+        try receive(from: socket)
         for (worker, peer) in peers.all where try socket.probe(peer) == .unroutable {
             try perform(core.handle(.disconnected(worker), at: clock.now), on: socket)
         }
@@ -373,25 +382,25 @@ package final class CoordinatorDriver {
         guard let peer = peers.peer(worker) else { return .unroutable }
         var asksForNonsense = false
         let outcome = try peers.flush(worker) { item in
-            guard let frames = frames(of: item) else {
+            guard let frames = frames(of: item, for: worker) else {
                 asksForNonsense = true
                 return .sent
             }
-            return try socket.send(frames, to: peer)
+            let result = try socket.send(frames, to: peer)
+            if result == .sent { metrics?.sent(item, frames, to: worker, at: clock.now) }
+            return result
         }
         if asksForNonsense {
             // It would wait for the answer for ever.
             let error = WireError(.field("digest"))
             try perform(core.handle(.malformed(worker, error), at: clock.now), on: socket)
         }
-        if outcome == .unroutable {
-            peers.forget(worker)
-            try perform(core.handle(.disconnected(worker), at: clock.now), on: socket)
         }
+        if outcome == .unroutable { isAnyoneGone = true }
         return outcome
     }
 
-    private func frames(of item: PeerTable.Item) -> [[UInt8]]? {
+    private func frames(of item: PeerTable.Item, for worker: WorkerID) -> [[UInt8]]? {
         switch item {
         case .message(let message):
             return MessageCodec.encode(message)
@@ -399,7 +408,9 @@ package final class CoordinatorDriver {
             guard let blob = blobs[range.digest], range.offset < blob.count else {
                 logger.warning(
                     "a worker asks for an unknown blob",
-                    metadata: ["digest": "\(range.digest.hex.prefix(12))"])
+                    metadata: [
+                        "worker": "\(worker)", "digest": "\(range.digest.hex.prefix(12))",
+                    ])
                 return nil
             }
             let end = min(range.offset + min(range.length, BlobChunk.limit), blob.count)
@@ -412,6 +423,7 @@ package final class CoordinatorDriver {
     }
 
     private func log(_ entry: CoordinatorLog) {
+        metrics?.update { $0.observe(entry) }
         switch entry {
         case .workerAdmitted(let worker, let hello):
             logger.info(

@@ -8,6 +8,7 @@ import ZeroMQ
 package final class WorkerDriver {
     private let target: WorkerTarget
     private let logger: Logger
+    private let metrics: MetricsBoard<WorkerMetrics>?
     private let stop: StopSignal
     private let parent: Int32?
     private let wakeup: Wakeup
@@ -28,12 +29,21 @@ package final class WorkerDriver {
     ///   - stop: ends the worker.
     ///   - parent: process whose end ends this worker; nil for none.
     ///   - logger: told of connections and failures.
+    ///   - metrics: counts what happens, if anybody wants to know.
     /// - Throws: when the process is out of threads or descriptors.
     package init(
-        target: WorkerTarget, threads: Int, stop: StopSignal, parent: Int32? = nil, logger: Logger
+        target: WorkerTarget, threads: Int, stop: StopSignal, parent: Int32? = nil, logger: Logger,
+        metrics: MetricsBoard<WorkerMetrics>? = nil
     ) throws {
         self.target = target
-        self.logger = logger
+        self.metrics = metrics
+        let (host, process) = (
+            ProcessInfo.processInfo.hostName, ProcessInfo.processInfo.processIdentifier
+        )
+        var named = logger
+        // The coordinator logs the same host and process; its number for the connection is its own.
+        named[metadataKey: "worker"] = "\(host):\(process)"
+        self.logger = named
         self.stop = stop
         self.parent = parent
         wakeup = try Wakeup()
@@ -41,8 +51,7 @@ package final class WorkerDriver {
         context = try Context()
         core = WorkerCore(
             hello: Hello(
-                golden: GoldenShard.digest, host: ProcessInfo.processInfo.hostName,
-                process: UInt32(ProcessInfo.processInfo.processIdentifier),
+                golden: GoldenShard.digest, host: host, process: UInt32(process),
                 threads: UInt32(threads), isa: CPU.isaName, build: Build.version))
     }
 
@@ -62,6 +71,7 @@ package final class WorkerDriver {
         socket = try Socket.worker(
             context, connect: target.endpoint, security: target.security,
             insecure: target.insecure, profile: .cluster)
+        metrics?.update { $0.connecting() }
         logger.debug("connecting", metadata: ["endpoint": "\(target.endpoint)"])
         try perform(core.handle(.connected, at: clock.now))
     }
@@ -85,9 +95,17 @@ package final class WorkerDriver {
         for outcome in compute.drain() {
             switch outcome {
             case .computed(let id, let biases, let payload):
+                metrics?.update { [now = clock.now] in
+                    $0.finished(id, succeeded: true, at: now)
+                }
+                logger.debug(
+                    "shard computed", metadata: ["round": "\(id.round)", "shard": "\(id.shard)"])
                 try perform(
                     core.handle(.computed(id, biases: biases, payload: payload), at: clock.now))
             case .failed(let id, let reason):
+                metrics?.update { [now = clock.now] in
+                    $0.finished(id, succeeded: false, at: now)
+                }
                 logger.warning(
                     "shard failed",
                     metadata: [
@@ -114,6 +132,7 @@ package final class WorkerDriver {
                 } catch {
                     event = .malformed(error)
                 }
+                metrics?.received(event, message.frames)
                 try perform(core.handle(event, at: clock.now))
             case .oversized(_, _, let bytes):
                 let error = WireError(.payloadTooLarge(bytes: UInt64(bytes)))
@@ -145,12 +164,14 @@ package final class WorkerDriver {
                     return
                 }
             case .compute(let request):
+                metrics?.update { [now = clock.now] in $0.started(request.task.id, at: now) }
                 compute.submit(request)
             case .reconnect:
                 try connect()
                 return
             case .exit(let reason):
                 exit = reason
+                logger.info("leaving", metadata: ["reason": "\(reason.text)"])
             case .log(let entry):
                 log(entry)
             }
@@ -161,11 +182,16 @@ package final class WorkerDriver {
     /// - Returns: whether nothing waits to be sent.
     private func flush() throws -> Bool {
         guard let socket else { return true }
-        _ = try outbox.flush { try socket.send($0) }
+        _ = try outbox.flush { frames in
+            let result = try socket.send(frames)
+            if result == .sent { metrics?.update { $0.sent(bytes: frames.byteCount) } }
+            return result
+        }
         return outbox.isEmpty
     }
 
     private func log(_ entry: WorkerLog) {
+        metrics?.update { $0.observe(entry) }
         switch entry {
         case .welcomed(let welcome):
             logger.info(
@@ -180,6 +206,17 @@ package final class WorkerDriver {
             logger.warning("blob arrived damaged", metadata: ["digest": "\(digest.hex.prefix(12))"])
         case .malformed(let error):
             logger.warning("malformed message", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension WorkerExit {
+    fileprivate var text: String {
+        switch self {
+        case .finished(let reason): reason
+        case .refused(let reason): "refused: \(reason)"
+        case .stopped(let reason): "stopped: \(reason)"
+        case .hung: "a shard hangs"
         }
     }
 }

@@ -6,6 +6,7 @@ package import Storage
 package struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: Hashable, Sendable {
         case otherJob(found: String, expected: String)
+        case newerFormat(found: String, newest: Int)
         case field(String)
     }
 
@@ -13,11 +14,19 @@ package struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertib
 
     package init(_ code: Code) { self.code = code }
 
+    /// Whether a later release could read it.
+    package var isNewerFormat: Bool {
+        if case .newerFormat = code { true } else { false }
+    }
+
     package var description: String {
         switch code {
         case .otherJob(let found, let expected):
             "the checkpoint belongs to another job (\(found.prefix(12)), this one is "
                 + "\(expected.prefix(12)))"
+        case .newerFormat(let found, let newest):
+            "the checkpoint has format \(found), and this release reads formats up to \(newest): use the "
+                + "release that wrote it, or a later one"
         case .field(let name): "the checkpoint's '\(name)' is missing or makes no sense"
         }
     }
@@ -31,23 +40,32 @@ package struct JobCheckpoint: Hashable, Sendable {
     package var progress: CalibrationJob.Progress
     /// Resolved configuration that decides the bits, to name differences.
     package var configuration: String
+    /// Rounds the job takes at most, for reports; nil in checkpoints that do not say.
+    package var roundLimit: Int?
+
+    /// Counts up whenever older releases would misread a checkpoint. A checkpoint that names none has format 1.
+    package static let format = 1
 
     package init(
-        job: Digest, epoch: UInt64, progress: CalibrationJob.Progress, configuration: String
+        job: Digest, epoch: UInt64, progress: CalibrationJob.Progress, configuration: String,
+        roundLimit: Int? = nil
     ) {
         self.job = job
         self.epoch = epoch
         self.progress = progress
         self.configuration = configuration
+        self.roundLimit = roundLimit
     }
 }
 
 extension JobCheckpoint {
     package func file() throws -> SafetensorsFile {
         var file = SafetensorsFile(metadata: [
-            "job": job.hex, "epoch": String(epoch), "round": String(progress.rounds),
-            "stage": progress.stage.text, "configuration": configuration,
+            "format": String(Self.format), "job": job.hex, "epoch": String(epoch),
+            "round": String(progress.rounds), "stage": progress.stage.text,
+            "configuration": configuration,
         ])
+        if let roundLimit { file.metadata["rounds.limit"] = String(roundLimit) }
         for (layer, biases) in (progress.biases?.layers ?? []).enumerated() {
             try file.add("bias.\(layer)", biases)
         }
@@ -88,6 +106,7 @@ extension JobCheckpoint {
     ///   - statistics: content of the statistics file; needed once their round is done.
     /// - Throws: ``CheckpointError`` or `SafetensorsError`, naming the field.
     package init(_ file: SafetensorsFile, statistics: SafetensorsFile?) throws {
+        try Self.checkFormat(of: file)
         guard let job = Digest(hex: file.metadata["job"] ?? "") else { throw Self.missing("job") }
         guard let epoch = UInt64(file.metadata["epoch"] ?? "") else { throw Self.missing("epoch") }
         guard let rounds = Int(file.metadata["round"] ?? ""), rounds >= 0 else {
@@ -141,7 +160,15 @@ extension JobCheckpoint {
         }
         self.init(
             job: job, epoch: epoch, progress: progress,
-            configuration: file.metadata["configuration"] ?? "")
+            configuration: file.metadata["configuration"] ?? "",
+            roundLimit: file.metadata["rounds.limit"].flatMap(Int.init))
+    }
+
+    private static func checkFormat(of file: SafetensorsFile) throws {
+        guard let text = file.metadata["format"] else { return }
+        guard let found = Int(text), found <= format else {
+            throw CheckpointError(.newerFormat(found: text, newest: format))
+        }
     }
 
     private static func missing(_ field: String) -> CheckpointError {

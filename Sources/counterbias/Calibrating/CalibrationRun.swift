@@ -17,6 +17,8 @@ struct CalibrationRun {
     let printsJSON: Bool
     let isQuiet: Bool
     let logger: Logger
+    /// `ADDRESS:PORT` on loopback; nil serves none.
+    var metrics: String?
 
     /// - Parameters:
     ///   - listener: where workers connect.
@@ -31,11 +33,21 @@ struct CalibrationRun {
         var timings = Timings()
         let out = try configuration.outDirectory()
         logger.info("listening", metadata: ["endpoint": "\(listener.endpoint)"])
-        for line in configuration.describe().split(separator: "\n") { logger.info("\(line)") }
+        let board = MetricsBoard(CoordinatorMetrics())
+        if let metrics {
+            try MetricsServer.start(metrics, logger: logger) { board.current.text }
+        }
+        for (key, value) in configuration.keyValues {
+            logger.info("setting", metadata: ["key": "\(key)", "value": "\(value)"])
+        }
+        // Held from the start: a second coordinator learns it before it reads anything.
+        try makeDirectory(out + "/checkpoint")
+        let lock = try DirectoryLock(directory: out)
+        defer { withExtendedLifetime(lock) {} }
 
         let network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
         timings.load = (clock.now - started).seconds
-        let pool = try preparePool(network)
+        let pool = try preparePool(network, stop)
         timings.images = (clock.now - started).seconds - timings.load
         let encoding = InputEncoding(tables: pool.preprocessing.lookupTables())
         let blob = try NetworkBlob(network: network, encoding: encoding).encoded()
@@ -47,11 +59,11 @@ struct CalibrationRun {
             imageCount: pool.images.count, labels: labels, options: options)
         let text = try description.text()
 
-        try makeDirectory(out + "/checkpoint")
-        let lock = try DirectoryLock(directory: out)
-        defer { withExtendedLifetime(lock) {} }
         var store = CheckpointStore(directory: out + "/checkpoint")
-        let checkpoint = try loadCheckpoint(&store, description: description, out: out)
+        let record = try makeRecord(job: Digest.sha256(of: text), pool)
+        let checkpoint = try loadCheckpoint(
+            &store, description: description, record: record, out: out)
+        try record.write(to: store.directory)
         let job = try CalibrationJob(
             network: network, options: options, imageCount: pool.images.count,
             inputRange: pool.isPixels
@@ -66,8 +78,9 @@ struct CalibrationRun {
                 configuration: text),
             store: store, listener: listener,
             limits: CoordinatorLimits(configuration.cluster),
-            stop: stop, logger: logger,
+            stop: stop, logger: logger, metrics: board,
             report: { news in
+                board.update { $0.observe(news) }
                 if case .roundFinished(let round, let seconds, let processorSeconds) = news {
                     timings.add(round, seconds, processorSeconds)
                 }
@@ -87,7 +100,9 @@ struct CalibrationRun {
         } else {
             Console.print(results.table)
         }
-        for warning in results.warnings { logger.warning("\(warning)") }
+        for warning in results.warnings {
+            logger.warning("check the result", metadata: ["reason": "\(warning)"])
+        }
         if !driver.quarantined.isEmpty {
             throw CommandError(
                 EX_PROTOCOL,
@@ -97,7 +112,23 @@ struct CalibrationRun {
         }
     }
 
-    private func preparePool(_ network: FloatNetwork) throws -> PreparedPool {
+    private func makeRecord(job: Digest, _ pool: PreparedPool) throws -> JobRecord {
+        let model = try Data(contentsOf: URL(fileURLWithPath: configuration.model))
+        return JobRecord(
+            job: job, version: Build.version,
+            command: ["counterbias"] + CommandLine.arguments.dropFirst(),
+            folder: FileManager.default.currentDirectoryPath,
+            model: JobRecord.Image(
+                name: configuration.model, digest: Digest.sha256(of: Array(model)).hex),
+            images: zip(pool.names, pool.images).map {
+                JobRecord.Image(name: $0, digest: $1.reference.digest.hex)
+            },
+            configuration: Dictionary(uniqueKeysWithValues: configuration.keyValues))
+    }
+
+    private func preparePool(
+        _ network: FloatNetwork, _ stop: StopSignal
+    ) throws -> PreparedPool {
         let preprocessing = try Preprocessing(
             configuration.preprocessing, input: network.graph.input)
         let folder = try ImageFolder.list(configuration.images)
@@ -108,9 +139,10 @@ struct CalibrationRun {
                 configuration.rangeImages,
                 configuration.method.contains(.ibc) ? configuration.ibcImages : 0,
                 configuration.method.contains(.bft) ? configuration.bft.images : 0))
+        logger.info("preparing images", metadata: ["count": "\(wanted)"])
         let pool = try PreparedPool(
             entries: Array(folder.entries.prefix(limit)), count: wanted,
-            preprocessing: preprocessing, skipsBad: configuration.skipBadImages)
+            preprocessing: preprocessing, skipsBad: configuration.skipBadImages, stop: stop)
         for image in pool.skipped {
             logger.warning(
                 "image skipped", metadata: ["file": "\(image.file)", "reason": "\(image.reason)"])
@@ -144,8 +176,12 @@ struct CalibrationRun {
             return try JobCheckpoint(
                 loaded.content,
                 statistics: try statistics.map { try SafetensorsFile(sealed: $0, file: path) })
+        } catch let error as CheckpointError where error.isNewerFormat {
+            throw CommandError(EX_DATAERR, "\(loaded.path): \(error)")
         } catch let error where resumes {
-            logger.error("\(path) is unusable, computing the statistics again: \(error)")
+            logger.error(
+                "statistics unusable, computing them again",
+                metadata: ["path": "\(path)", "reason": "\(error)"])
             var content = loaded.content
             content.metadata["stage"] = "statistics"
             var checkpoint = try JobCheckpoint(content, statistics: nil)
@@ -165,13 +201,23 @@ struct CalibrationRun {
     }
 
     private func loadCheckpoint(
-        _ store: inout CheckpointStore, description: JobDescription, out: String
+        _ store: inout CheckpointStore, description: JobDescription, record: JobRecord, out: String
     ) throws -> JobCheckpoint? {
         guard let loaded = try store.load() else {
-            if resumes { logger.notice("nothing to resume in \(out), starting from the beginning") }
+            if resumes {
+                logger.notice(
+                    "nothing to resume, starting from the beginning", metadata: ["out": "\(out)"])
+            }
             return nil
         }
-        for warning in loaded.warnings { logger.error("\(warning)") }
+        for damaged in loaded.damaged {
+            logger.error(
+                "checkpoint damaged",
+                metadata: [
+                    "path": "\(damaged.path)", "reason": "\(damaged.reason)",
+                    "used instead": "\(loaded.path)",
+                ])
+        }
         let checkpoint = try readCheckpoint(loaded, directory: store.directory)
         guard resumes else {
             if checkpoint.progress.stage == .finished { return nil }
@@ -184,11 +230,17 @@ struct CalibrationRun {
         guard checkpoint.job == Digest.sha256(of: text) else {
             let other = try? JSONDecoder().decode(
                 JobDescription.self, from: Data(checkpoint.configuration.utf8))
-            let differences = other.map(description.differences) ?? []
+            let differences =
+                other.map {
+                    description.differences(
+                        record, from: $0,
+                        JobRecord.read(from: store.directory, of: checkpoint.job))
+                } ?? []
             throw CommandError(
                 EX_DATAERR,
                 "\(out): the checkpoint belongs to another job; different: "
-                    + (differences.isEmpty ? "the format" : differences.joined(separator: ", ")))
+                    + (differences.isEmpty ? "the format" : differences.joined(separator: "; "))
+                    + ". Put that back, choose another --out, or remove \(out)/checkpoint")
         }
         logger.notice(
             "resuming",

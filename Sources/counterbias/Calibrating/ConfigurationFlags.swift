@@ -83,12 +83,18 @@ struct ConfigurationFlags: ParsableArguments {
     @Flag(help: "Print the result as one JSON object.")
     var json = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Serve Prometheus metrics on this loopback address.", valueName: "127.0.0.1:9464"))
+    var metrics: String?
+
     @OptionGroup var logging: LoggingFlags
 
     /// - Returns: file and flags merged, every default filled in.
     func resolved(workers: Int? = nil, threads: Int? = nil, listen: String? = nil) throws
         -> Configuration
     {
+        if let metrics { _ = try MetricsServer.address(metrics) }
         var flags = PartialConfiguration()
         flags.model = model
         flags.images = images

@@ -1,4 +1,5 @@
 import Calibration
+import Cluster
 import Foundation
 import Quantization
 import Settings
@@ -21,25 +22,42 @@ struct JobDescription: Codable, Hashable {
         return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
-    /// What differs from another job, in the user's words; empty if nothing does.
-    func differences(from other: JobDescription) -> [String] {
-        var names: [String] = []
-        if network != other.network { names.append("the model or its preprocessing") }
-        if imageCount != other.imageCount {
-            names.append("the number of images (\(other.imageCount) then, \(imageCount) now)")
-        } else if images != other.images {
-            names.append("the images")
+    /// What differs from an earlier job, in the user's words.
+    /// - Parameters:
+    ///   - record: of this job.
+    ///   - other: the earlier job.
+    ///   - otherRecord: names its files; without it only the kind of difference is known.
+    /// - Returns: one phrase per difference; none if the jobs are the same.
+    func differences(
+        _ record: JobRecord, from other: JobDescription, _ otherRecord: JobRecord?
+    ) -> [String] {
+        var names = JobDifferences.of(other.options, options)
+        if let otherRecord {
+            if names.isEmpty, options != other.options {
+                names = JobDifferences.otherSettings(otherRecord, record)
+            }
+            let files = JobDifferences.of(otherRecord, record)
+            names = files + names
+            // The same file, read another way.
+            if network != other.network, files.isEmpty {
+                names.append(
+                    JobDifferences.change("the release", otherRecord.version, record.version))
+            }
+        } else {
+            if network != other.network { names.append("the model or its preprocessing") }
+            if imageCount != other.imageCount {
+                names.append("the number of images (\(other.imageCount) then, \(imageCount) now)")
+            } else if images != other.images {
+                names.append("the images")
+            }
         }
-        if labels != other.labels { names.append("labels") }
-        let (mine, theirs) = (options, other.options)
-        if mine.scheme != theirs.scheme { names.append("the quantization scheme") }
-        if mine.removesDeadChannels != theirs.removesDeadChannels { names.append("dead_channels") }
-        if mine.correction != theirs.correction { names.append("method or match") }
-        if mine.rangeImages != theirs.rangeImages { names.append("range_images") }
-        if mine.correctionImages != theirs.correctionImages { names.append("ibc_images") }
-        if mine.shardImages != theirs.shardImages { names.append("shard_images") }
-        if mine.tuning != theirs.tuning || mine.tuningShardImages != theirs.tuningShardImages {
-            names.append("method or bft")
+        if let labels, let others = other.labels, labels != others,
+            let position = zip(others, labels).enumerated().first(where: { $1.0 != $1.1 })
+        {
+            let name = record.images[position.offset].name
+            names.append(
+                JobDifferences.change(
+                    "the label of \(name)", "\(position.element.0)", "\(position.element.1)"))
         }
         return names
     }

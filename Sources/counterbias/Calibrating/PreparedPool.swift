@@ -22,6 +22,14 @@ struct PreparedPool {
         var reason: String
     }
 
+    /// A signal came before the first round; what was in the folder is untouched.
+    struct Stopped: Error, CustomStringConvertible {
+        var signal: String
+        var description: String {
+            "stopped by \(signal) while images were prepared; start the same command again"
+        }
+    }
+
     /// Whether all images are pixels, so that the range of the input is known beforehand.
     var isPixels: Bool { !images.contains { $0.reference.isTensor } }
 
@@ -30,9 +38,11 @@ struct PreparedPool {
     ///   - count: images wanted; bad ones are replaced by the next of the folder when they may be skipped.
     ///   - preprocessing: from files to pixels.
     ///   - skipsBad: list bad images instead of stopping.
-    /// - Throws: `ImageError` naming the file.
+    ///   - stop: looked at before every image.
+    /// - Throws: `ImageError` naming the file; ``Stopped``.
     init(
-        entries: [ImageEntry], count: Int, preprocessing: Preprocessing, skipsBad: Bool
+        entries: [ImageEntry], count: Int, preprocessing: Preprocessing, skipsBad: Bool,
+        stop: StopSignal? = nil
     ) throws {
         self.preprocessing = preprocessing
         try preprocessing.validate()
@@ -41,8 +51,9 @@ struct PreparedPool {
             let end = min(position + count - images.count, entries.count)
             let batch = Array(entries[position..<end])
             position = end
-            for (entry, result) in zip(batch, Self.prepare(batch, preprocessing)) {
+            for (entry, result) in zip(batch, Self.prepare(batch, preprocessing, stop)) {
                 switch result {
+                case nil: throw Stopped(signal: stop?.received ?? "a signal")
                 case .success(let image):
                     names.append(entry.name)
                     images.append(image)
@@ -56,11 +67,13 @@ struct PreparedPool {
 
     private typealias Prepared = Result<(reference: ImageReference, bytes: [UInt8]), ImageError>
 
-    private static func prepare(_ entries: [ImageEntry], _ preprocessing: Preprocessing)
-        -> [Prepared]
-    {
+    /// Nil for images that a signal left undone.
+    private static func prepare(
+        _ entries: [ImageEntry], _ preprocessing: Preprocessing, _ stop: StopSignal?
+    ) -> [Prepared?] {
         let results = Mutex([Prepared?](repeating: nil, count: entries.count))
         DispatchQueue.concurrentPerform(iterations: entries.count) { index in
+            if stop?.received != nil { return }
             let result: Prepared
             do throws(ImageError) {
                 result = .success(try entries[index].prepare(preprocessing).blob)
@@ -69,7 +82,7 @@ struct PreparedPool {
             }
             results.withLock { $0[index] = result }
         }
-        return results.withLock { $0.compactMap { $0 } }
+        return results.withLock { $0 }
     }
 }
 

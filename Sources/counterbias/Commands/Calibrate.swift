@@ -3,6 +3,7 @@ import Cluster
 import Foundation
 import Logging
 import Settings
+import Storage
 import ZeroMQ
 
 struct Calibrate: ParsableCommand {
@@ -19,10 +20,10 @@ struct Calibrate: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
-            let configuration = try flags.resolved(workers: workers, threads: threads)
             let logger = flags.logging.logger("counterbias")
+            let configuration = try flags.resolved(workers: workers, threads: threads)
             let stop = try StopSignal()
-            let directory = try PrivateDirectory()
+            let directory = try PrivateDirectory(in: NSTemporaryDirectory())
             defer { directory.remove() }
             let endpoint = "ipc://\(directory.path)/coordinator"
             let local = LocalWorkers(
@@ -37,8 +38,11 @@ struct Calibrate: ParsableCommand {
             do {
                 try CalibrationRun(
                     configuration: configuration, resumes: flags.resume, printsJSON: flags.json,
-                    isQuiet: flags.logging.quiet, logger: logger
-                ).run(listener: listener, stop: stop, upkeep: local.maintain)
+                    isQuiet: flags.logging.quiet, logger: logger, metrics: flags.metrics
+                ).run(
+                    listener: listener, stop: stop,
+                    // A signal to the whole process group ends the workers too; they are not replaced.
+                    upkeep: { if stop.received == nil { try local.maintain() } })
                 local.terminate()
             } catch {
                 local.terminate()
@@ -46,22 +50,4 @@ struct Calibrate: ParsableCommand {
             }
         }
     }
-}
-
-/// A folder only this user can enter, for a socket.
-struct PrivateDirectory {
-    let path: String
-
-    init() throws {
-        var template = Array((NSTemporaryDirectory() + "counterbias-XXXXXX").utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw CommandError(
-                EX_CANTCREAT,
-                "no folder for the workers' socket can be made in \(NSTemporaryDirectory()): "
-                    + String(cString: strerror(errno)))
-        }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    func remove() { try? FileManager.default.removeItem(atPath: path) }
 }

@@ -27,18 +27,19 @@ struct Coordinator: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
+            let logger = flags.logging.logger("counterbias", default: .info)
             let configuration = try flags.resolved(listen: listen)
             guard let listen = configuration.cluster.listen else {
                 throw ValidationError("--listen (or cluster.listen in the file) is missing")
             }
-            let logger = flags.logging.logger("counterbias", default: .info)
+            let stop = try StopSignal()
             let listener = try CoordinatorListener(
                 CoordinatorAddress(
                     endpoint: try Endpoint(listen), security: try security(), insecure: insecure))
             try CalibrationRun(
                 configuration: configuration, resumes: flags.resume, printsJSON: flags.json,
-                isQuiet: flags.logging.quiet, logger: logger
-            ).run(listener: listener, stop: try StopSignal())
+                isQuiet: flags.logging.quiet, logger: logger, metrics: flags.metrics
+            ).run(listener: listener, stop: stop)
         }
     }
 

@@ -27,6 +27,11 @@ struct Worker: ParsableCommand {
         help: ArgumentHelp("End when the process that started this one ends.", visibility: .hidden))
     var exitWithParent = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Serve Prometheus metrics on this loopback address.", valueName: "127.0.0.1:9464"))
+    var metrics: String?
+
     @OptionGroup var logging: LoggingFlags
 
     func validate() throws {
@@ -37,11 +42,17 @@ struct Worker: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
+            let stop = try StopSignal()
+            let logger = logging.logger("counterbias.worker", default: .info)
+            let board = MetricsBoard(WorkerMetrics())
+            if let metrics {
+                try MetricsServer.start(metrics, logger: logger) { board.current.text }
+            }
             let driver = try WorkerDriver(
                 target: WorkerTarget(
                     endpoint: try Endpoint(connect), security: try security(), insecure: insecure),
-                threads: threads, stop: try StopSignal(), parent: exitWithParent ? getppid() : nil,
-                logger: logging.logger("counterbias.worker", default: .info))
+                threads: threads, stop: stop, parent: exitWithParent ? getppid() : nil,
+                logger: logger, metrics: board)
             switch try driver.run() {
             case .finished: break
             case .stopped: throw ExitCode(EX_TEMPFAIL)

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Synchronization
 
 /// Results go to stdout, logs to stderr.
 enum Console {
@@ -14,8 +15,19 @@ enum Console {
         print(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
+    /// Of all log lines of this process; set once, when its flags are known.
+    static var logFormat: LogFormat {
+        get { format.withLock { $0 } }
+        set { format.withLock { $0 = newValue } }
+    }
+
+    private static let format = Mutex(LogFormat.text)
+
     static func logger(_ label: String, level: Logger.Level) -> Logger {
-        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+        var logger =
+            logFormat == .json
+            ? Logger(label: label) { JSONLogHandler(label: $0) }
+            : Logger(label: label) { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = level
         return logger
     }

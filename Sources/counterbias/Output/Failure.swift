@@ -3,6 +3,7 @@ import Calibration
 import Cluster
 import Foundation
 import Imaging
+import Logging
 import ONNXFormat
 import Quantization
 import Settings
@@ -30,14 +31,25 @@ func reportingFailures(_ body: () throws -> Void) throws {
         // Printed with the usage, exit code 64.
         throw error
     } catch {
-        FileHandle.standardError.write(Data("counterbias: \(error)\n".utf8))
-        throw ExitCode(exitCode(of: error))
+        let code = exitCode(of: error)
+        switch Console.logFormat {
+        case .text: FileHandle.standardError.write(Data("counterbias: \(error)\n".utf8))
+        case .json:
+            JSONLogHandler.write(
+                level: .critical, logger: "counterbias", event: "failed",
+                metadata: ["error": "\(error)", "exit_code": "\(code)"])
+        }
+        throw ExitCode(code)
     }
 }
 
 extension StorageError {
-    fileprivate var isLocked: Bool {
-        if case .locked = code { true } else { false }
+    fileprivate var exitCode: Int32 {
+        switch code {
+        case .locked: EX_TEMPFAIL
+        case .noIntactCheckpoint: EX_DATAERR
+        case .system, .notRegularFile, .tooLarge, .generationsExhausted: EX_CANTCREAT
+        }
     }
 }
 
@@ -64,9 +76,9 @@ private func exitCode(of error: any Error) -> Int32 {
         is TuningError, is CheckpointError, is SafetensorsError, is BlobError:
         EX_DATAERR
     case is SettingsError: EX_CONFIG
-    case let error as StorageError: error.isLocked ? EX_TEMPFAIL : EX_CANTCREAT
+    case let error as StorageError: error.exitCode
     case let error as ZeroMQError: error.concernsKeys ? EX_NOPERM : EX_UNAVAILABLE
-    case is CoordinatorDriver.Interrupted: EX_TEMPFAIL
+    case is CoordinatorDriver.Interrupted, is PreparedPool.Stopped: EX_TEMPFAIL
     case is CoordinatorFailure, is LocalWorkers.Exhausted: EX_SOFTWARE
     default: EX_SOFTWARE
     }

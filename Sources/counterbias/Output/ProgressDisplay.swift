@@ -6,7 +6,7 @@ import Quantization
 
 /// Progress of a calibration on stderr: a bar on a terminal, a line per stage elsewhere.
 final class ProgressDisplay {
-    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private let isTerminal = isatty(STDERR_FILENO) == 1 && Console.logFormat == .text
     private let isQuiet: Bool
     private let logger: Logger
     private let start = ContinuousClock.now
@@ -65,7 +65,18 @@ final class ProgressDisplay {
         guard isTerminal else {
             // One line per kind of round; layers would be too many.
             let kind = String(stage.prefix { $0 != " " })
-            if kind != lastStage { write("\(kind): \(total) shards, \(workers) workers\n") }
+            if kind != lastStage {
+                switch Console.logFormat {
+                case .text: write("\(kind): \(total) shards, \(workers) workers\n")
+                case .json:
+                    logger.notice(
+                        "stage",
+                        metadata: [
+                            "stage": "\(kind)", "round": "\(round.index)", "shards": "\(total)",
+                            "workers": "\(workers)",
+                        ])
+                }
+            }
             lastStage = kind
             return
         }
@@ -92,7 +103,18 @@ final class ProgressDisplay {
         tuning = display
         guard let line else { return }
         clear()
-        write(line + "\n")
+        switch Console.logFormat {
+        case .text: write(line + "\n")
+        case .json:
+            let losses = stage.progress.validationLosses
+            logger.notice(
+                "epoch measured",
+                metadata: [
+                    "epoch": "\(losses.count - 1)", "epochs": "\(stage.options.epochs)",
+                    "steps": "\(stage.progress.stepLosses.count)",
+                    "validation loss": "\(losses.last?.significant ?? "")",
+                ])
+        }
     }
 
     private var tuningText: String { tuning.map { "  " + $0.status } ?? "" }

@@ -1,0 +1,50 @@
+import Synchronization
+
+/// Metrics one thread writes and another reads.
+package final class MetricsBoard<Metrics: Sendable>: Sendable {
+    private let metrics: Mutex<Metrics>
+
+    package init(_ metrics: Metrics) { self.metrics = Mutex(metrics) }
+
+    package func update(_ change: (inout Metrics) -> Void) {
+        metrics.withLock { change(&$0) }
+    }
+
+    package var current: Metrics { metrics.withLock { $0 } }
+}
+
+/// What the coordinator's driver reports.
+extension MetricsBoard where Metrics == CoordinatorMetrics {
+    func sent(_ item: PeerTable.Item, _ frames: [[UInt8]], to worker: WorkerID, at now: Duration) {
+        update { metrics in
+            metrics.sent(bytes: frames.byteCount)
+            if case .message(.task(let task)) = item {
+                metrics.handedOut(task.id, to: worker, at: now)
+            }
+        }
+    }
+
+    func received(
+        _ event: CoordinatorCore.Event, _ frames: [[UInt8]], from worker: WorkerID, at now: Duration
+    ) {
+        update { metrics in
+            metrics.received(bytes: frames.byteCount)
+            if case .received(_, .result(let result)) = event {
+                metrics.answered(result.id, by: worker, at: now)
+            }
+        }
+    }
+}
+
+/// What the worker's driver reports.
+extension MetricsBoard where Metrics == WorkerMetrics {
+    func received(_ event: WorkerCore.Event, _ frames: [[UInt8]]) {
+        var message: Message?
+        if case .received(let known) = event { message = known }
+        update { $0.received(bytes: frames.byteCount, message) }
+    }
+}
+
+extension [[UInt8]] {
+    var byteCount: Int { reduce(0) { $0 + $1.count } }
+}

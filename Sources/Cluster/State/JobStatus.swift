@@ -1,0 +1,146 @@
+package import Calibration
+import Quantization
+package import Storage
+
+/// Where a job stands, from what its folder holds; for people and scripts.
+package struct JobStatus: Encodable, Hashable, Sendable {
+    package enum State: String, Encodable, Sendable {
+        /// A coordinator holds the folder.
+        case running
+        /// Nobody works on it; `--resume` goes on.
+        case interrupted
+        /// The results of this job are written.
+        case finished
+    }
+
+    package struct Coordinator: Encodable, Hashable, Sendable {
+        package var pid: Int32
+        package var host: String
+    }
+
+    /// The stage that comes next, or is in work; counts from 1.
+    package struct Stage: Encodable, Hashable, Sendable {
+        /// preparing, statistics, correcting, tuning, measuring, writing, done
+        package var name: String
+        package var layer: Int?
+        package var layers: Int?
+        /// Of fine-tuning; 0 before the first.
+        package var epoch: Int?
+        package var epochs: Int?
+        package var step: Int?
+        package var steps: Int?
+        /// The latest loss of a step, or of a validation before the first one.
+        package var loss: Double?
+
+        package init(_ name: String) { self.name = name }
+    }
+
+    package struct Checkpoint: Encodable, Hashable, Sendable {
+        package var path: String
+        package var generation: Int
+        /// Seconds since it was written, at least 0.
+        package var ageSeconds: Double
+        /// Whether a later one is damaged, so that work is repeated.
+        package var isFallback: Bool
+
+        package init(path: String, generation: Int, ageSeconds: Double, isFallback: Bool) {
+            self.path = path
+            self.generation = generation
+            self.ageSeconds = ageSeconds
+            self.isFallback = isFallback
+        }
+    }
+
+    package var state: State
+    /// Who holds the folder, if its lock says so.
+    package var coordinator: Coordinator?
+    package var job: String?
+    package var stage: Stage
+    package var roundsDone: Int
+    /// Unknown in checkpoints that do not say.
+    package var roundsAtMost: Int?
+    /// How often a coordinator has started on this job.
+    package var incarnation: UInt64
+    package var checkpoint: Checkpoint?
+    /// One sentence per damaged file.
+    package var warnings: [String] = []
+    /// What to do next.
+    package var next = ""
+
+    /// - Parameters:
+    ///   - saved: content of the newest intact checkpoint and where it is; nil before the first.
+    ///   - options: of the job, where its configuration can be read.
+    ///   - imageCount: size of the job's pool.
+    ///   - lock: who holds the folder.
+    ///   - hasResults: whether the results of this very job are there.
+    package init(
+        saved: (content: JobCheckpoint, file: Checkpoint)?, options: CalibrationOptions? = nil,
+        imageCount: Int = 0, lock: DirectoryLock.State, hasResults: Bool
+    ) {
+        let isFinished = saved?.content.progress.stage == .finished
+        switch lock {
+        case .held(let holder):
+            state = .running
+            coordinator = holder.map { Coordinator(pid: $0.processID, host: $0.host) }
+        case .free:
+            state = isFinished && hasResults ? .finished : .interrupted
+        }
+        job = saved?.content.job.hex
+        roundsDone = saved?.content.progress.rounds ?? 0
+        roundsAtMost = saved?.content.roundLimit
+        incarnation = saved?.content.epoch ?? 0
+        checkpoint = saved?.file
+        if let progress = saved?.content.progress {
+            stage = Stage(progress, options: options, imageCount: imageCount)
+            // A finished checkpoint under a coordinator: it writes results, or has just started anew.
+            if isFinished, state != .finished {
+                stage = Stage(state == .running && hasResults ? "preparing" : "writing")
+            }
+        } else {
+            stage = Stage("preparing")
+        }
+    }
+}
+
+extension JobStatus.Stage {
+    fileprivate init(
+        _ progress: CalibrationJob.Progress, options: CalibrationOptions?, imageCount: Int
+    ) {
+        switch progress.stage {
+        case .statistics: self.init("statistics")
+        case .measuring: self.init("measuring")
+        case .finished: self.init("done")
+        case .correcting(let layer):
+            self.init("correcting")
+            self.layer = layer + 1
+            layers = progress.biases?.layers.count
+        case .tuning:
+            self.init("tuning")
+            if let tuning = progress.tuning { describe(tuning, options, imageCount: imageCount) }
+        }
+    }
+
+    private mutating func describe(
+        _ tuning: TuningProgress, _ options: CalibrationOptions?, imageCount: Int
+    ) {
+        loss = tuning.stepLosses.last ?? tuning.validationLosses.last
+        switch tuning.phase {
+        case .teacher: epoch = 0
+        case .validating(let done): epoch = done
+        case .stepping(let epoch, let batch):
+            self.epoch = epoch
+            step = batch + 1
+        case .finished: break
+        }
+        guard let group = options?.tuningShardImages, let options = options?.tuning,
+            imageCount > 0, group > 0, options.batch > 0, options.images > 0,
+            (0..<1).contains(options.validationShare)
+        else { return }
+        epochs = options.epochs
+        let order = DataOrder(
+            images: min(options.images, imageCount), seed: options.seed,
+            validationShare: options.validationShare, groupImages: group, batch: options.batch,
+            mirrors: options.mirrors)
+        if step != nil { steps = order.stepsPerEpoch }
+    }
+}

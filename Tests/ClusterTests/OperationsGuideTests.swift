@@ -1,0 +1,54 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The operator's guide lists every event that is logged, and every event has one fixed text.
+@Suite struct OperationsGuideTests {
+    /// Events by file; nil where a message does not start as a plain literal.
+    private func events() throws -> [(file: String, event: String)] {
+        let sources = ProcessEnvironment.root + "/Sources"
+        var found: [(file: String, event: String)] = []
+        for name in try FileManager.default.subpathsOfDirectory(atPath: sources).sorted()
+        where name.hasSuffix(".swift") {
+            let text = try String(contentsOfFile: sources + "/" + name, encoding: .utf8)
+            let levels =
+                #/logger\.(?:trace|debug|info|notice|warning|error|critical)\(\s*("[^"]*"|[^,)]*)/#
+            let variable = #/logger\.log\(\s*level:[^"]*?,\s*("[^"]*")/#
+            let written = #/event: ("[^"]*"),/#
+            found += text.matches(of: levels).map { (name, String($0.output.1)) }
+            found += text.matches(of: variable).map { (name, String($0.output.1)) }
+            found += text.matches(of: written).map { (name, String($0.output.1)) }
+        }
+        return found
+    }
+
+    @Test func everyEventIsInTheGuide() throws {
+        let guide = try String(
+            contentsOfFile: ProcessEnvironment.root + "/docs/operations.md", encoding: .utf8)
+        let events = try events()
+        #expect(events.count > 25, "the pattern finds too few: \(events)")
+        for (file, literal) in events where literal != #""\(event.message)""# {
+            #expect(
+                literal.hasPrefix("\"") && literal.hasSuffix("\"") && !literal.contains("\\("),
+                "\(file): \(literal) is no fixed text; what varies belongs in the metadata")
+            let event = literal.dropFirst().dropLast()
+            #expect(guide.contains("`\(event)`"), "\(file): docs/operations.md lacks '\(event)'")
+        }
+    }
+
+    @Test func everyMetricIsInTheGuide() throws {
+        let guide = try String(
+            contentsOfFile: ProcessEnvironment.root + "/docs/operations.md", encoding: .utf8)
+        let folder = ProcessEnvironment.root + "/Sources/Cluster/Metrics"
+        var count = 0
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+            let text = try String(contentsOfFile: folder + "/" + name, encoding: .utf8)
+            for match in text.matches(of: #/(counter|gauge)\("([a-z_]+)"/#) {
+                count += 1
+                let metric = match.output.2 + (match.output.1 == "counter" ? "_total" : "")
+                #expect(guide.contains("`\(metric)"), "docs/operations.md lacks \(metric)")
+            }
+        }
+        #expect(count > 15)
+    }
+}
