@@ -70,6 +70,7 @@ package final class CoordinatorDriver {
     private let networkDigest: Digest
     private let references: [ImageReference]
     private var peers = PeerTable()
+    private var probes = ProbeSchedule()
     private var completed: [[UInt8]]?
     private var failure: CoordinatorFailure?
 
@@ -213,7 +214,10 @@ package final class CoordinatorDriver {
     private func step(_ socket: Socket) throws {
         var items: [PollItem] = [.socket(socket), .wakeup(stop.wakeup)]
         if let monitor = socket.monitor { items.append(.monitor(monitor)) }
-        let timeout = try flush(socket) ? Self.tick : 2
+        var timeout = try flush(socket) ? Self.tick : 2
+        if let wait = probes.wait(at: clock.now) {
+            timeout = min(timeout, Int(wait.seconds * 1_000) + 1)
+        }
         _ = try Poller.poll(items, timeoutMilliseconds: timeout)
         try readMonitor(of: socket)
         try receive(from: socket)
@@ -249,17 +253,18 @@ package final class CoordinatorDriver {
     /// A broken connection is known to the monitor at once, but not whose it was: ask all.
     private func readMonitor(of socket: Socket) throws {
         guard let monitor = socket.monitor else { return }
-        var isAnyoneGone = false
         while let event = try monitor.receive() {
             switch event.kind {
-            case .disconnected: isAnyoneGone = true
+            case .disconnected: probes.start(at: clock.now)
             case .handshakeFailed(let failure):
                 logger.warning("handshake failed", metadata: ["failure": "\(failure)"])
             default: logger.trace("connection", metadata: ["event": "\(event)"])
             }
         }
         reportRefusedKeys(of: socket)
-        guard isAnyoneGone else { return }
+        guard probes.isDue(at: clock.now) else { return }
+        // What a peer said before it went can still be read: its goodbye, or its last result.
+        try receive(from: socket)
         for (worker, peer) in peers.all where try socket.probe(peer) == .unroutable {
             try perform(core.handle(.disconnected(worker), at: clock.now), on: socket)
         }
@@ -334,10 +339,8 @@ package final class CoordinatorDriver {
             guard let frames = frames(of: item) else { return .sent }
             return try socket.send(frames, to: peer)
         }
-        if outcome == .unroutable {
-            peers.forget(worker)
-            try perform(core.handle(.disconnected(worker), at: clock.now), on: socket)
-        }
+        // Not given up at once: what it said before it went may still have to be read.
+        if outcome == .unroutable { probes.start(at: clock.now) }
         return outcome
     }
 
