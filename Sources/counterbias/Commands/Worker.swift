@@ -23,9 +23,12 @@ struct Worker: ParsableCommand {
     @Flag(help: "Connect off loopback without keys.")
     var insecure = false
 
-    @Flag(
-        help: ArgumentHelp("End when the process that started this one ends.", visibility: .hidden))
-    var exitWithParent = false
+    /// Given by the parent itself: asking for it here could come after its end.
+    @Option(
+        help: ArgumentHelp(
+            "End when this process is no longer the parent.", valueName: "PID", visibility: .hidden)
+    )
+    var exitWithParent: Int32?
 
     @OptionGroup var logging: LoggingFlags
 
@@ -40,7 +43,7 @@ struct Worker: ParsableCommand {
             let driver = try WorkerDriver(
                 target: WorkerTarget(
                     endpoint: try Endpoint(connect), security: try security(), insecure: insecure),
-                threads: threads, stop: try StopSignal(), parent: exitWithParent ? getppid() : nil,
+                threads: threads, stop: try StopSignal(), parent: exitWithParent,
                 logger: logging.logger("counterbias.worker", default: .info))
             switch try driver.run() {
             case .finished: break
