@@ -76,7 +76,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 cluster.workers: 2
                 cluster.threads: 1
                 cluster.listen: none
-                cluster.lease_seconds: 4
+                cluster.lease_seconds: 2.5
                 skip_bad_images: false
                 """)
     }
