@@ -134,6 +134,6 @@ let package = Package(
             dependencies: [
                 "NetworkGraph", "ONNXFormat", "Quantization", "TestSupport", "counterbias",
             ],
-            swiftSettings: swift),
+            exclude: ["Shim"], swiftSettings: swift),
     ]
 )
