@@ -151,6 +151,6 @@ let package = Package(
                 "NetworkGraph", "ONNXFormat", "Quantization", "Storage", "TestSupport",
                 "counterbias",
             ],
-            swiftSettings: swift),
+            exclude: ["Shim"], swiftSettings: swift),
     ]
 )

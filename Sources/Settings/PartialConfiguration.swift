@@ -110,7 +110,7 @@ extension PartialConfiguration {
         defaults.labelsOffset = 0
         defaults.workers = 2
         defaults.threads = 1
-        defaults.leaseSeconds = 4
+        defaults.leaseSeconds = 2.5
         defaults.shardLeaseSeconds = 60
         defaults.audit = 0
         defaults.skipBadImages = false

@@ -31,15 +31,28 @@ final class ChildProcess: @unchecked Sendable {
     private var log = Data()
     private var openPipes = 2
     private var hasExited = false
+    /// Taken whenever it logs something.
+    private var vitals: [Vitals] = []
     /// Complete lines of the log, and how many of them waits have consumed.
     private var lines: [String] = []
     private var consumed = 0
 
-    /// Starts `counterbias` in the repository's root, with these variables besides this process's.
-    init(_ arguments: [String], environment: [String: String] = [:]) throws {
+    /// Starts `counterbias` in the repository's root, in the network of `host` (nil: this process's own) and with
+    /// `environment` added to this process's own.
+    init(
+        _ arguments: [String], on host: Laboratory.Host? = nil, environment: [String: String] = [:]
+    ) throws {
         command = arguments.joined(separator: " ")
-        process.executableURL = try Binary.counterbias()
-        process.arguments = arguments
+        let binary = try Binary.counterbias()
+        if let host {
+            // Both replace themselves by the program, so the process id stays.
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            process.arguments =
+                ["nsenter", "--net=/run/netns/" + host.namespace, binary.path] + arguments
+        } else {
+            process.executableURL = binary
+            process.arguments = arguments
+        }
         process.currentDirectoryURL = Binary.root
         if !environment.isEmpty {
             process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
@@ -60,6 +73,7 @@ final class ChildProcess: @unchecked Sendable {
         follow(err) { child, data in
             child.log += data
             child.splitLog()
+            if let now = Vitals(of: child.identifier) { child.vitals.append(now) }
         }
     }
 
@@ -103,6 +117,9 @@ final class ChildProcess: @unchecked Sendable {
 
     /// Everything logged so far.
     var logText: String { condition.withLock { String(decoding: log, as: UTF8.self) } }
+
+    /// What the process held whenever it logged something, in order.
+    var history: [Vitals] { condition.withLock { vitals } }
 
     /// Runs a command to its end.
     static func run(_ arguments: [String]) throws -> Outcome {

@@ -50,10 +50,12 @@ enum Example {
 
     /// Flags of a job that is quick in a debug build: 8 images, 4 shards in every round, one round per layer
     /// unless means are matched behind the activation.
-    static func flags(out: String, config: String = config, match: String = "pre") -> [String] {
+    static func flags(
+        out: String, config: String = config, match: String = "pre", images: Int = 8
+    ) -> [String] {
         [
-            "--config", config, "--out", out, "--limit", "8", "--range-images", "8", "--ibc-images",
-            "8", "--match", match,
+            "--config", config, "--out", out, "--limit", "\(images)", "--range-images",
+            "\(images)", "--ibc-images", "\(images)", "--match", match,
         ]
     }
 
@@ -64,6 +66,11 @@ enum Example {
             "--ibc-images", "4", "--match", "pre", "--method", "ibc,bft", "--epochs", "\(epochs)",
             "--batch", "4",
         ]
+    }
+
+    /// One where silence is no reason to give a worker up, for tests of other reasons on a busy machine.
+    static func patient(in scratch: Scratch) throws -> String {
+        try configuration(["  lease_seconds: 2.5": "  lease_seconds: 30"], in: scratch)
     }
 
     /// The example's configuration with other lines: `replacing` → `with`.
@@ -95,6 +102,9 @@ struct Results: Equatable, CustomStringConvertible {
     /// The same with means matched behind the activation.
     static let referencePost = Result { try undisturbed(match: "post") }
 
+    /// The same of 16 images, 8 shards in every round.
+    static let referenceWide = Result { try undisturbed { Example.flags(out: $0, images: 16) } }
+
     /// The same with fine-tuning.
     static let referenceTuned = Result { try undisturbed { Example.tuningFlags(out: $0) } }
 
@@ -122,9 +132,13 @@ struct Cluster {
     let endpoint: String
 
     /// Starts a coordinator on a free port and waits until it listens.
-    init(flags: [String], endpoint: String = "tcp://127.0.0.1:*", security: [String] = []) throws {
+    init(
+        flags: [String], endpoint: String = "tcp://127.0.0.1:*", security: [String] = [],
+        on host: Laboratory.Host? = nil, environment: [String: String] = [:]
+    ) throws {
         coordinator = try ChildProcess(
-            ["coordinator", "--listen", endpoint, "--verbose"] + flags + security)
+            ["coordinator", "--listen", endpoint, "--verbose"] + flags + security, on: host,
+            environment: environment)
         let line = try coordinator.line(containing: "listening", "endpoint=")
         guard let found = line.range(of: "tcp://[0-9.]+:[0-9]+", options: .regularExpression) else {
             throw ChildProcess.Failure(
@@ -134,9 +148,16 @@ struct Cluster {
         self.endpoint = String(line[found])
     }
 
-    func worker(threads: Int = 1, security: [String] = []) throws -> ChildProcess {
+    /// Starts a worker that connects to `endpoint` (nil: the coordinator's own) from the network of `host`.
+    func worker(
+        threads: Int = 1, security: [String] = [], endpoint: String? = nil,
+        on host: Laboratory.Host? = nil, environment: [String: String] = [:]
+    ) throws -> ChildProcess {
         try ChildProcess(
-            ["worker", "--connect", endpoint, "--threads", "\(threads)", "--verbose"] + security)
+            [
+                "worker", "--connect", endpoint ?? self.endpoint, "--threads", "\(threads)",
+                "--verbose",
+            ] + security, on: host, environment: environment)
     }
 }
 

@@ -76,7 +76,7 @@ extension EndToEnd {
 
         @Test func stoppedBeyondTheLeaseAndContinued() throws {
             let config = try Example.configuration(
-                ["lease_seconds: 4": "lease_seconds: 1.5"], in: scratch)
+                ["  lease_seconds: 2.5": "  lease_seconds: 1.5"], in: scratch)
             let cluster = try Cluster(flags: Example.flags(out: out, config: config))
             let sleeper = try cluster.worker()
             try cluster.coordinator.line(containing: "round opened", "round=2 ")

@@ -76,7 +76,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 cluster.workers: 2
                 cluster.threads: 1
                 cluster.listen: none
-                cluster.lease_seconds: 4
+                cluster.lease_seconds: 2.5
                 cluster.shard_lease_seconds: 60
                 cluster.audit: 0
                 skip_bad_images: false

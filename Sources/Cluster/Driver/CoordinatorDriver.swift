@@ -72,8 +72,7 @@ package final class CoordinatorDriver {
     private let networkDigest: Digest
     private let references: [ImageReference]
     private var peers = PeerTable()
-    /// A connection broke since the peers were last asked whether they are there.
-    private var isAnyoneGone = false
+    private var probes = ProbeSchedule()
     private var completed: [[UInt8]]?
     private var failure: CoordinatorFailure?
     private var arbiter: Arbiter
@@ -253,7 +252,10 @@ package final class CoordinatorDriver {
             .socket(socket), .wakeup(stop.wakeup), .wakeup(arbiter.wakeup),
         ]
         if let monitor = socket.monitor { items.append(.monitor(monitor)) }
-        let timeout = try flush(socket) ? Self.tick : 2
+        var timeout = try flush(socket) ? Self.tick : 2
+        if let wait = probes.wait(at: clock.now) {
+            timeout = min(timeout, Int(wait.seconds * 1_000) + 1)
+        }
         _ = try Poller.poll(items, timeoutMilliseconds: timeout)
         try readMonitor(of: socket)
         try receive(from: socket)
@@ -295,15 +297,14 @@ package final class CoordinatorDriver {
     private func readMonitor(of socket: Socket) throws {
         while let event = try socket.monitor?.receive() {
             switch event.kind {
-            case .disconnected: isAnyoneGone = true
+            case .disconnected: probes.start(at: clock.now)
             case .handshakeFailed(let failure):
                 logger.warning("handshake failed", metadata: ["failure": "\(failure)"])
             default: logger.trace("connection", metadata: ["event": "\(event)"])
             }
         }
         reportRefusedKeys(of: socket)
-        guard isAnyoneGone else { return }
-        isAnyoneGone = false
+        guard probes.isDue(at: clock.now) else { return }
         // What a peer said before it went can still be read: its goodbye, or its last result.
         try receive(from: socket)
         for (worker, peer) in peers.all where try socket.probe(peer) == .unroutable {
@@ -395,8 +396,8 @@ package final class CoordinatorDriver {
             let error = WireError(.field("digest"))
             try perform(core.handle(.malformed(worker, error), at: clock.now), on: socket)
         }
-        }
-        if outcome == .unroutable { isAnyoneGone = true }
+        // Not given up at once: what it said before it went may still have to be read.
+        if outcome == .unroutable { probes.start(at: clock.now) }
         return outcome
     }
 

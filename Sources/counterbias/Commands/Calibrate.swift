@@ -29,7 +29,7 @@ struct Calibrate: ParsableCommand {
             let local = LocalWorkers(
                 arguments: [
                     "worker", "--connect", endpoint, "--threads",
-                    "\(configuration.cluster.threads)", "--exit-with-parent",
+                    "\(configuration.cluster.threads)", "--exit-with-parent", "\(getpid())",
                 ] + flags.logging.arguments, logger: logger)
             let listener = try CoordinatorListener(
                 CoordinatorAddress(endpoint: try Endpoint(endpoint), security: .none))

@@ -23,9 +23,12 @@ struct Worker: ParsableCommand {
     @Flag(help: "Connect off loopback without keys.")
     var insecure = false
 
-    @Flag(
-        help: ArgumentHelp("End when the process that started this one ends.", visibility: .hidden))
-    var exitWithParent = false
+    /// Given by the parent itself: asking for it here could come after its end.
+    @Option(
+        help: ArgumentHelp(
+            "End when this process is no longer the parent.", valueName: "PID", visibility: .hidden)
+    )
+    var exitWithParent: Int32?
 
     @Option(
         help: ArgumentHelp(
@@ -51,7 +54,7 @@ struct Worker: ParsableCommand {
             let driver = try WorkerDriver(
                 target: WorkerTarget(
                     endpoint: try Endpoint(connect), security: try security(), insecure: insecure),
-                threads: threads, stop: stop, parent: exitWithParent ? getppid() : nil,
+                threads: threads, stop: stop, parent: exitWithParent,
                 logger: logger, metrics: board)
             switch try driver.run() {
             case .finished: break

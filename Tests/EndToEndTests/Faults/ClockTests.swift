@@ -1,0 +1,45 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// The wall clock jumps; leases and heartbeats must not care.
+    @Suite(.serialized, .enabled(if: Capabilities.shim, "no C compiler is here"))
+    struct Clocks {
+        @Test(arguments: [3_600, -3_600], [true, false])
+        func jumpsAnHour(seconds: Int, onBothSides: Bool) throws {
+            let scratch = try Scratch()
+            let out = scratch("out")
+            let environment = try Shim.environment(["SHIM_CLOCK": scratch("clock")])
+            // An hour expires this too.
+            let config = try Example.patient(in: scratch)
+            let cluster = try Cluster(
+                flags: Example.flags(out: out, config: config), environment: environment)
+            let before = try #require(
+                Self.time(try cluster.coordinator.line(containing: "round opened")))
+            let (worker, stall) = try cluster.stalledWorker(
+                environment: onBothSides ? environment : [:])
+            try worker.line(containing: "welcomed")
+            try scratch.write("\(seconds)", to: "clock")
+            stall.resume()
+            let after = try #require(
+                Self.time(try cluster.coordinator.line(containing: "round opened")))
+            // The program did see the jump.
+            #expect(abs(after.timeIntervalSince(before) - Double(seconds)) < 1_800)
+            try cluster.expectReference(in: out, events: "worker admitted")
+            #expect(!cluster.coordinator.logText.contains("lease expired"))
+            #expect(try worker.finish().status == 0)
+        }
+
+        /// When a line was logged.
+        private static func time(_ line: String) -> Date? {
+            let stamp = line.prefix { $0 != " " }
+            let format = DateFormatter()
+            format.locale = Locale(identifier: "en_US_POSIX")
+            for pattern in ["yyyy-MM-dd'T'HH:mm:ssZ", "yyyy-MM-dd'T'HH:mm:ss.SSSZ"] {
+                format.dateFormat = pattern
+                if let date = format.date(from: String(stamp)) { return date }
+            }
+            return nil
+        }
+    }
+}
