@@ -22,7 +22,10 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 
 let package = Package(
     name: "counterbias",
-    products: [.executable(name: "counterbias", targets: ["counterbias"])],
+    products: [
+        .executable(name: "counterbias", targets: ["counterbias"]),
+        .executable(name: "counterbias-fuzz", targets: ["FuzzDecoders"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -82,6 +85,16 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Calibration", "NetworkGraph", "Quantization"],
             path: "Tests/TestSupport", swiftSettings: swift),
+        // Inputs for decoders, shared by ClusterTests and scripts/fuzz.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Calibration", "Cluster", "NetworkGraph", "Quantization", "Storage", "TestSupport",
+            ],
+            path: "Tests/FuzzTargets", swiftSettings: swift),
+        .executableTarget(
+            name: "FuzzDecoders", dependencies: ["FuzzTargets", argumentParser],
+            swiftSettings: swift),
         // Golden digests of the kernels, shared by KernelsTests and scripts/check-kernels.
         .target(
             name: "KernelGoldens", dependencies: ["CKernels"], path: "Tests/KernelGoldens",
@@ -125,14 +138,15 @@ let package = Package(
         .testTarget(
             name: "ClusterTests",
             dependencies: [
-                "Calibration", "Cluster", "Kernels", "NetworkGraph", "Quantization", "Storage",
-                "TestSupport", protobuf,
+                "Calibration", "Cluster", "FuzzTargets", "Kernels", "NetworkGraph", "Quantization",
+                "Storage", "TestSupport", protobuf,
             ],
-            swiftSettings: swift),
+            exclude: ["fuzz-failures"], swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "NetworkGraph", "ONNXFormat", "Quantization", "TestSupport", "counterbias",
+                "Cluster", "NetworkGraph", "ONNXFormat", "Quantization", "Storage", "TestSupport",
+                "ZeroMQ", "counterbias",
             ],
             swiftSettings: swift),
     ]

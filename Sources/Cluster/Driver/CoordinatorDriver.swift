@@ -70,6 +70,7 @@ package final class CoordinatorDriver {
     private let networkDigest: Digest
     private let references: [ImageReference]
     private var peers = PeerTable()
+    private var gatekeeper: Gatekeeper
     private var completed: [[UInt8]]?
     private var failure: CoordinatorFailure?
 
@@ -93,6 +94,7 @@ package final class CoordinatorDriver {
         self.logger = logger
         self.report = report
         self.upkeep = upkeep
+        gatekeeper = Gatekeeper(listener.socket, logger: logger)
         networkDigest = Digest.sha256(of: job.network)
         references = job.images.map(\.reference)
         core = CoordinatorCore(
@@ -215,33 +217,49 @@ package final class CoordinatorDriver {
         let timeout = try flush(socket) ? Self.tick : 2
         _ = try Poller.poll(items, timeoutMilliseconds: timeout)
         try readMonitor(of: socket)
-        try receive(from: socket)
+        try reviewKeys(socket)
+        if try receive(from: socket) { gatekeeper.sweep(at: clock.now) }
         try upkeep()
         try perform(core.handle(.tick, at: clock.now), on: socket)
     }
 
-    private func receive(from socket: Socket) throws {
+    /// - Returns: whether nothing more waits to be read.
+    @discardableResult
+    private func receive(from socket: Socket) throws -> Bool {
         for _ in 0..<256 {
             switch try socket.receive() {
             case .wouldBlock:
-                return
+                return true
             case .message(let message):
-                guard let peer = message.peer else { continue }
-                let worker = peers.number(of: peer)
+                guard let peer = message.peer, gatekeeper.admits(message, at: clock.now) else {
+                    continue
+                }
+                let worker = peers.number(of: peer, message)
                 let event: CoordinatorCore.Event
                 do throws(WireError) {
                     event = .received(worker, try MessageCodec.decode(message.frames))
                 } catch {
+                    gatekeeper.noteMalformed(worker, error, at: clock.now)
                     event = .malformed(worker, error)
                 }
                 try perform(core.handle(event, at: clock.now), on: socket)
             case .oversized(let message, _, let bytes):
-                guard let peer = message.peer else { continue }
+                guard let peer = message.peer, gatekeeper.admits(message, at: clock.now) else {
+                    continue
+                }
+                let worker = peers.number(of: peer, message)
                 let error = WireError(.payloadTooLarge(bytes: UInt64(bytes)))
-                try perform(
-                    core.handle(.malformed(peers.number(of: peer), error), at: clock.now),
-                    on: socket)
+                gatekeeper.noteMalformed(worker, error, at: clock.now)
+                try perform(core.handle(.malformed(worker, error), at: clock.now), on: socket)
             }
+        }
+        return false
+    }
+
+    /// Ends what peers may do whose key was taken off the allow-list.
+    private func reviewKeys(_ socket: Socket) throws {
+        for worker in gatekeeper.revoked(among: peers, at: clock.now) {
+            try perform(core.handle(.revoked(worker), at: clock.now), on: socket)
         }
     }
 
@@ -249,33 +267,17 @@ package final class CoordinatorDriver {
     private func readMonitor(of socket: Socket) throws {
         guard let monitor = socket.monitor else { return }
         var isAnyoneGone = false
-        while let event = try monitor.receive() {
-            switch event.kind {
-            case .disconnected: isAnyoneGone = true
-            case .handshakeFailed(let failure):
-                logger.warning("handshake failed", metadata: ["failure": "\(failure)"])
-            default: logger.trace("connection", metadata: ["event": "\(event)"])
-            }
+        // Bounded: strangers can make events faster than they are read.
+        for _ in 0..<4_096 {
+            guard let event = try monitor.receive() else { break }
+            gatekeeper.note(event, at: clock.now)
+            if case .disconnected = event.kind { isAnyoneGone = true }
         }
-        reportRefusedKeys(of: socket)
+        gatekeeper.reportRefusedKeys(at: clock.now)
         guard isAnyoneGone else { return }
         for (worker, peer) in peers.all where try socket.probe(peer) == .unroutable {
             try perform(core.handle(.disconnected(worker), at: clock.now), on: socket)
         }
-    }
-
-    /// The monitor knows that a handshake failed; only the authenticator knows whose key it was.
-    private func reportRefusedKeys(of socket: Socket) {
-        guard let (refusals, dropped) = socket.authenticator?.takeRefusals() else { return }
-        for refusal in refusals {
-            logger.warning(
-                "key refused",
-                metadata: [
-                    "key": "\(refusal.publicKey.map(\.description) ?? "none")",
-                    "address": "\(refusal.address)", "reason": "\(refusal.reason)",
-                ])
-        }
-        if dropped > 0 { logger.warning("keys refused", metadata: ["more": "\(dropped)"]) }
     }
 
     private func farewell(_ reason: String, isFinished: Bool, on socket: Socket) throws {

@@ -58,6 +58,8 @@ package struct CoordinatorCore: Sendable {
         case malformed(WorkerID, WireError)
         /// The transport knows that a connection is gone.
         case disconnected(WorkerID)
+        /// The worker's key is no longer admitted.
+        case revoked(WorkerID)
         case opened(Round, RoundContext)
         case tick
         /// No more rounds; workers may go.
@@ -126,6 +128,10 @@ package struct CoordinatorCore: Sendable {
             return lose(worker, because: .malformed(error)) + [.forget(worker)] + dispatch(at: now)
         case .disconnected(let worker):
             return lose(worker, because: .disconnected) + [.forget(worker)] + dispatch(at: now)
+        case .revoked(let worker):
+            return lose(worker, because: .keyRevoked)
+                + [.send(worker, .refusal(reason: "key revoked")), .forget(worker)]
+                + dispatch(at: now)
         case .opened(let round, let context):
             precondition(open == nil, "a round is open")
             open = OpenRound(round: round, context: context)

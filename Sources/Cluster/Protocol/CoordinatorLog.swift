@@ -7,6 +7,8 @@ package enum WorkerLoss: Hashable, Sendable, CustomStringConvertible {
     case left(String)
     case greetedAgain
     case malformed(WireError)
+    /// Its key was taken off the allow-list.
+    case keyRevoked
 
     /// The worker said so itself.
     package var isOrderly: Bool { if case .left = self { true } else { false } }
@@ -18,6 +20,7 @@ package enum WorkerLoss: Hashable, Sendable, CustomStringConvertible {
         case .left(let reason): "left (\(reason))"
         case .greetedAgain: "greeted again"
         case .malformed(let error): "malformed message: \(error)"
+        case .keyRevoked: "key revoked"
         }
     }
 }

@@ -32,6 +32,9 @@ struct Coordinator: ParsableCommand {
                 throw ValidationError("--listen (or cluster.listen in the file) is missing")
             }
             let logger = flags.logging.logger("counterbias", default: .info)
+            // Every connection takes one, also those that never become workers.
+            DescriptorLimit.raise()
+            if allow != nil { ReloadSignal.install() }
             let listener = try CoordinatorListener(
                 CoordinatorAddress(
                     endpoint: try Endpoint(listen), security: try security(), insecure: insecure))
