@@ -30,6 +30,7 @@ package struct ConnectionGuard: Sendable {
         var socket: UInt64
         var accepted: Duration
         var hasSpoken = false
+        var isTrusted = false
         /// Whether a whole message came since the last sweep.
         var isHeard = false
         /// Bytes received when the last whole message was seen.
@@ -40,21 +41,27 @@ package struct ConnectionGuard: Sendable {
     private var connections: [Int32: Connection] = [:]
     /// How long an accepted connection may take to its first whole message.
     private let patience: Duration
-    /// Bytes a connection may deliver without completing a message.
+    /// Bytes a trusted connection may deliver without completing a message.
     private let limit: UInt64
+    /// The same for all others, who have nothing to say but a greeting.
+    private let strangersLimit: UInt64
 
-    package init(patience: Duration = .seconds(30), bytes limit: UInt64) {
+    package init(
+        patience: Duration = .seconds(30), bytes limit: UInt64, strangersBytes: UInt64 = 1 << 20
+    ) {
         self.patience = patience
         self.limit = limit
+        strangersLimit = strangersBytes
     }
 
     /// Connections that stood at the last sweep, and those accepted since.
     package var count: Int { connections.count }
 
     package mutating func accepted(_ descriptor: Int32, at now: Duration) {
-        connections[descriptor] = Self.socketNumber(descriptor).map {
-            Connection(socket: $0, accepted: now)
-        }
+        let number = Self.socketNumber(descriptor)
+        // The monitor may tell of a connection after its first message.
+        if let known = connections[descriptor], known.socket == number { return }
+        connections[descriptor] = number.map { Connection(socket: $0, accepted: now) }
     }
 
     /// A whole message came.
@@ -62,6 +69,11 @@ package struct ConnectionGuard: Sendable {
         if connections[descriptor] == nil { accepted(descriptor, at: now) }
         connections[descriptor]?.hasSpoken = true
         connections[descriptor]?.isHeard = true
+    }
+
+    /// Messages on this connection may be large.
+    package mutating func trust(_ descriptor: Int32) {
+        connections[descriptor]?.isTrusted = true
     }
 
     /// Ends the connection at that time, so that a last message can leave before.
@@ -88,7 +100,7 @@ package struct ConnectionGuard: Sendable {
             let reason: Reason
             if let time = connection.hangUp, now >= time {
                 reason = .dismissed
-            } else if open > limit {
+            } else if open > (connection.isTrusted ? limit : strangersLimit) {
                 reason = .endlessMessage(bytes: open)
             } else if !connection.hasSpoken, now - connection.accepted > patience {
                 reason = .silent

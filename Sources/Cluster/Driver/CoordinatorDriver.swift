@@ -365,6 +365,7 @@ package final class CoordinatorDriver {
     private func log(_ entry: CoordinatorLog) {
         switch entry {
         case .workerAdmitted(let worker, let hello):
+            gatekeeper.trust(peers.descriptor(worker))
             logger.info(
                 "worker admitted",
                 metadata: [

@@ -51,6 +51,11 @@ struct Gatekeeper {
             "malformed message", metadata: ["worker": "\(worker)", "error": "\(error)"])
     }
 
+    /// A worker that was welcomed.
+    mutating func trust(_ descriptor: Int32?) {
+        if let descriptor { connections.trust(descriptor) }
+    }
+
     // MARK: Connections
 
     mutating func note(_ event: MonitorEvent, at now: Duration) {
@@ -61,6 +66,8 @@ struct Gatekeeper {
         case .handshakeFailed(let failure):
             guard handshakes.spend(at: now) else { return }
             logger.warning("handshake failed", metadata: ["failure": "\(failure)"])
+        case .disconnected:
+            logger.debug("connection closed", metadata: ["event": "\(event)"])
         default:
             logger.trace("connection", metadata: ["event": "\(event)"])
         }
