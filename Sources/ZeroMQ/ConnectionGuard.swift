@@ -110,6 +110,10 @@ package struct ConnectionGuard: Sendable {
             ended.append(
                 Ended(
                     descriptor: descriptor, address: Self.address(descriptor), reason: reason))
+            // Without this the kernel would hold the peer's last bytes for a minute.
+            var reset = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(
+                descriptor, SOL_SOCKET, SO_LINGER, &reset, socklen_t(MemoryLayout<linger>.size))
             shutdown(descriptor, Int32(SHUT_RDWR))
             connections[descriptor] = nil
         }

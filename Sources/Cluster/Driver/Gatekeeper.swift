@@ -14,7 +14,7 @@ struct Gatekeeper {
     private var nextSweep = Duration.zero
     private var nextCrowdLine = Duration.zero
 
-    private static let sweepInterval = Duration.milliseconds(250)
+    private static let sweepInterval = Duration.milliseconds(100)
     /// Time for a revoked worker to read why it has to go.
     private static let grace = Duration.seconds(2)
 

@@ -65,6 +65,23 @@ final class RawPeer {
         return true
     }
 
+    /// Greets without security and waits for the answer: libzmq takes no message before it has said READY itself.
+    func shakeHands() throws {
+        send(Self.nullGreeting + Self.ready)
+        _ = try receive(64)
+        let command = try receive(2)
+        _ = try receive(Int(command[1]))
+    }
+
+    private func receive(_ count: Int) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let got = recv(descriptor, &bytes, count, Int32(MSG_WAITALL))
+        guard got == count else {
+            throw Failure(description: "\(got) of \(count) bytes, errno \(errno)")
+        }
+        return bytes
+    }
+
     /// Everything the other side says until it hangs up.
     /// - Throws: if it stays for 20 s without a word.
     func receiveToEnd() throws -> [UInt8] {
