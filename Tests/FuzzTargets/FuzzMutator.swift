@@ -5,13 +5,15 @@ package struct FuzzMutator {
     private var generator: SeededGenerator
     private let samples: [[[UInt8]]]
     private let isSafetensors: Bool
+    private let keepsSizes: Bool
 
     package init(_ target: FuzzTarget, seed: UInt64) {
         generator = SeededGenerator(seed: seed)
         samples = FuzzSamples.shared.of(target)
+        keepsSizes = target == .results
         isSafetensors =
             switch target {
-            case .message, .target, .biases: false
+            case .message, .target, .biases, .results: false
             case .network, .quantized, .safetensors, .checkpoint, .resume: true
             }
     }
@@ -32,7 +34,7 @@ package struct FuzzMutator {
 
     private mutating func change(_ frame: inout [UInt8]) {
         guard isSafetensors, let end = Self.headerEnd(frame), below(10) > 0 else {
-            return damage(&frame, asText: false)
+            return damage(&frame)
         }
         // The parts by themselves, with a length that fits: else nothing gets behind the length check.
         var header = Array(frame[8..<end])
@@ -46,6 +48,15 @@ package struct FuzzMutator {
         let length = frame.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
         guard length <= UInt64(frame.count - 8) else { return nil }
         return 8 + Int(length)
+    }
+
+    /// Sizes are checked first: what keeps them gets further.
+    private mutating func damage(_ bytes: inout [UInt8]) {
+        if keepsSizes, below(8) > 0 {
+            overwrite(&bytes, at: 8 * below(bytes.count / 8 + 1))
+        } else {
+            damage(&bytes, asText: false)
+        }
     }
 
     private mutating func damage(_ bytes: inout [UInt8], asText: Bool) {

@@ -17,6 +17,8 @@ package struct FuzzSamples: Sendable {
 
     private let network: FloatNetwork
     let quantized: QuantizedNetwork
+    /// In front of every round.
+    let states: [CalibrationJob.Progress]
     private let samples: [FuzzTarget: [[[UInt8]]]]
 
     private static let images = 5
@@ -51,6 +53,7 @@ package struct FuzzSamples: Sendable {
         let computer = ShardComputer(network: network, encoding: encoding, threads: 1)
         var job = try Self.job(network)
         var checkpoints: [[[UInt8]]] = [try Self.checkpoint(job)]
+        var (states, rounds): ([CalibrationJob.Progress], [[[UInt8]]]) = ([], [])
         while let round = job.nextRound {
             let results = try round.shards.map { shard in
                 try computer.compute(
@@ -60,12 +63,15 @@ package struct FuzzSamples: Sendable {
                     images: shard.images.map { payloads[$0] },
                     targets: job.targets.map { targets in shard.images.map { targets[$0] } } ?? [])
             }
+            rounds.append([[UInt8(states.count)]] + results)
+            states.append(job.progress)
             try job.complete(results)
             if round.kind == .statistics, let quantized = job.quantized { computer.load(quantized) }
             checkpoints.append(try Self.checkpoint(job))
         }
         guard let quantized = job.quantized else { throw CheckpointError(.field("statistics")) }
         self.quantized = quantized
+        self.states = states
         let everything = SmallNetwork.everything(seed: 5)
         let blob = try NetworkBlob(network: network, encoding: InputEncoding(tables: [])).encoded()
         let integers = try QuantizedNetworkBlob.encode(quantized)
@@ -88,6 +94,7 @@ package struct FuzzSamples: Sendable {
                 + checkpoints.flatMap { files in files.map { [$0] } },
             .checkpoint: checkpoints,
             .resume: checkpoints,
+            .results: rounds,
         ]
     }
 

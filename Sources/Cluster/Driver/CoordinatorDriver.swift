@@ -237,7 +237,9 @@ package final class CoordinatorDriver {
                 let worker = peers.number(of: peer, message)
                 let event: CoordinatorCore.Event
                 do throws(WireError) {
-                    event = .received(worker, try MessageCodec.decode(message.frames))
+                    let content = try MessageCodec.decode(message.frames)
+                    try checkForm(of: content)
+                    event = .received(worker, content)
                 } catch {
                     gatekeeper.noteMalformed(worker, error, at: clock.now)
                     event = .malformed(worker, error)
@@ -254,6 +256,18 @@ package final class CoordinatorDriver {
             }
         }
         return false
+    }
+
+    /// A result of another form would end the job when the round is reduced, long after anybody knows whose it was.
+    private func checkForm(of message: Message) throws(WireError) {
+        guard case .result(let result) = message, let round = job.calibration.nextRound,
+            result.id.job == job.digest, result.id.epoch == job.epoch,
+            result.id.round == round.index, round.shards.indices.contains(result.id.shard)
+        else { return }
+        let shard = round.shards[result.id.shard]
+        guard job.calibration.fits(result.payload, of: shard, in: round.kind) else {
+            throw WireError(.field("result"))
+        }
     }
 
     /// Ends what peers may do whose key was taken off the allow-list.

@@ -88,6 +88,11 @@ extension EndToEnd {
             for _ in 0..<100 { for message in messages { try peer.send(message) } }
             try guarded.coordinator.line(containing: "result ignored", "stale")
             try guarded.coordinator.line(containing: "unknown blob")
+            // A result of this very task whose size no network of this kind has.
+            try peer.send(.result(ShardResult(id: task.id, biases: biases, payload: [1, 2, 3])))
+            try guarded.coordinator.line(containing: "malformed message", "result")
+            try guarded.coordinator.line(containing: "worker lost", "shards=[0, 1]")
+            _ = try peer.takeTask()
             try peer.send(.welcome(Welcome(job: biases, epoch: 1, network: biases)))
             try guarded.coordinator.line(containing: "worker lost", "cause=malformed")
             peer.socket.close()
