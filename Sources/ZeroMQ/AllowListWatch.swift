@@ -35,6 +35,7 @@ package final class AllowListWatch: Sendable {
     /// unusable. A list that is gone or that anybody may write leaves connected peers alone as well; whether it
     /// admits new ones is up to the caller, who finds the fault here.
     /// - Parameter isForced: reads in any case.
+    /// - Returns: what is in force from now on.
     package func refresh(isForced: Bool = false) -> Reading {
         state.withLock { state in
             let stamps = allowList.stamps()

@@ -103,7 +103,8 @@ struct Gatekeeper {
                 metadata: ["address": "\(ended.address)", "reason": "\(ended.reason)"])
         }
         var limit = rlimit()
-        guard now >= nextCrowdLine, getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0,
+        guard now >= nextCrowdLine,
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0,
             connections.count * 5 > Int(clamping: limit.rlim_cur) * 4
         else { return }
         nextCrowdLine = now + .seconds(10)

@@ -111,7 +111,7 @@ extension EndToEnd {
             }
             print("frames of \(frame) bytes: \(sent >> 20) MiB went out")
             try open.cluster.coordinator.line(containing: "connection ended", "endlessMessage")
-            try open.expectUndisturbed(memory: 1_024)
+            try open.expectUndisturbed(memory: 512)
         }
 
         /// The same by a worker with a key, who may send results of 32 MiB: 98 MiB, then its connection ends.

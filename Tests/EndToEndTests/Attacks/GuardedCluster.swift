@@ -18,6 +18,7 @@ struct GuardedCluster {
     /// - Parameters:
     ///   - listFile: the allow-list is one file instead of a directory.
     ///   - lease: seconds a worker may be silent.
+    /// - Throws: when a process does not do what it should.
     init(listFile: Bool = false, lease: Int = 4) throws {
         scratch = try Scratch()
         out = scratch("out")

@@ -80,7 +80,8 @@ extension EndToEnd {
                 result { $0.job = biases },
                 .result(
                     ShardResult(id: task.id, biases: Digest.sha256(of: "other"), payload: [1])),
-                .failure(TaskID(job: biases, epoch: 1, round: 9, shard: 9, attempt: 9), reason: "x"),
+                .failure(
+                    TaskID(job: biases, epoch: 1, round: 9, shard: 9, attempt: 9), reason: "x"),
                 .fetch(BlobRange(digest: Digest.sha256(of: "none"), offset: 0, length: 9)),
                 .fetch(BlobRange(digest: task.network, offset: 1 << 40, length: 1 << 20)),
                 .heartbeat(progress: .max),
