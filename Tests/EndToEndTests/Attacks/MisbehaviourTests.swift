@@ -78,8 +78,6 @@ extension EndToEnd {
             let messages: [Message] = [
                 result { $0.epoch += 1 }, result { $0.round += 1 }, result { $0.shard = 4_000 },
                 result { $0.job = biases },
-                .result(
-                    ShardResult(id: task.id, biases: Digest.sha256(of: "other"), payload: [1])),
                 .failure(
                     TaskID(job: biases, epoch: 1, round: 9, shard: 9, attempt: 9), reason: "x"),
                 .fetch(BlobRange(digest: Digest.sha256(of: "none"), offset: 0, length: 9)),
