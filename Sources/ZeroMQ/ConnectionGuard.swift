@@ -36,6 +36,11 @@ package struct ConnectionGuard: Sendable {
         /// Bytes received when the last whole message was seen.
         var settled: UInt64 = 0
         var hangUp: Duration?
+
+        /// No bytes to count, if the descriptor still is this socket.
+        func still(_ descriptor: Int32) -> UInt64? {
+            ConnectionGuard.socketNumber(descriptor) == socket ? 0 : nil
+        }
     }
 
     private var connections: [Int32: Connection] = [:]
@@ -87,11 +92,11 @@ package struct ConnectionGuard: Sendable {
     package mutating func sweep(at now: Duration) -> [Ended] {
         var ended: [Ended] = []
         for (descriptor, connection) in connections {
-            guard Self.socketNumber(descriptor) == connection.socket else {
+            // One system call per connection; which socket it is matters only where something happens.
+            guard let received = Self.received(descriptor) ?? connection.still(descriptor) else {
                 connections[descriptor] = nil
                 continue
             }
-            let received = Self.received(descriptor) ?? 0
             if connection.isHeard {
                 connections[descriptor]?.isHeard = false
                 connections[descriptor]?.settled = received
@@ -105,6 +110,10 @@ package struct ConnectionGuard: Sendable {
             } else if !connection.hasSpoken, now - connection.accepted > patience {
                 reason = .silent
             } else {
+                continue
+            }
+            guard Self.socketNumber(descriptor) == connection.socket else {
+                connections[descriptor] = nil
                 continue
             }
             ended.append(
