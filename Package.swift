@@ -26,7 +26,10 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 
 let package = Package(
     name: "counterbias",
-    products: [.executable(name: "counterbias", targets: ["counterbias"])],
+    products: [
+        .executable(name: "counterbias", targets: ["counterbias"]),
+        .executable(name: "counterbias-fuzz", targets: ["FuzzDecoders"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -97,6 +100,16 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["Calibration", "NetworkGraph", "Quantization", "Storage"],
             path: "Tests/TestSupport", swiftSettings: swift),
+        // Inputs for decoders, shared by ClusterTests and scripts/fuzz.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Calibration", "Cluster", "NetworkGraph", "Quantization", "Storage", "TestSupport",
+            ],
+            path: "Tests/FuzzTargets", swiftSettings: swift),
+        .executableTarget(
+            name: "FuzzDecoders", dependencies: ["FuzzTargets", argumentParser],
+            swiftSettings: swift),
         // Golden digests of the kernels, shared by KernelsTests and scripts/check-kernels.
         .target(
             name: "KernelGoldens", dependencies: ["CKernels"], path: "Tests/KernelGoldens",
@@ -141,15 +154,15 @@ let package = Package(
         .testTarget(
             name: "ClusterTests",
             dependencies: [
-                "Calibration", "Cluster", "Kernels", "NetworkGraph", "Quantization", "Storage",
-                "TestSupport", "ZeroMQ", protobuf,
+                "Calibration", "Cluster", "FuzzTargets", "Kernels", "NetworkGraph", "Quantization",
+                "Storage", "TestSupport", "ZeroMQ", protobuf,
             ],
-            swiftSettings: swift),
+            exclude: ["fuzz-failures"], swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "NetworkGraph", "ONNXFormat", "Quantization", "Storage", "TestSupport",
-                "counterbias",
+                "Cluster", "NetworkGraph", "ONNXFormat", "Quantization", "Storage", "TestSupport",
+                "ZeroMQ", "counterbias",
             ],
             exclude: ["Shim"], swiftSettings: swift),
     ]

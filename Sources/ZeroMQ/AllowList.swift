@@ -4,8 +4,8 @@ import Glibc
 /// or one file with a key per line (`KEY` or `KEY NAME`; a comment is `#` alone or `#` and a
 /// space).
 ///
-/// Nothing is cached: every handshake reads the list, so a key that was removed is refused from
-/// then on, and ``load()`` tells who has to go.
+/// ``AllowListWatch`` reads it again when it changes, so a key that was removed is refused from then
+/// on and its connections end.
 package struct AllowList: Hashable, Sendable {
     /// Files in the directory, lines in the file.
     package static let maximumEntries = 4_096
@@ -36,7 +36,7 @@ package struct AllowList: Hashable, Sendable {
     private func loadDirectory() throws(ZeroMQError) -> AllowedKeys {
         let names = try unreadable { () throws(ZeroMQError) in try SmallFile.names(in: path) }
         var keys = AllowedKeys()
-        for name in names where name.hasSuffix(".pub") && !name.hasPrefix(".") {
+        for name in names where Self.isEntry(name) {
             let file = path + "/" + name
             do {
                 try keys.add(KeyFile.readPublic(file), name: String(name.dropLast(4)), file: file)
@@ -45,6 +45,11 @@ package struct AllowList: Hashable, Sendable {
             }
         }
         return keys
+    }
+
+    /// Whether a file of that name in the directory is meant to hold a key.
+    static func isEntry(_ name: String) -> Bool {
+        name.hasSuffix(".pub") && !name.hasPrefix(".")
     }
 
     private func loadFile() throws(ZeroMQError) -> AllowedKeys {
@@ -87,9 +92,21 @@ package struct AllowedKeys: Equatable, Sendable {
     /// Entries that were passed over, with the reason.
     package fileprivate(set) var problems: [ZeroMQError] = []
 
-    /// Whether a connected user may stay: false once its key was removed or given to another name.
-    package func admits(_ user: AuthenticatedUser) -> Bool {
-        names[user.publicKey] == user.name
+    /// Whether the owner of this key may connect and stay, whatever its name is by now.
+    package func admits(_ key: PublicKey) -> Bool { names[key] != nil }
+
+    func hasSameKeys(as other: AllowedKeys) -> Bool {
+        Set(names.keys) == Set(other.names.keys)
+    }
+
+    /// Where an entry of a directory has become unusable, its earlier key stays: it may be half written.
+    func keeping(_ earlier: AllowedKeys) -> AllowedKeys {
+        var kept = self
+        let unusable = Set(problems.compactMap(\.file).compactMap { $0.split(separator: "/").last })
+        for (key, name) in earlier.names where names[key] == nil {
+            if unusable.contains("\(name).pub") { kept.names[key] = name }
+        }
+        return kept
     }
 
     fileprivate mutating func add(

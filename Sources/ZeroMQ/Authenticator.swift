@@ -8,7 +8,8 @@ package final class Authenticator: Sendable {
     static let address = "inproc://zeromq.zap.01"
     static let domain = "counterbias"
 
-    package let allowList: AllowList
+    /// The list in force.
+    package let allowList: AllowListWatch
     private let core: AuthenticatorCore
     private let thread: DedicatedThread
 
@@ -17,7 +18,7 @@ package final class Authenticator: Sendable {
     /// - Throws: `.authenticatorBusy` if the context has one already, and what
     ///   ``AllowList/load()`` throws.
     init(_ context: Context, allowList: AllowList) throws(ZeroMQError) {
-        _ = try allowList.load()
+        let allowList = try AllowListWatch(allowList)
         self.allowList = allowList
         let socket = try Socket(context, .reply)
         try socket.set(.linger, 0)
@@ -68,12 +69,12 @@ final class AuthenticatorCore: Sendable {
 
     private static let maximumRefusalsKept = 64
 
-    private let allowList: AllowList
+    private let allowList: AllowListWatch
     private let log = Mutex(Log())
     private let stopping = Atomic<Bool>(false)
     private let wakeup: Wakeup
 
-    init(_ allowList: AllowList) throws(ZeroMQError) {
+    init(_ allowList: AllowListWatch) throws(ZeroMQError) {
         self.allowList = allowList
         wakeup = try Wakeup()
     }
@@ -130,14 +131,13 @@ final class AuthenticatorCore: Sendable {
         }
         guard request.mechanism == Array("CURVE".utf8), request.credentials.count == 1, let key
         else { return .refused("not a CURVE key") }
-        do {
-            guard let name = try allowList.load().names[key] else {
-                return .refused("key not on the allow-list")
-            }
-            return .admitted(AuthenticatedUser(name: name, publicKey: key))
-        } catch {
-            return .notNow(error.description)
+        let list = allowList.refresh()
+        // A malformed list leaves the earlier one in force; one that is gone or that anybody can write admits nobody.
+        if let fault = list.fault, fault.code != .allowListMalformed {
+            return .notNow(fault.description)
         }
+        guard let name = list.keys.names[key] else { return .refused("key not on the allow-list") }
+        return .admitted(AuthenticatedUser(name: name, publicKey: key))
     }
 
     private func record(_ key: PublicKey?, address: String, reason: String) {

@@ -37,6 +37,8 @@ package struct IncomingMessage: Equatable, Sendable {
     package var user: AuthenticatedUser?
     /// The peer's IP address, or nothing useful on ipc.
     package var peerAddress: String?
+    /// The connection it came on, for ``ConnectionGuard``; nil on sockets with a single peer.
+    package var descriptor: Int32?
 }
 
 /// What ``Socket/receive()`` found.

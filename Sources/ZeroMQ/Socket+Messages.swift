@@ -76,6 +76,8 @@ extension Socket {
             // Properties of the connection are lost on the routing id, but not on body frames.
             message.peerAddress = property("Peer-Address")
             message.user = user()
+            let descriptor = zmq_msg_get(incoming, ZMQ_SRCFD)
+            message.descriptor = descriptor >= 0 ? descriptor : nil
         }
         var parts = 0
         var bytes = 0

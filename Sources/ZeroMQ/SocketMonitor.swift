@@ -58,7 +58,9 @@ package final class SocketMonitor {
     init(of target: Socket, _ context: Context) throws(ZeroMQError) {
         let number = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
         let address = "inproc://counterbias-monitor-\(number)"
-        guard zmq_socket_monitor(target.open(), address, ZMQ_EVENT_ALL) == 0 else {
+        // Without descriptors, libzmq tries to accept again at once and would report each attempt.
+        let events = ZMQ_EVENT_ALL & ~ZMQ_EVENT_ACCEPT_FAILED
+        guard zmq_socket_monitor(target.open(), address, events) == 0 else {
             throw .library(.monitorFailed)
         }
         socket = try Socket(context, .pair)

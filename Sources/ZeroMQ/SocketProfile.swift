@@ -30,6 +30,9 @@ package struct SocketProfile: Equatable, Sendable {
     package var reconnectIntervalMaximum: Int32 = 2_000
     /// Worker only: unacknowledged TCP data for so long ends the connection, in milliseconds.
     package var tcpMaximumRetransmit: Int32 = 10_000
+    /// Coordinator only: connections the kernel keeps until they are accepted. With libzmq's 100, a hundred strangers
+    /// that arrive at once keep workers out for seconds.
+    package var backlog: Int32 = 1_024
     /// How long ``Socket/close(goodbye:)`` may go on sending, in milliseconds; at most 1,000.
     package var goodbyeLinger: Int32 = 1_000
 
@@ -56,6 +59,7 @@ package struct SocketProfile: Equatable, Sendable {
     /// id of another.
     func applyCoordinator(to socket: Socket) throws(ZeroMQError) {
         try applyCommon(to: socket)
+        try socket.set(ZMQOption.backlog, backlog)
         try socket.set(ZMQOption.routerMandatory, 1)
         try socket.set(ZMQOption.routerHandover, 0)
     }

@@ -11,6 +11,7 @@ struct ZMQOption {
     }
 
     static let linger = ZMQOption(ZMQ_LINGER, "LINGER")
+    static let backlog = ZMQOption(ZMQ_BACKLOG, "BACKLOG")
     static let sendHighWaterMark = ZMQOption(ZMQ_SNDHWM, "SNDHWM")
     static let receiveHighWaterMark = ZMQOption(ZMQ_RCVHWM, "RCVHWM")
     static let maximumMessageSize = ZMQOption(ZMQ_MAXMSGSIZE, "MAXMSGSIZE")

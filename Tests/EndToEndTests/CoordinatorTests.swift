@@ -170,6 +170,8 @@ extension EndToEnd {
 
         @Test func aSecondCoordinatorIsKeptOut() throws {
             let first = try Cluster(flags: Example.flags(out: out))
+            // It listens before it has the folder.
+            try first.coordinator.line(containing: "round opened")
             let second = try ChildProcess.run(
                 ["coordinator", "--listen", "tcp://127.0.0.1:*"] + Example.flags(out: out))
             #expect(second.status == 75, "\(second.log)")

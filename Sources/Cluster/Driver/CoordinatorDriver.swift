@@ -73,6 +73,7 @@ package final class CoordinatorDriver {
     private let references: [ImageReference]
     private var peers = PeerTable()
     private var probes = ProbeSchedule()
+    private var gatekeeper: Gatekeeper
     private var completed: [[UInt8]]?
     private var failure: CoordinatorFailure?
     private var arbiter: Arbiter
@@ -106,6 +107,7 @@ package final class CoordinatorDriver {
         self.report = report
         self.upkeep = upkeep
         arbiter = try Arbiter()
+        gatekeeper = Gatekeeper(listener.socket, logger: logger)
         networkDigest = Digest.sha256(of: job.network)
         references = job.images.map(\.reference)
         core = CoordinatorCore(
@@ -258,7 +260,8 @@ package final class CoordinatorDriver {
         }
         _ = try Poller.poll(items, timeoutMilliseconds: timeout)
         try readMonitor(of: socket)
-        try receive(from: socket)
+        try reviewKeys(socket)
+        if try receive(from: socket) { gatekeeper.sweep(at: clock.now) }
         for event in arbiter.drain() { try perform(core.handle(event, at: clock.now), on: socket) }
         try upkeep()
         let now = clock.now
@@ -267,63 +270,79 @@ package final class CoordinatorDriver {
         try perform(core.handle(.tick, at: now), on: socket)
     }
 
-    private func receive(from socket: Socket) throws {
+    /// - Returns: whether nothing more waits to be read.
+    @discardableResult
+    private func receive(from socket: Socket) throws -> Bool {
         for _ in 0..<256 {
             switch try socket.receive() {
             case .wouldBlock:
-                return
+                return true
             case .message(let message):
-                guard let peer = message.peer else { continue }
-                let worker = peers.number(of: peer)
+                guard let peer = message.peer, gatekeeper.admits(message, at: clock.now) else {
+                    continue
+                }
+                let worker = peers.number(
+                    of: peer, key: message.user?.publicKey, descriptor: message.descriptor)
                 let event: CoordinatorCore.Event
                 do throws(WireError) {
-                    event = .received(worker, try MessageCodec.decode(message.frames))
+                    let content = try MessageCodec.decode(message.frames)
+                    try checkForm(of: content)
+                    event = .received(worker, content)
                 } catch {
+                    gatekeeper.noteMalformed(worker, error, at: clock.now)
                     event = .malformed(worker, error)
                 }
                 metrics?.received(event, message.frames, from: worker, at: clock.now)
                 try perform(core.handle(event, at: clock.now), on: socket)
             case .oversized(let message, _, let bytes):
-                guard let peer = message.peer else { continue }
+                guard let peer = message.peer, gatekeeper.admits(message, at: clock.now) else {
+                    continue
+                }
+                let worker = peers.number(
+                    of: peer, key: message.user?.publicKey, descriptor: message.descriptor)
                 let error = WireError(.payloadTooLarge(bytes: UInt64(bytes)))
-                try perform(
-                    core.handle(.malformed(peers.number(of: peer), error), at: clock.now),
-                    on: socket)
+                gatekeeper.noteMalformed(worker, error, at: clock.now)
+                try perform(core.handle(.malformed(worker, error), at: clock.now), on: socket)
             }
+        }
+        return false
+    }
+
+    /// A result of another form would end the job when the round is reduced, long after anybody knows whose it was.
+    private func checkForm(of message: Message) throws(WireError) {
+        guard case .result(let result) = message, let round = job.calibration.nextRound,
+            result.id.job == job.digest, result.id.epoch == job.epoch,
+            result.id.round == round.index, round.shards.indices.contains(result.id.shard)
+        else { return }
+        let shard = round.shards[result.id.shard]
+        guard job.calibration.fits(result.payload, of: shard, in: round.kind) else {
+            throw WireError(.field("result"))
+        }
+    }
+
+    /// Ends what peers may do whose key was taken off the allow-list.
+    private func reviewKeys(_ socket: Socket) throws {
+        for worker in gatekeeper.revoked(among: peers, at: clock.now) {
+            try perform(core.handle(.revoked(worker), at: clock.now), on: socket)
         }
     }
 
     /// A broken connection is known to the monitor at once, but not whose it was: ask all.
     private func readMonitor(of socket: Socket) throws {
-        while let event = try socket.monitor?.receive() {
-            switch event.kind {
-            case .disconnected: probes.start(at: clock.now)
-            case .handshakeFailed(let failure):
-                logger.warning("handshake failed", metadata: ["failure": "\(failure)"])
-            default: logger.trace("connection", metadata: ["event": "\(event)"])
-            }
+        guard let monitor = socket.monitor else { return }
+        // Bounded: strangers can make events faster than they are read.
+        for _ in 0..<4_096 {
+            guard let event = try monitor.receive() else { break }
+            gatekeeper.note(event, at: clock.now)
+            if case .disconnected = event.kind { probes.start(at: clock.now) }
         }
-        reportRefusedKeys(of: socket)
+        gatekeeper.reportRefusedKeys(at: clock.now)
         guard probes.isDue(at: clock.now) else { return }
         // What a peer said before it went can still be read: its goodbye, or its last result.
         try receive(from: socket)
         for (worker, peer) in peers.all where try socket.probe(peer) == .unroutable {
             try perform(core.handle(.disconnected(worker), at: clock.now), on: socket)
         }
-    }
-
-    /// The monitor knows that a handshake failed; only the authenticator knows whose key it was.
-    private func reportRefusedKeys(of socket: Socket) {
-        guard let (refusals, dropped) = socket.authenticator?.takeRefusals() else { return }
-        for refusal in refusals {
-            logger.warning(
-                "key refused",
-                metadata: [
-                    "key": "\(refusal.publicKey.map(\.description) ?? "none")",
-                    "address": "\(refusal.address)", "reason": "\(refusal.reason)",
-                ])
-        }
-        if dropped > 0 { logger.warning("keys refused", metadata: ["more": "\(dropped)"]) }
     }
 
     private func farewell(_ reason: String, isFinished: Bool, on socket: Socket) throws {
@@ -427,6 +446,7 @@ package final class CoordinatorDriver {
         metrics?.update { $0.observe(entry) }
         switch entry {
         case .workerAdmitted(let worker, let hello):
+            gatekeeper.trust(peers.descriptor(worker))
             logger.info(
                 "worker admitted",
                 metadata: [

@@ -10,6 +10,9 @@ struct PeerTable {
 
     private struct Entry {
         var peer: PeerID
+        /// The key it proved to have; nil without CURVE.
+        var key: PublicKey?
+        var descriptor: Int32?
         var outbox = Outbox<Item>(limit: 4_096)
     }
 
@@ -19,17 +22,22 @@ struct PeerTable {
     private var unsent: Set<WorkerID> = []
     private var next = 1
 
-    /// The number of a connection, a new one for a new connection.
-    mutating func number(of peer: PeerID) -> WorkerID {
+    /// The number of the connection a message came on, a new one for a new connection.
+    mutating func number(
+        of peer: PeerID, key: PublicKey? = nil, descriptor: Int32? = nil
+    ) -> WorkerID {
         if let known = numbers[peer] { return known }
         let worker = WorkerID(next)
         next += 1
         numbers[peer] = worker
-        entries[worker] = Entry(peer: peer)
+        entries[worker] = Entry(peer: peer, key: key, descriptor: descriptor)
         return worker
     }
 
     func peer(_ worker: WorkerID) -> PeerID? { entries[worker]?.peer }
+
+    func key(_ worker: WorkerID) -> PublicKey? { entries[worker]?.key }
+    func descriptor(_ worker: WorkerID) -> Int32? { entries[worker]?.descriptor }
 
     var all: [(WorkerID, PeerID)] {
         entries.map { ($0.key, $0.value.peer) }.sorted { $0.0 < $1.0 }

@@ -38,7 +38,13 @@ extension SafetensorsFile {
             throw CheckpointError(.field("tuning.ending"))
         }
         var widths: [Int] = []
-        while let tensor = self["bias.\(widths.count)"] { widths.append(tensor.shape.first ?? 0) }
+        while let tensor = self["bias.\(widths.count)"] {
+            // With another extent of zero the first one could be anything, and the sum overflow.
+            guard tensor.shape.count == 1 else {
+                throw CheckpointError(.field("bias.\(widths.count)"))
+            }
+            widths.append(tensor.shape[0])
+        }
         let counters = try int64s("tuning.counters", shape: [5]).map(Int.init)
         var tuning = TuningProgress(
             phase: phase,

@@ -33,6 +33,9 @@ struct Coordinator: ParsableCommand {
                 throw ValidationError("--listen (or cluster.listen in the file) is missing")
             }
             let stop = try StopSignal()
+            // Every connection takes one, also those that never become workers.
+            DescriptorLimit.raise()
+            if allow != nil { ReloadSignal.install() }
             let listener = try CoordinatorListener(
                 CoordinatorAddress(
                     endpoint: try Endpoint(listen), security: try security(), insecure: insecure))

@@ -35,6 +35,18 @@ import Testing
             ])
     }
 
+    @Test func aRevokedKeyEndsTheWorkerAndMovesItsShards() {
+        var core = CoordinatorCore.serving(S.a, S.b)
+        _ = core.step(S.opening(0, shards: 1))
+        #expect(
+            core.step(.revoked(S.a)) == [
+                .lost(S.a, .keyRevoked, shards: [0]),
+                .send(S.a, .refusal(reason: "key revoked")), .forget(S.a),
+                .task(S.b, 0, 0, attempt: 1),
+            ])
+        #expect(core.workerCount == 1)
+    }
+
     @Test func aSilentWorkerLosesItsLease() {
         var core = CoordinatorCore.serving(S.a, S.b)
         _ = core.step(S.opening(0, shards: 1))

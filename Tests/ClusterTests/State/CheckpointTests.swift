@@ -103,6 +103,21 @@ import Testing
         }
     }
 
+    /// Empty tensors may claim any width; the sum of these exceeds Int.
+    @Test func emptyLayersOfAnyWidth() throws {
+        let checkpoint = try #require(try Self.checkpoints(.tuned).last)
+        var file = try checkpoint.file()
+        let layers = try #require(checkpoint.progress.biases).layers.count
+        for layer in layers..<layers + 9 {
+            try file.add(
+                "bias.\(layer)", type: .int32, shape: [1 << 60, 0],
+                bytes: UnsafeRawBufferPointer(start: nil, count: 0))
+        }
+        #expect(throws: CheckpointError(.field("bias.\(layers)"))) {
+            try JobCheckpoint(file, statistics: try checkpoint.statisticsFile())
+        }
+    }
+
     @Test func missingTensorsOfFineTuning() throws {
         let checkpoint = try #require(try Self.checkpoints(.tuned).last)
         let (file, statistics) = (try checkpoint.file(), try checkpoint.statisticsFile())

@@ -1,0 +1,155 @@
+import Glibc
+import Logging
+import ZeroMQ
+
+/// What the coordinator does about peers that are no workers, or may be none any more: drops their messages unread,
+/// ends their connections, and tells the operator without letting strangers fill the log.
+struct Gatekeeper {
+    private let logger: Logger
+    private let authenticator: Authenticator?
+    private var review: KeyReview
+    private var connections: ConnectionGuard
+    private var handshakes = LogBudget()
+    private var malformed = LogBudget()
+    private var nextSweep = Duration.zero
+    private var nextCrowdLine = Duration.zero
+
+    private static let sweepInterval = Duration.milliseconds(100)
+    /// Time for a revoked worker to read why it has to go.
+    private static let grace = Duration.seconds(2)
+
+    init(_ socket: Socket, logger: Logger) {
+        self.logger = logger
+        authenticator = socket.authenticator
+        review = KeyReview(socket.authenticator?.allowList)
+        // Two results a worker may have on their way, and as much again.
+        connections = ConnectionGuard(bytes: 3 * UInt64(MessageCodec.byteLimit))
+    }
+
+    // MARK: Messages
+
+    /// Whether a message may be decoded at all.
+    mutating func admits(_ message: IncomingMessage, at now: Duration) -> Bool {
+        if let descriptor = message.descriptor { connections.heard(descriptor, at: now) }
+        guard !review.admits(message) else { return true }
+        guard let peer = message.peer, review.drop(peer) else { return false }
+        logger.warning(
+            "messages of a revoked key are dropped",
+            metadata: [
+                "key": "\(message.user?.publicKey.z85 ?? "none")",
+                "address": "\(message.peerAddress ?? "unknown")",
+            ])
+        if let descriptor = message.descriptor {
+            connections.hangUp(descriptor, at: now + Self.grace)
+        }
+        return false
+    }
+
+    mutating func noteMalformed(_ worker: WorkerID, _ error: WireError, at now: Duration) {
+        guard malformed.spend(at: now) else { return }
+        logger.warning(
+            "malformed message", metadata: ["worker": "\(worker)", "error": "\(error)"])
+    }
+
+    /// A worker that was welcomed.
+    mutating func trust(_ descriptor: Int32?) {
+        if let descriptor { connections.trust(descriptor) }
+    }
+
+    // MARK: Connections
+
+    mutating func note(_ event: MonitorEvent, at now: Duration) {
+        switch event.kind {
+        case .accepted(let descriptor):
+            connections.accepted(descriptor, at: now)
+            logger.trace("connection", metadata: ["event": "\(event)"])
+        case .handshakeFailed(let failure):
+            guard handshakes.spend(at: now) else { return }
+            logger.warning("handshake failed", metadata: ["failure": "\(failure)"])
+        case .disconnected:
+            logger.debug("connection closed", metadata: ["event": "\(event)"])
+        default:
+            logger.trace("connection", metadata: ["event": "\(event)"])
+        }
+    }
+
+    /// The monitor knows that a handshake failed; only the authenticator knows whose key it was.
+    mutating func reportRefusedKeys(at now: Duration) {
+        if let (refusals, dropped) = authenticator?.takeRefusals() {
+            for refusal in refusals where handshakes.spend(at: now) {
+                logger.warning(
+                    "key refused",
+                    metadata: [
+                        "key": "\(refusal.publicKey.map(\.description) ?? "none")",
+                        "address": "\(refusal.address)", "reason": "\(refusal.reason)",
+                    ])
+            }
+            if dropped > 0 { logger.warning("keys refused", metadata: ["more": "\(dropped)"]) }
+        }
+        let (refused, garbled) = (
+            handshakes.takeSuppressed(at: now), malformed.takeSuppressed(at: now)
+        )
+        if refused > 0 { logger.warning("handshakes failed", metadata: ["more": "\(refused)"]) }
+        if garbled > 0 { logger.warning("malformed messages", metadata: ["more": "\(garbled)"]) }
+    }
+
+    /// Ends connections that have to go. Only when no whole message waits to be read.
+    mutating func sweep(at now: Duration) {
+        guard now >= nextSweep else { return }
+        nextSweep = now + Self.sweepInterval
+        for ended in connections.sweep(at: now) {
+            logger.warning(
+                "connection ended",
+                metadata: ["address": "\(ended.address)", "reason": "\(ended.reason)"])
+        }
+        var limit = rlimit()
+        guard now >= nextCrowdLine,
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0,
+            connections.count * 5 > Int(clamping: limit.rlim_cur) * 4
+        else { return }
+        nextCrowdLine = now + .seconds(10)
+        logger.error(
+            "connections near the limit of descriptors: new workers may not get in",
+            metadata: ["connections": "\(connections.count)", "limit": "\(limit.rlim_cur)"])
+    }
+
+    // MARK: Keys
+
+    /// Looks after the allow-list.
+    /// - Returns: workers whose key it no longer admits.
+    mutating func revoked(among peers: PeerTable, at now: Duration) -> [WorkerID] {
+        let findings = review.look(at: now, isDemanded: ReloadSignal.take())
+        for finding in findings { log(finding) }
+        guard findings.contains(where: \.isChange) else { return [] }
+        return peers.all.map(\.0).filter { worker in
+            guard let key = peers.key(worker), !review.admits(key) else { return false }
+            logger.warning("key revoked", metadata: ["worker": "\(worker)", "key": "\(key)"])
+            if let descriptor = peers.descriptor(worker) {
+                connections.hangUp(descriptor, at: now + Self.grace)
+            }
+            return true
+        }
+    }
+
+    private func log(_ finding: KeyReview.Finding) {
+        switch finding {
+        case .changed(let added, let removed):
+            logger.notice(
+                "allow-list read again",
+                metadata: [
+                    "added": "\(added.joined(separator: " "))",
+                    "removed": "\(removed.joined(separator: " "))",
+                ])
+        case .unusable(let error):
+            logger.error(
+                "allow-list cannot be used as it is; what it said before stays in force",
+                metadata: ["error": "\(error)"])
+        case .usableAgain:
+            logger.notice("allow-list is usable again")
+        }
+    }
+}
+
+extension KeyReview.Finding {
+    fileprivate var isChange: Bool { if case .changed = self { true } else { false } }
+}

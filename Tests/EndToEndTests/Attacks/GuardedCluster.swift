@@ -1,0 +1,153 @@
+import Foundation
+import Testing
+
+@testable import Cluster
+@testable import ZeroMQ
+
+/// A coordinator with keys, and everything needed to join it or to be turned away.
+struct GuardedCluster {
+    let scratch: Scratch
+    let out: String
+    let cluster: Cluster
+    /// Use of the coordinator before anybody came.
+    let quiet: ProcessUse
+
+    /// Names of workers with keys on the list.
+    static let workers = ["one", "two"]
+
+    /// - Parameters:
+    ///   - listFile: the allow-list is one file instead of a directory.
+    ///   - lease: seconds a worker may be silent.
+    /// - Throws: when a process does not do what it should.
+    init(listFile: Bool = false, lease: Int = 4) throws {
+        scratch = try Scratch()
+        out = scratch("out")
+        for name in ["coordinator", "stranger"] + Self.workers {
+            let keys = scratch("keys-" + name)
+            let made = try ChildProcess.run("keygen", "--out", keys)
+            try #require(made.status == 0, "\(made.log)")
+        }
+        try scratch.folder("allowed")
+        for name in Self.workers {
+            try scratch.copy(scratch("keys-\(name)/worker.pub"), to: "allowed/\(name).pub")
+        }
+        if listFile { try scratch.write(try Self.list(scratch, Self.workers), to: "list") }
+        let config = try Example.configuration(
+            ["lease_seconds: 4": "lease_seconds: \(lease)"], in: scratch)
+        cluster = try Cluster(
+            flags: Example.flags(out: out, config: config),
+            security: [
+                "--key", scratch("keys-coordinator/coordinator.key"), "--allow",
+                scratch(listFile ? "list" : "allowed"),
+            ])
+        // The first round is open when all memory of the start has been used.
+        try cluster.coordinator.line(containing: "round opened", "round=0 ")
+        quiet = try ProcessUse(cluster.coordinator)
+    }
+
+    var coordinator: ChildProcess { cluster.coordinator }
+
+    /// The allow-list as one file.
+    static func list(_ scratch: Scratch, _ names: [String]) throws -> String {
+        try names.map { name in
+            let key = try KeyFile.readPublic(scratch("keys-\(name)/worker.pub"))
+            return "\(key.z85) \(name)\n"
+        }.joined()
+    }
+
+    func worker(_ name: String) throws -> ChildProcess {
+        try cluster.worker(security: [
+            "--key", scratch("keys-\(name)/worker.key"), "--server-key",
+            scratch("keys-coordinator/coordinator.pub"),
+        ])
+    }
+
+    /// A socket with a listed key that keeps none of the rules.
+    func recklessPeer(_ name: String, context: Context) throws -> MisbehavingPeer {
+        try MisbehavingPeer(
+            context, endpoint: cluster.endpoint,
+            security: .curve(
+                KeyFile.readSecret(scratch("keys-\(name)/worker.key")),
+                serverKey: KeyFile.readPublic(scratch("keys-coordinator/coordinator.pub"))))
+    }
+
+    /// The job still gives the bits of the undisturbed run; memory never grew by more than `memory` MiB.
+    func expectUndisturbed(memory: Int, worker name: String = "two") throws {
+        let use = try ProcessUse(coordinator)
+        #expect(
+            use.peakMemory - quiet.peakMemory <= memory,
+            "grew from \(quiet.peakMemory) to \(use.peakMemory) MiB")
+        print("memory: \(quiet.peakMemory) MiB before, at most \(use.peakMemory) MiB during")
+        let worker = try worker(name)
+        let outcome = try coordinator.finish()
+        #expect(outcome.status == 0, "\(outcome.log)")
+        #expect(try Results(in: out) == Results.reference.get())
+        #expect(try worker.finish().status == 0)
+    }
+
+    /// As many descriptors as before anybody came, and a few.
+    func expectDescriptorsBack() throws {
+        try ProcessUse.wait(for: "its descriptors to be closed", of: coordinator) {
+            $0.descriptors <= quiet.descriptors + 8
+        }
+    }
+}
+
+/// A worker's side of the protocol in the hands of a test.
+struct MisbehavingPeer {
+    let socket: Socket
+    private let clock = ContinuousClock()
+
+    init(_ context: Context, endpoint: String, security: ClientSecurity) throws {
+        var profile = SocketProfile()
+        profile.maximumFrameBytes = 1 << 30
+        profile.maximumMessageBytes = 1 << 30
+        profile.maximumParts = 1 << 20
+        socket = try Socket.worker(
+            context, connect: Endpoint(endpoint), security: security, profile: profile)
+    }
+
+    func send(_ frames: [[UInt8]]) throws {
+        let deadline = clock.now + .seconds(ChildProcess.deadline)
+        while try socket.send(frames) != .sent {
+            guard clock.now < deadline else {
+                throw RawPeer.Failure(description: "the socket takes nothing")
+            }
+            _ = try Poller.poll([.socket(socket, .writable)], timeoutMilliseconds: 100)
+            while try socket.monitor?.receive() != nil {}
+        }
+    }
+
+    func send(_ message: Message) throws { try send(MessageCodec.encode(message)) }
+
+    /// The next message that `accept` takes; others are passed over.
+    func next<Value>(_ what: String, _ accept: (Message) -> Value?) throws -> Value {
+        let deadline = clock.now + .seconds(ChildProcess.deadline)
+        while clock.now < deadline {
+            while try socket.monitor?.receive() != nil {}
+            if case .message(let message) = try socket.receive() {
+                if let value = accept(try MessageCodec.decode(message.frames)) { return value }
+                continue
+            }
+            _ = try Poller.poll([.socket(socket)], timeoutMilliseconds: 100)
+        }
+        throw RawPeer.Failure(description: "waited in vain for \(what)")
+    }
+
+    static let hello = Hello(
+        golden: GoldenShard.digest, host: "hostile", process: 1, threads: 1, isa: "none",
+        build: "0")
+
+    func refusal(of hello: Hello) throws -> String {
+        try send(.hello(hello))
+        return try next("a refusal") {
+            if case .refusal(let reason) = $0 { reason } else { nil }
+        }
+    }
+
+    /// Greets and takes a task.
+    func takeTask() throws -> TaskMessage {
+        try send(.hello(Self.hello))
+        return try next("a task") { if case .task(let task) = $0 { task } else { nil } }
+    }
+}

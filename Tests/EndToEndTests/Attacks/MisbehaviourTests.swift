@@ -1,0 +1,101 @@
+import Foundation
+import Storage
+import Testing
+
+@testable import Cluster
+@testable import ZeroMQ
+
+extension EndToEnd {
+    /// A peer with a key that breaks the protocol, and peers of other builds.
+    @Suite(.serialized) struct Misbehaviour {
+        @Test func wrongKeyOfTheCoordinator() throws {
+            let guarded = try GuardedCluster()
+            let lost = try guarded.cluster.worker(security: [
+                "--key", guarded.scratch("keys-one/worker.key"), "--server-key",
+                guarded.scratch("keys-stranger/coordinator.pub"),
+            ])
+            try guarded.coordinator.line(containing: "handshake failed", "wrongKey")
+            try guarded.expectUndisturbed(memory: 32)
+            #expect(!lost.logText.contains("welcomed"))
+            try lost.end()
+        }
+
+        @Test func otherBuildsAreToldWhy() throws {
+            let guarded = try GuardedCluster()
+            let context = try Context()
+            let peer = try guarded.recklessPeer("one", context: context)
+            var hello = MisbehavingPeer.hello
+            hello.versions = 7...9
+            #expect(try peer.refusal(of: hello).contains("7...9"))
+            try guarded.coordinator.line(containing: "worker refused", "hostile", "7...9")
+            hello = MisbehavingPeer.hello
+            hello.golden = Digest.sha256(of: "other bits")
+            #expect(try peer.refusal(of: hello).contains("golden"))
+            try guarded.coordinator.line(containing: "worker refused", "hostile", "golden")
+            peer.socket.close()
+            try guarded.expectUndisturbed(memory: 32)
+        }
+
+        @Test func garbageInFrames() throws {
+            let guarded = try GuardedCluster()
+            let peer = try guarded.recklessPeer("one", context: Context())
+            var damaged = MessageCodec.encode(
+                .result(
+                    ShardResult(
+                        id: try peer.takeTask().id, biases: Digest.sha256(of: ""),
+                        payload: [1, 2, 3])))
+            damaged[1][0] ^= 1
+            try peer.send(damaged)
+            try guarded.coordinator.line(containing: "malformed message", "digest")
+            try guarded.coordinator.line(
+                containing: "worker lost", "cause=malformed", "shards=[0, 1]")
+            let garbage: [(frames: [[UInt8]], error: String)] = [
+                ([[0xFF, 0xFF]], "protobuf"), ([[]], "version 0"), ([[], []], "version 0"),
+                ([[UInt8]](repeating: [1], count: 5_000), "payload of 5000 bytes"),
+                ([[UInt8](repeating: 8, count: 900_000)], "header of 900000 bytes"),
+            ]
+            for (frames, error) in garbage {
+                try peer.send(frames)
+                try guarded.coordinator.line(containing: "malformed message", error)
+            }
+            for _ in 0..<1_000 { try peer.send([[0xFF, 0xFF]]) }
+            try guarded.coordinator.line(containing: "malformed messages", "more=")
+            peer.socket.close()
+            try guarded.expectUndisturbed(memory: 64)
+        }
+
+        /// Well-formed messages that are stale, replayed, of others, or none of a worker's business.
+        @Test func messagesOutOfPlace() throws {
+            let guarded = try GuardedCluster()
+            let peer = try guarded.recklessPeer("one", context: Context())
+            let task = try peer.takeTask()
+            let biases = Digest.sha256(of: task.biases)
+            func result(_ change: (inout TaskID) -> Void) -> Message {
+                var id = task.id
+                change(&id)
+                return .result(ShardResult(id: id, biases: biases, payload: [1, 2, 3]))
+            }
+            let messages: [Message] = [
+                result { $0.epoch += 1 }, result { $0.round += 1 }, result { $0.shard = 4_000 },
+                result { $0.job = biases },
+                .failure(
+                    TaskID(job: biases, epoch: 1, round: 9, shard: 9, attempt: 9), reason: "x"),
+                .fetch(BlobRange(digest: Digest.sha256(of: "none"), offset: 0, length: 9)),
+                .fetch(BlobRange(digest: task.network, offset: 1 << 40, length: 1 << 20)),
+                .heartbeat(progress: .max),
+            ]
+            for _ in 0..<100 { for message in messages { try peer.send(message) } }
+            try guarded.coordinator.line(containing: "result ignored", "stale")
+            try guarded.coordinator.line(containing: "unknown blob")
+            // A result of this very task whose size no network of this kind has.
+            try peer.send(.result(ShardResult(id: task.id, biases: biases, payload: [1, 2, 3])))
+            try guarded.coordinator.line(containing: "malformed message", "result")
+            try guarded.coordinator.line(containing: "worker lost", "shards=[0, 1]")
+            _ = try peer.takeTask()
+            try peer.send(.welcome(Welcome(job: biases, epoch: 1, network: biases)))
+            try guarded.coordinator.line(containing: "worker lost", "cause=malformed")
+            peer.socket.close()
+            try guarded.expectUndisturbed(memory: 32)
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import Calibration
+import Cluster
+import NetworkGraph
+import Quantization
+import Storage
+import TestSupport
+
+/// Valid inputs of every decoder, made by a small job that really runs.
+package struct FuzzSamples: Sendable {
+    package static let shared: FuzzSamples = {
+        do {
+            return try FuzzSamples()
+        } catch {
+            preconditionFailure("the job behind the samples failed: \(error)")
+        }
+    }()
+
+    private let network: FloatNetwork
+    let quantized: QuantizedNetwork
+    /// In front of every round.
+    let states: [CalibrationJob.Progress]
+    private let samples: [FuzzTarget: [[[UInt8]]]]
+
+    private static let images = 5
+
+    package func of(_ target: FuzzTarget) -> [[[UInt8]]] { samples[target] ?? [] }
+
+    func job(resuming progress: CalibrationJob.Progress) throws -> CalibrationJob {
+        try Self.job(network, progress)
+    }
+
+    private static func job(
+        _ network: FloatNetwork, _ progress: CalibrationJob.Progress = .init()
+    ) throws -> CalibrationJob {
+        try CalibrationJob(
+            network: network,
+            options: CalibrationOptions(
+                scheme: QuantizationScheme(), removesDeadChannels: true,
+                correction: CorrectionOptions(match: .pre), rangeImages: images,
+                correctionImages: images, shardImages: 3,
+                tuning: TuningOptions(
+                    images: images, loss: .kl, temperature: 1,
+                    optimizer: .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8), learningRate: 0.1,
+                    schedule: .cosine, warmup: .steps(1), batch: 2, epochs: 1, seed: 3,
+                    validationShare: 0.2)), imageCount: images,
+            inputRange: ActivationRange(lower: -1, upper: 1), resuming: progress)
+    }
+
+    private init() throws {
+        network = Self.smallNetwork()
+        let encoding = SmallNetwork.encoding(for: network)
+        let payloads = SmallNetwork.images(Self.images, for: network, seed: 8)
+        let computer = ShardComputer(network: network, encoding: encoding, threads: 1)
+        var job = try Self.job(network)
+        var checkpoints: [[[UInt8]]] = [try Self.checkpoint(job)]
+        var (states, rounds): ([CalibrationJob.Progress], [[[UInt8]]]) = ([], [])
+        while let round = job.nextRound {
+            let results = try round.shards.map { shard in
+                try computer.compute(
+                    ShardTask(
+                        kind: round.kind, shard: shard,
+                        biases: job.biases ?? BiasState(layers: []), round: round.index),
+                    images: shard.images.map { payloads[$0] },
+                    targets: job.targets.map { targets in shard.images.map { targets[$0] } } ?? [])
+            }
+            rounds.append([[UInt8(states.count)]] + results)
+            states.append(job.progress)
+            try job.complete(results)
+            if round.kind == .statistics, let quantized = job.quantized { computer.load(quantized) }
+            checkpoints.append(try Self.checkpoint(job))
+        }
+        guard let quantized = job.quantized else { throw CheckpointError(.field("statistics")) }
+        self.quantized = quantized
+        self.states = states
+        let everything = SmallNetwork.everything(seed: 5)
+        let blob = try NetworkBlob(network: network, encoding: InputEncoding(tables: [])).encoded()
+        let integers = try QuantizedNetworkBlob.encode(quantized)
+        samples = [
+            .message: Self.messages.map(MessageCodec.encode),
+            .network: [
+                [blob],
+                [
+                    try NetworkBlob(
+                        network: everything, encoding: SmallNetwork.encoding(for: everything)
+                    ).encoded()
+                ],
+            ],
+            .quantized: [[integers]],
+            .target: [
+                [TuningTarget.label(2).encoded()], [TuningTarget.logits([1, -2, 0.5]).encoded()],
+            ],
+            .biases: [[BiasState(of: quantized).encoded()]],
+            .safetensors: [[blob], [integers]]
+                + checkpoints.flatMap { files in files.map { [$0] } },
+            .checkpoint: checkpoints,
+            .resume: checkpoints,
+            .results: rounds,
+        ]
+    }
+
+    private static func checkpoint(_ job: CalibrationJob) throws -> [[UInt8]] {
+        let checkpoint = JobCheckpoint(
+            job: Digest.sha256(of: "fuzz"), epoch: 5, progress: job.progress,
+            configuration: "{\"limit\":5}\n")
+        return [try checkpoint.file().encoded()]
+            + (try checkpoint.statisticsFile().map { [$0.encoded()] } ?? [])
+    }
+
+    /// Few channels, so that an execution is quick: a convolution of each sort, a pool and a sum.
+    private static func smallNetwork() -> FloatNetwork {
+        var small = SmallNetwork(input: FeatureShape(height: 4, width: 3, channels: 1), seed: 7)
+        let stem = small.convolve(0, channels: 2, kernel: 3, clamp: Clamp(lower: 0, upper: 6))
+        let depthwise = small.convolve(stem, channels: 2, kernel: 3, groups: 2)
+        let sum = small.append(
+            .add, [stem, depthwise], shape: small.shape(stem), clamp: Clamp(lower: 0))
+        let mean = small.append(
+            .globalAveragePool, [sum], shape: FeatureShape(height: 1, width: 1, channels: 2))
+        small.convolve(mean, channels: 3)
+        return small.network()
+    }
+
+    private static let messages: [Message] = {
+        let digest = Digest.sha256(of: "sample")
+        let id = TaskID(job: digest, epoch: 3, round: 70_000, shard: 5, attempt: 2)
+        let image = TaskImage(
+            position: 300, reference: ImageReference(digest: digest, isTensor: true),
+            target: digest)
+        let kinds: [RoundKind] = [
+            .statistics, .layerSums(layer: 4, match: .post), .measure, .teacher,
+            .gradient(TuningLoss(.kl, temperature: 2)),
+        ]
+        return [
+            .hello(
+                Hello(
+                    versions: 1...2, golden: digest, host: "höst", process: 4711, threads: 8,
+                    isa: "avx2", build: "0.1.0")),
+            .welcome(Welcome(job: digest, epoch: 3, network: digest)), .refusal(reason: "no"),
+            .fetch(BlobRange(digest: digest, offset: 262_144, length: 1_000)),
+            .chunk(
+                BlobChunk(digest: digest, offset: 262_144, total: 262_147, bytes: [1, 2, 3])),
+            .result(ShardResult(id: id, biases: digest, payload: [9, 8])),
+            .failure(id, reason: "bad"), .heartbeat(progress: 300),
+            .goodbye(reason: "done", isFinished: true),
+        ]
+            + kinds.map {
+                .task(
+                    TaskMessage(
+                        id: id, kind: $0, images: [image, image], network: digest,
+                        quantized: digest, biases: [1, 0, 0, 0]))
+            }
+    }()
+}
