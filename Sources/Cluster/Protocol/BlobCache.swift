@@ -10,6 +10,8 @@ struct BlobCache: Hashable, Sendable {
         var asked = 0
         /// Ranges asked for and not here yet.
         var outstanding: Set<Int> = []
+        /// Ranges whose answers died with a connection, to be asked for again, last one first.
+        var lost: [Int] = []
     }
 
     /// Largest blob a worker accepts.
@@ -41,6 +43,12 @@ struct BlobCache: Hashable, Sendable {
         for digest in queue where budget > 0 {
             guard var blob = partial[digest] else { continue }
             // The first chunk tells how long the blob is.
+            while budget > 0, let offset = blob.lost.popLast() {
+                let length = min(BlobChunk.limit, (blob.total ?? .max) - offset)
+                ranges.append(BlobRange(digest: digest, offset: offset, length: length))
+                blob.outstanding.insert(offset)
+                budget -= 1
+            }
             while budget > 0, blob.total.map({ blob.asked < $0 }) ?? (blob.asked == 0) {
                 let length = min(BlobChunk.limit, (blob.total ?? .max) - blob.asked)
                 ranges.append(BlobRange(digest: digest, offset: blob.asked, length: length))
@@ -69,7 +77,7 @@ struct BlobCache: Hashable, Sendable {
         blob.outstanding.remove(chunk.offset)
         blob.bytes.replaceSubrange(
             chunk.offset..<chunk.offset + chunk.bytes.count, with: chunk.bytes)
-        if blob.outstanding.isEmpty, blob.asked >= chunk.total {
+        if blob.outstanding.isEmpty, blob.lost.isEmpty, blob.asked >= chunk.total {
             queue.removeAll { $0 == chunk.digest }
             guard Digest.sha256(of: blob.bytes) == chunk.digest else { return .damaged }
             complete[chunk.digest] = blob.bytes
@@ -79,9 +87,21 @@ struct BlobCache: Hashable, Sendable {
         return .stored
     }
 
-    /// Forgets what was asked for; the answers died with the connection.
+    /// Asks again for what was on its way: it died with the connection. What has arrived stays.
     mutating func restart() {
-        for digest in queue { partial[digest] = Partial() }
+        for digest in queue {
+            guard var blob = partial[digest] else { continue }
+            blob.lost = (blob.lost + blob.outstanding).sorted(by: >)
+            blob.outstanding = []
+            partial[digest] = blob
+        }
+    }
+
+    /// Wants nothing any more but this: another coordinator may not have the rest.
+    mutating func want(only digest: Digest) {
+        for other in queue where other != digest { partial[other] = nil }
+        queue.removeAll { $0 != digest }
+        want(digest)
     }
 
     /// Drops complete blobs that are not listed, once their bytes exceed `limit`.

@@ -106,7 +106,7 @@ package struct WorkerCore: Sendable {
             state = .serving(welcome)
             // Tasks of an earlier connection or incarnation were given to somebody else.
             tasks = []
-            blobs.want(welcome.network)
+            blobs.want(only: welcome.network)
             return [.log(.welcomed(welcome))] + fetch()
         case .refusal(let reason):
             state = .left

@@ -43,7 +43,11 @@ extension SimulatedCluster {
         do throws(StorageError) {
             try coordinator.save()
             disk.stepsUntilFault = nil
-            return true
+            guard disk.hasCrashed else { return true }
+            // The state was safe; the machine died while it tidied up.
+            disk.restart()
+            endCoordinator()
+            return false
         } catch {
             if !isStormy || plan.diskFaults == 0 { throw failure("\(error)") }
             counts.diskFaults += 1

@@ -1,3 +1,4 @@
+import Calibration
 @testable import Cluster
 
 extension SimulatedCluster {
@@ -48,10 +49,13 @@ extension SimulatedCluster {
 
     /// Sends a result of this incarnation or an earlier one again.
     mutating func replayResult(by worker: Int) {
-        guard let link = workers[worker].link, coordinator != nil,
-            let old = oldResults.randomElement(using: &generator)
+        guard let link = workers[worker].link, let round = coordinator?.core.open?.round.index,
+            let old = oldResults[worker], !old.isEmpty
         else { return }
-        queue.insert(.atCoordinator(link: link, old), at: now)
+        // One of the open round could do the most harm.
+        let fitting = old.filter { $0.id.round == round }
+        let chosen = (fitting.isEmpty ? old : fitting).randomElement(using: &generator)
+        if let chosen { queue.insert(.atCoordinator(link: link, .result(chosen)), at: now) }
     }
 
     /// Ends a connection, or makes it swallow messages; what is under way on it is lost.
@@ -81,9 +85,12 @@ extension SimulatedCluster {
             on: link, atCoordinator: atCoordinator, now: now,
             delay: delay + (isStormy ? network[link]?.slowness ?? 0 : 0))
         queue.insert(event, at: time)
-        guard isStormy, chance(plan.duplicates) else { return }
+        guard isStormy, plan.duplicates > 0 else { return }
+        if atCoordinator, case .result(let result) = message {
+            oldResults[network[link]?.worker ?? 0, default: []].append(result)
+        }
+        guard chance(plan.duplicates) else { return }
         counts.replays += 1
         queue.insert(event, at: time + random(0...3_000))
-        if atCoordinator, case .result = message { oldResults.append(message) }
     }
 }

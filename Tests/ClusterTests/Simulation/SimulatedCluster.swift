@@ -44,8 +44,8 @@ struct SimulatedCluster {
     /// A bit of the newest checkpoint was flipped, so one round may be lost.
     var isDamaged = false
     var isStormy = true
-    /// Results that were on their way once.
-    var oldResults: [Message] = []
+    /// Results that were on their way once, by worker.
+    var oldResults: [Int: [ShardResult]] = [:]
     /// What happened, for the tests of the simulation itself.
     var counts = Counts()
 
