@@ -136,7 +136,7 @@ def main():
         (folder / "images").mkdir()
         images = write_images(folder / "images", arguments.images)
         # Every image trains: a validation pass has no counterpart in the loop compared with.
-        (folder / "config.yaml").write_text("bft: { validation: 0 }\n")
+        (folder / "config.yaml").write_text("bft: { validation: 0, mirror: false }\n")
         network = MobileNet().eval()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

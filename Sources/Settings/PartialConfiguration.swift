@@ -88,7 +88,7 @@ extension PartialConfiguration {
         defaults.bftEpochs = 2
         defaults.bftBatch = 8
         defaults.bftShardImages = 2
-        defaults.bftLearningRate = 0.004
+        defaults.bftLearningRate = 0.012
         defaults.bftOptimizer = .adam
         defaults.bftMomentum = 0.9
         defaults.bftSchedule = .cosine
@@ -96,7 +96,7 @@ extension PartialConfiguration {
         defaults.bftStepFactor = 0.1
         defaults.bftWarmup = 0.1
         defaults.bftLoss = .kl
-        defaults.bftTemperature = 4
+        defaults.bftTemperature = 6
         defaults.bftValidation = 0.1
         defaults.bftPatience = 0
         defaults.bftSeed = 1

@@ -40,7 +40,7 @@ extension EndToEnd {
         @Test func aWorkerThatIsToldToStopHandsItsShardsBackAtOnce() throws {
             // A lease this long would end the test: what counts is the goodbye.
             let config = try Example.configuration(
-                ["lease_seconds: 4": "lease_seconds: 3600"], in: scratch)
+                ["  lease_seconds: 2.5": "  lease_seconds: 3600"], in: scratch)
             let cluster = try Cluster(flags: Example.flags(out: out, config: config))
             let leaving = try cluster.worker()
             try cluster.coordinator.line(containing: "round opened", "round=2 ")
@@ -105,7 +105,7 @@ extension EndToEnd {
 
         @Test func metricsOfBothSides() async throws {
             let config = try Example.configuration(
-                ["lease_seconds: 4": "lease_seconds: 3600"], in: scratch)
+                ["  lease_seconds: 2.5": "  lease_seconds: 3600"], in: scratch)
             let cluster = try Cluster(
                 flags: Example.flags(out: out, config: config) + ["--metrics", "127.0.0.1:*"])
             let serving = try cluster.coordinator.line(containing: "serving metrics")

@@ -71,7 +71,7 @@ extension EndToEnd {
                     + Example.tuningFlags(out: out))
             #expect(outcome.status == 65, "\(outcome.log)")
             #expect(
-                outcome.log.contains("bft.learning_rate (0.004 then, 0.5 now)"), "\(outcome.log)")
+                outcome.log.contains("bft.learning_rate (0.012 then, 0.5 now)"), "\(outcome.log)")
         }
 
         /// The model differs from one without correction in bytes of bias initializers alone.

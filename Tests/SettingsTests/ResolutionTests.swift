@@ -52,7 +52,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 bft.epochs: 2
                 bft.batch: 8
                 bft.shard_images: 2
-                bft.learning_rate: 0.004
+                bft.learning_rate: 0.012
                 bft.optimizer: adam
                 bft.momentum: 0.9
                 bft.schedule: cosine
@@ -60,7 +60,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 bft.step_factor: 0.1
                 bft.warmup: 0.1
                 bft.loss: kl
-                bft.temperature: 4
+                bft.temperature: 6
                 bft.validation: 0.1
                 bft.patience: 0
                 bft.seed: 1

@@ -21,6 +21,15 @@ extension CoordinatorCore {
         return actions
     }
 
+    /// A coordinator that was stopped itself has not heard what was said meanwhile: it is in nobody's disfavour.
+    mutating func forgive(_ pause: Duration) {
+        for worker in workers.keys {
+            workers[worker]?.lastHeard += pause
+            workers[worker]?.busySince += pause
+            workers[worker]?.finishedAt += pause
+        }
+    }
+
     /// Gives up workers that say nothing, and those that only seem to work.
     mutating func expire(at now: Duration) -> [Action] {
         var actions: [Action] = []

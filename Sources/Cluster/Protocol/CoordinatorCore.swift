@@ -68,6 +68,7 @@ package struct CoordinatorCore: Sendable {
     var unconfirmed: Set<WorkerIdentity> = []
     /// Rounds of earlier incarnations hold results of nobody knows whom.
     private(set) var isResumed: Bool
+    private var lastTick: Duration?
     private var lastWorkerSeen: Duration?
     private var lastLonelyLog: Duration?
 
@@ -140,6 +141,7 @@ package struct CoordinatorCore: Sendable {
             guard let round = openRound(of: id) else { return [] }
             return [fail(id.shard, of: round, attempts: 1, reason: "on the coordinator: \(reason)")]
         case .tick:
+            forgivePause(until: now)
             return expire(at: now) + relieveStragglers(at: now) + dispatch(at: now)
                 + reportLoneliness(at: now)
         case .startedOver(let epoch):
@@ -275,6 +277,12 @@ package struct CoordinatorCore: Sendable {
             for claim in state.claims { unconfirmed.insert(claim.worker.identity) }
         }
         return [.complete(round: round.round.index, results: round.results)]
+    }
+
+    /// Ticks come several times a second; a longer pause was this process's own.
+    private mutating func forgivePause(until now: Duration) {
+        if let lastTick, now - lastTick > .seconds(1) { forgive(now - lastTick) }
+        lastTick = now
     }
 
     private mutating func reportLoneliness(at now: Duration) -> [Action] {

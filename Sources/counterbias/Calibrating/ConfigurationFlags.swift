@@ -36,7 +36,7 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: "Images per step of fine-tuning. Default: 8.")
     var batch: Int?
 
-    @Option(help: "Step of fine-tuning, in output steps of each layer. Default: 0.004.")
+    @Option(help: "Step of fine-tuning, in output steps of each layer. Default: 0.012.")
     var learningRate: Double?
 
     @Option(help: "Optimizer of fine-tuning.")

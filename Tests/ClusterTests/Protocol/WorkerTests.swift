@@ -104,6 +104,37 @@ import Testing
         #expect(core.step(.tick, at: 2_000) == [.send(.heartbeat(progress: 2))])
     }
 
+    @Test func waitingForBlobsIsProgress() {
+        var core = WorkerCore.ready(images: 1)
+        _ = core.step(.received(.task(S.task(0, 5))))
+        #expect(core.step(.tick, at: 1_000) == [.send(.heartbeat(progress: 2))])
+        #expect(core.step(.tick, at: 2_000) == [.send(.heartbeat(progress: 3))])
+        _ = core.step(.received(.chunk("image 5")), at: 2_100)
+        #expect(core.step(.tick, at: 3_000) == [.send(.heartbeat(progress: 3))])
+    }
+
+    @Test func aComputationThatHangsEndsTheWorker() {
+        var core = WorkerCore.ready(images: 1)
+        _ = core.step(.received(.task(S.task(0, 0))))
+        for second in 1...60 {
+            _ = core.step(.received(.heartbeat(progress: 0)), at: second * 1_000)
+            #expect(core.step(.tick, at: second * 1_000).count == 1)
+        }
+        _ = core.step(.received(.heartbeat(progress: 0)), at: 60_900)
+        #expect(
+            core.step(.tick, at: 60_900) == [
+                .send(.goodbye(reason: "compute hung", isFinished: false)), .exit(.hung),
+            ])
+    }
+
+    @Test func aProcessThatWasStoppedDoesNotHang() {
+        var core = WorkerCore.ready(images: 1)
+        _ = core.step(.received(.task(S.task(0, 0))))
+        _ = core.step(.tick, at: 1_000)
+        _ = core.step(.received(.heartbeat(progress: 0)), at: 3_600_000)
+        #expect(!core.step(.tick, at: 3_600_000).contains(.exit(.hung)))
+    }
+
     @Test func greetingsAreRepeated() {
         var core = WorkerCore(hello: S.hello())
         _ = core.step(.connected, at: 0)

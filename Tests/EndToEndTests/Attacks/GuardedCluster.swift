@@ -33,7 +33,7 @@ struct GuardedCluster {
         }
         if listFile { try scratch.write(try Self.list(scratch, Self.workers), to: "list") }
         let config = try Example.configuration(
-            ["lease_seconds: 4": "lease_seconds: \(lease)"], in: scratch)
+            ["  lease_seconds: 2.5": "  lease_seconds: \(lease)"], in: scratch)
         cluster = try Cluster(
             flags: Example.flags(out: out, config: config),
             security: [
@@ -69,6 +69,15 @@ struct GuardedCluster {
             security: .curve(
                 KeyFile.readSecret(scratch("keys-\(name)/worker.key")),
                 serverKey: KeyFile.readPublic(scratch("keys-coordinator/coordinator.pub"))))
+    }
+
+    /// Two connections with one listed key that take the four shards of the first round and answer none.
+    func holders(_ name: String) throws -> [MisbehavingPeer] {
+        try (0..<2).map { _ in
+            let peer = try recklessPeer(name, context: Context())
+            _ = try peer.takeTask()
+            return peer
+        }
     }
 
     /// The job still gives the bits of the undisturbed run; memory never grew by more than `memory` MiB.

@@ -10,15 +10,14 @@ extension EndToEnd {
     @Suite(.serialized) struct Revocation {
         @Test func workerAtWorkHasToGo() throws {
             let guarded = try GuardedCluster(lease: 60)
-            // Keeps half of the first round, so that the job cannot end meanwhile.
-            let holder = try guarded.recklessPeer("two", context: Context())
-            _ = try holder.takeTask()
+            // Keep the whole first round, so that the job cannot end meanwhile.
+            let holders = try guarded.holders("two")
             let worker = try guarded.worker("one")
             try guarded.coordinator.line(containing: "worker admitted", "pid=\(worker.identifier)")
             try FileManager.default.removeItem(atPath: guarded.scratch("allowed/one.pub"))
             guarded.coordinator.signal(SIGHUP)
             try guarded.coordinator.line(containing: "allow-list read again", "removed=one")
-            try guarded.coordinator.line(containing: "key revoked", "worker-2")
+            try guarded.coordinator.line(containing: "key revoked", "worker-3")
             try guarded.coordinator.line(
                 containing: "worker lost", "pid=\(worker.identifier)", "cause=key revoked")
             let outcome = try worker.finish()
@@ -27,7 +26,7 @@ extension EndToEnd {
             // Nor does it get in again.
             let again = try guarded.worker("one")
             try guarded.coordinator.line(containing: "key refused", "allow-list")
-            holder.socket.close()
+            for holder in holders { holder.socket.close() }
             try guarded.expectUndisturbed(memory: 32)
             try again.end()
         }
@@ -47,8 +46,7 @@ extension EndToEnd {
 
         @Test func malformedListLeavesTheEarlierOne() throws {
             let guarded = try GuardedCluster(listFile: true, lease: 60)
-            let holder = try guarded.recklessPeer("one", context: Context())
-            _ = try holder.takeTask()
+            let holders = try guarded.holders("one")
             try guarded.scratch.write("this is no key\n", to: "list")
             let line = try guarded.coordinator.line(
                 containing: "allow-list cannot be used", "line 1")
@@ -61,7 +59,7 @@ extension EndToEnd {
             try guarded.coordinator.line(containing: "allow-list is usable again")
             #expect(!guarded.coordinator.logText.contains("key revoked"))
             try worker.end()
-            holder.socket.close()
+            for holder in holders { holder.socket.close() }
             try guarded.expectUndisturbed(memory: 32)
         }
 

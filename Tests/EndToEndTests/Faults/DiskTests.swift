@@ -145,7 +145,7 @@ extension EndToEnd {
             let out = scratch("out")
             let file = try interrupted(out) + "/statistics.safetensors"
             #expect(truncate(file, 1_000) == 0)
-            try expectResumed(out, events: file, "computing the statistics again")
+            try expectResumed(out, events: file, "statistics unusable")
         }
     }
 }

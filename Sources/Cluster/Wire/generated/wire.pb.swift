@@ -478,7 +478,7 @@ nonisolated struct Counterbias_Wire_Heartbeat: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Counts what the worker's compute thread has finished.
+  /// Counts shards the worker has computed, and heartbeats during which it waited for blobs of its tasks.
   var progress: UInt64 = 0
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
