@@ -5,21 +5,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-const ck_isa *ck_isa_portable(void) { return &ck_table_portable; }
+/// Most tables one architecture has.
+#define CK_ISA_LIMIT 3
 
-const ck_isa *ck_isa_best(void) {
+/// What this processor runs, fastest first; the portable table is always the last.
+static int available(const ck_isa *tables[CK_ISA_LIMIT]) {
+    int count = 0;
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        return &ck_table_avx2;
+    int has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512vnni")) {
+        tables[count++] = &ck_table_avx512;
     }
+    if (has_avx2) tables[count++] = &ck_table_avx2;
 #endif
-    return &ck_table_portable;
+    tables[count++] = &ck_table_portable;
+    return count;
 }
+
+const ck_isa *ck_isa_available(int index) {
+    const ck_isa *tables[CK_ISA_LIMIT];
+    int count = available(tables);
+    return index >= 0 && index < count ? tables[index] : NULL;
+}
+
+const ck_isa *ck_isa_portable(void) { return &ck_table_portable; }
+
+const ck_isa *ck_isa_best(void) { return ck_isa_available(0); }
 
 const ck_isa *ck_isa_default(void) {
     const char *choice = getenv("COUNTERBIAS_ISA");
-    return choice && !strcmp(choice, "portable") ? &ck_table_portable : ck_isa_best();
+    if (choice) {
+        const ck_isa *isa;
+        for (int index = 0; (isa = ck_isa_available(index)); index++) {
+            if (!strcmp(choice, isa->name)) return isa;
+        }
+    }
+    return ck_isa_best();
 }
 
 const char *ck_isa_name(const ck_isa *isa) { return isa->name; }

@@ -60,6 +60,7 @@ struct ck_isa {
 extern const ck_isa ck_table_portable;
 #if defined(__x86_64__)
 extern const ck_isa ck_table_avx2;
+extern const ck_isa ck_table_avx512;
 #endif
 
 /// How a convolution is computed.

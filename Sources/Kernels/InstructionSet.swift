@@ -11,14 +11,15 @@ package struct InstructionSet: @unchecked Sendable {
     package static let portable = InstructionSet(table: ck_isa_portable())
     /// The fastest one this processor runs.
     package static let best = InstructionSet(table: ck_isa_best())
-    /// Every one this processor runs.
-    package static let available: [InstructionSet] =
-        best.name == portable.name ? [portable] : [portable, best]
-    /// What kernels use unless told otherwise: the best, or the portable one if the environment
-    /// variable `COUNTERBIAS_ISA` is `portable`.
+    /// Every one this processor runs, fastest first.
+    package static let available: [InstructionSet] = (0...)
+        .lazy.map { ck_isa_available($0) }.prefix { $0 != nil }
+        .compactMap { $0.map(InstructionSet.init(table:)) }
+    /// What kernels use unless told otherwise: the best, or the one that the environment variable
+    /// `COUNTERBIAS_ISA` names if this processor runs it.
     package static let current = InstructionSet(table: ck_isa_default())
 
-    /// `portable` or `avx2`.
+    /// `portable`, `avx2` or `avx512`.
     package var name: String { String(cString: ck_isa_name(table)) }
 }
 

@@ -16,11 +16,13 @@ typedef struct ck_isa ck_isa;
 
 /// Plain C, available everywhere.
 const ck_isa *ck_isa_portable(void);
-/// The fastest table this processor runs.
+/// The tables this processor runs, fastest first, portable last; NULL behind the last.
+const ck_isa *ck_isa_available(int index);
+/// The fastest of them.
 const ck_isa *ck_isa_best(void);
-/// The best, or the portable one if the environment variable COUNTERBIAS_ISA is "portable".
+/// The best, or the one the environment variable COUNTERBIAS_ISA names if this processor runs it.
 const ck_isa *ck_isa_default(void);
-/// "portable" or "avx2".
+/// "portable", "avx2" or "avx512".
 const char *ck_isa_name(const ck_isa *isa);
 
 /// Sliding window over an NHWC image. Pads beyond the last row and column follow from the output

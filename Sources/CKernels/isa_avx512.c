@@ -1,0 +1,29 @@
+// The kernels for x86-64 with AVX-512 (F, BW, DQ, VL) and VNNI; only called where all of them exist.
+#if defined(__x86_64__)
+
+#include "isa.h"
+
+#define CK_ATTRIBUTES __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+
+// Order matters: a body uses those before it.
+#include "bodies/common.h"
+#include "bodies/common_avx2.h"
+#include "bodies/float_gemm_6x16_avx2.h"
+#include "bodies/float_depthwise_4x16_avx2.h"
+#include "bodies/float_convolution.h"
+#include "bodies/integer_gemm_6x16_avx2.h"
+#include "bodies/integer_depthwise_4x16_avx2.h"
+#include "bodies/mask.h"
+#include "bodies/requantize_avx2.h"
+#include "bodies/integer_convolution.h"
+#include "bodies/quantize.h"
+#include "bodies/elementwise.h"
+#include "bodies/pool.h"
+#include "bodies/statistics.h"
+#include "bodies/mask_gradient_4x8_avx2.h"
+#include "bodies/gradient.h"
+#include "bodies/table.h"
+
+const ck_isa ck_table_avx512 = CK_TABLE("avx512");
+
+#endif
