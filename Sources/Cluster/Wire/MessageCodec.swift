@@ -3,8 +3,12 @@ import Foundation
 import Storage
 import SwiftProtobuf
 
-/// Messages as frames: a protobuf header, then the payload in frames of at most 256 KiB.
+/// Messages as frames: a protobuf header with its checksum, then the payload in frames of at most 256 KiB.
+///
+/// TCP's checksum lets a flipped bit through now and then, and in a header it may name another shard that exists.
 package enum MessageCodec {
+    /// First bytes of the header's SHA-256, behind it in its frame.
+    static let checksumBytes = 8
     /// A task of 4,096 images stays below it.
     static let headerLimit = 512 * 1024
     /// Largest payload: per-channel sums of a network with a million channels.
@@ -22,7 +26,7 @@ package enum MessageCodec {
         guard let head: [UInt8] = try? header.serializedBytes() else {
             preconditionFailure("headers hold no required fields")
         }
-        var frames = [head]
+        var frames = [sealed(head)]
         var offset = 0
         while offset < payload.count {
             let end = min(offset + BlobChunk.limit, payload.count)
@@ -36,7 +40,11 @@ package enum MessageCodec {
     package static func decode(_ frames: [[UInt8]]) throws(WireError) -> Message {
         guard let head = frames.first else { throw WireError(.noFrames) }
         guard head.count <= headerLimit else { throw WireError(.headerTooLarge(bytes: head.count)) }
-        guard let header = try? Wire_Header(serializedBytes: head) else {
+        let content = Array(head.dropLast(checksumBytes))
+        guard head.count >= checksumBytes, sealed(content) == head else {
+            throw WireError(.headerChecksum)
+        }
+        guard let header = try? Wire_Header(serializedBytes: content) else {
             throw WireError(.undecodableHeader)
         }
         guard (WireVersion.oldest...WireVersion.newest).contains(header.version) else {
@@ -44,6 +52,10 @@ package enum MessageCodec {
         }
         let payload = try payload(header, frames: frames.dropFirst())
         return try Message(header, payload: payload)
+    }
+
+    static func sealed(_ header: [UInt8]) -> [UInt8] {
+        header + Digest.sha256(of: header).bytes.prefix(checksumBytes)
     }
 
     private static func payload(

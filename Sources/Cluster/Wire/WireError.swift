@@ -3,6 +3,8 @@ package struct WireError: Error, Hashable, Sendable {
     package enum Code: Hashable, Sendable {
         case noFrames
         case headerTooLarge(bytes: Int)
+        /// The header is not what was sent.
+        case headerChecksum
         case undecodableHeader
         case unsupportedVersion(UInt32)
         case emptyBody
@@ -22,6 +24,7 @@ extension WireError: CustomStringConvertible {
         switch code {
         case .noFrames: "message without frames"
         case .headerTooLarge(let bytes): "header of \(bytes) bytes is above the limit"
+        case .headerChecksum: "header does not fit its checksum"
         case .undecodableHeader: "header is not a protobuf header"
         case .unsupportedVersion(let version): "protocol version \(version) is not supported"
         case .emptyBody: "header without a message"

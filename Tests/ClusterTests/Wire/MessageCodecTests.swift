@@ -24,7 +24,8 @@ import Testing
     func bytesArePinned(name: String) throws {
         let message = try #require(MessageSample.golden[name])
         let frames = MessageCodec.encode(message)
-        #expect(frames[0] == WireGolden.bytes(name))
+        let header = try #require(WireGolden.bytes(name))
+        #expect(frames[0] == header + Digest.sha256(of: header).bytes.prefix(8))
         let payload: [UInt8] =
             switch message {
             case .chunk(let chunk): chunk.bytes
@@ -61,22 +62,33 @@ import Testing
         _ name: String, _ change: (inout Wire_Header) -> Void
     ) throws -> [[UInt8]] {
         var frames = MessageCodec.encode(try #require(MessageSample.golden[name]))
-        var header = try Wire_Header(serializedBytes: frames[0])
+        var header = try Wire_Header(serializedBytes: frames[0].dropLast(8))
         change(&header)
-        frames[0] = try header.serializedBytes()
+        frames[0] = MessageCodec.sealed(try header.serializedBytes())
         return frames
     }
 
     @Test func nothing() throws {
         expect([], .noFrames)
         // An empty header has version 0.
-        expect([[]], .unsupportedVersion(0))
+        expect([MessageCodec.sealed([])], .unsupportedVersion(0))
         expect(try changed("refusal") { $0.body = nil }, .emptyBody)
     }
 
     @Test func garbage() {
-        expect([[0xFF, 0xFF, 0xFF]], .undecodableHeader)
+        expect([[0xFF, 0xFF, 0xFF]], .headerChecksum)
+        expect([MessageCodec.sealed([0xFF, 0xFF, 0xFF])], .undecodableHeader)
         expect([[UInt8](repeating: 0, count: 512 * 1024 + 1)], .headerTooLarge(bytes: 524_289))
+    }
+
+    @Test(arguments: MessageSample.golden.keys.sorted())
+    func everyFlippedBitOfAHeaderIsNoticed(name: String) throws {
+        let frames = MessageCodec.encode(try #require(MessageSample.golden[name]))
+        for bit in 0..<frames[0].count * 8 {
+            var damaged = frames
+            damaged[0][bit / 8] ^= 1 << (bit % 8)
+            expect(damaged, .headerChecksum)
+        }
     }
 
     @Test func versions() throws {
