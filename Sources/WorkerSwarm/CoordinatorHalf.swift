@@ -50,7 +50,7 @@ struct CoordinatorHalf: ParsableCommand {
         let job = try SyntheticJob(
             channels: channels, shards: shards ?? 4 * workers, rounds: rounds
         ).make()
-        let store = CheckpointStore(directory: out)
+        let store = JobStore(directory: out)
         let figures = Figures(workers: workers)
         let driver = try CoordinatorDriver(
             job: job, store: store, listener: listener,

@@ -12,12 +12,6 @@ extension EndToEnd {
             out = scratch("out")
         }
 
-        private func expectReference(_ cluster: Cluster) throws {
-            let outcome = try cluster.coordinator.finish()
-            #expect(outcome.status == 0, "\(outcome.log)")
-            #expect(try Results(in: out) == Results.reference.get())
-        }
-
         @Test(arguments: [(1, 2), (2, 1), (3, 2)])
         func calibrateDoesNotDependOnTheirNumber(workers: Int, threads: Int) throws {
             let outcome = try ChildProcess.run(
@@ -42,7 +36,7 @@ extension EndToEnd {
         @Test func processesOnTheNetworkGiveTheSameBits() throws {
             let cluster = try Cluster(flags: Example.flags(out: out))
             let workers = [try cluster.worker(), try cluster.worker(threads: 2)]
-            try expectReference(cluster)
+            try cluster.expectReference(in: out)
             for worker in workers { #expect(try worker.finish().status == 0) }
         }
 
@@ -57,7 +51,7 @@ extension EndToEnd {
             cluster.coordinator.signal(SIGCONT)
             try cluster.coordinator.line(containing: "worker lost", "pid=\(victim.identifier)")
             let next = try cluster.worker()
-            try expectReference(cluster)
+            try cluster.expectReference(in: out)
             #expect(try next.finish().status == 0)
         }
 
@@ -70,7 +64,7 @@ extension EndToEnd {
             let second = try cluster.worker()
             try cluster.coordinator.line(containing: "worker admitted", "pid=\(second.identifier)")
             first.signal(SIGKILL)
-            try expectReference(cluster)
+            try cluster.expectReference(in: out)
             #expect(try second.finish().status == 0)
         }
 
@@ -86,7 +80,7 @@ extension EndToEnd {
             sleeper.signal(SIGCONT)
             try cluster.coordinator.line(containing: "worker admitted", "pid=\(sleeper.identifier)")
             let helper = try cluster.worker()
-            try expectReference(cluster)
+            try cluster.expectReference(in: out)
             #expect(try sleeper.finish().status == 0)
             // The job may have ended before it was heard; then it waits for another one.
             try helper.end()

@@ -1,15 +1,18 @@
+import Cluster
 import TestSupport
 
 /// Damages valid inputs. The same seed gives the same inputs on every machine.
 package struct FuzzMutator {
     private var generator: SeededGenerator
     private let samples: [[[UInt8]]]
+    private let isMessage: Bool
     private let isSafetensors: Bool
     private let keepsSizes: Bool
 
     package init(_ target: FuzzTarget, seed: UInt64) {
         generator = SeededGenerator(seed: seed)
         samples = FuzzSamples.shared.of(target)
+        isMessage = target == .message
         keepsSizes = target == .results
         isSafetensors =
             switch target {
@@ -26,10 +29,19 @@ package struct FuzzMutator {
             case 0: frames.append(frames[below(frames.count)])
             case 1 where frames.count > 1: frames.remove(at: below(frames.count))
             case 2: frames.swapAt(0, below(frames.count))
-            default: change(&frames[below(frames.count)])
+            default: change(&frames, at: below(frames.count))
             }
         }
         return frames
+    }
+
+    private mutating func change(_ frames: inout [[UInt8]], at index: Int) {
+        guard isMessage, index == 0, frames[0].count >= MessageCodec.checksumBytes, below(20) > 0
+        else { return change(&frames[index]) }
+        // The header by itself, with a checksum that fits: else nothing gets behind the checksum.
+        var header = Array(frames[0].dropLast(MessageCodec.checksumBytes))
+        damage(&header)
+        frames[0] = MessageCodec.sealed(header)
     }
 
     private mutating func change(_ frame: inout [UInt8]) {

@@ -63,14 +63,9 @@ package final class CoordinatorDriver {
     private let clock = MonotonicClock()
 
     private var job: Job
-    private var store: CheckpointStore
+    private var store: JobStore
     private var core: CoordinatorCore
-    private var blobs: [Digest: [UInt8]] = [:]
-    private var quantizedDigest: Digest?
-    /// Blobs of what the network should answer, by image of the pool; nil until known.
-    private var targets: [Digest]?
-    private let networkDigest: Digest
-    private let references: [ImageReference]
+    private var blobs: JobBlobs
     private var peers = PeerTable()
     private var probes = ProbeSchedule()
     private var gatekeeper: Gatekeeper
@@ -81,9 +76,6 @@ package final class CoordinatorDriver {
     private var mustStartOver = false
     private var nextTick = Duration.zero
 
-    /// Name of the statistics file beside the checkpoints.
-    package static let statisticsName = "statistics.safetensors"
-
     /// Longest wait for something to happen, in milliseconds.
     private static let tick = 100
     /// Time between two looks at leases and stragglers: each looks at all workers.
@@ -92,7 +84,7 @@ package final class CoordinatorDriver {
     private static let farewellWait = Duration.seconds(2)
 
     package init(
-        job: Job, store: CheckpointStore, listener: CoordinatorListener, limits: CoordinatorLimits,
+        job: Job, store: JobStore, listener: CoordinatorListener, limits: CoordinatorLimits,
         stop: StopSignal, logger: Logger, metrics: MetricsBoard<CoordinatorMetrics>? = nil,
         report: @escaping (CoordinatorNews) -> Void,
         upkeep: @escaping () throws -> Void = {}
@@ -108,15 +100,10 @@ package final class CoordinatorDriver {
         self.upkeep = upkeep
         arbiter = try Arbiter()
         gatekeeper = Gatekeeper(listener.socket, logger: logger)
-        networkDigest = Digest.sha256(of: job.network)
-        references = job.images.map(\.reference)
+        blobs = try JobBlobs(network: job.network, images: job.images, job: job.calibration)
         core = CoordinatorCore(
-            job: job.digest, epoch: job.epoch, network: networkDigest, golden: GoldenShard.digest,
+            job: job.digest, epoch: job.epoch, network: blobs.network, golden: GoldenShard.digest,
             limits: limits, isResumed: job.calibration.progress.rounds > 0)
-        blobs[networkDigest] = job.network
-        for image in job.images { blobs[image.reference.digest] = image.bytes }
-        if let quantized = job.calibration.quantized { try publish(quantized) }
-        publishTargets()
     }
 
     /// Workers that were shut out because their results were wrong.
@@ -143,14 +130,11 @@ package final class CoordinatorDriver {
                     continue
                 }
                 try job.calibration.complete(results)
-                if round.kind == .statistics, let quantized = job.calibration.quantized {
-                    try publish(quantized)
-                    try saveStatistics()
+                try blobs.update(with: job.calibration)
+                try save()
+                if round.kind == .statistics {
                     report(.quantized(dead: job.calibration.deadChannels))
                 }
-                if round.kind == .teacher { try saveStatistics() }
-                publishTargets()
-                try save()
                 report(
                     .roundFinished(
                         round, seconds: (clock.now - started).seconds,
@@ -165,24 +149,6 @@ package final class CoordinatorDriver {
         return job.calibration
     }
 
-    private func publish(_ quantized: QuantizedNetwork) throws {
-        let bytes = try QuantizedNetworkBlob.encode(quantized)
-        let digest = Digest.sha256(of: bytes)
-        blobs[digest] = bytes
-        quantizedDigest = digest
-    }
-
-    /// Targets never change; they are known with the start of fine-tuning or after its first round.
-    private func publishTargets() {
-        guard targets == nil, let known = job.calibration.targets else { return }
-        targets = known.map { target in
-            let bytes = target.encoded()
-            let digest = Digest.sha256(of: bytes)
-            blobs[digest] = bytes
-            return digest
-        }
-    }
-
     private func reportTuning(after round: Round) {
         guard let stage = job.calibration.tuning else { return }
         switch round.kind {
@@ -195,18 +161,11 @@ package final class CoordinatorDriver {
         }
     }
 
-    private var checkpoint: JobCheckpoint {
-        JobCheckpoint(
-            job: job.digest, epoch: job.epoch, progress: job.calibration.progress,
-            configuration: job.configuration, roundLimit: job.calibration.roundLimit)
-    }
-
-    private func save() throws { try store.save(try checkpoint.file()) }
-
-    /// Durable before the first checkpoint that needs them.
-    private func saveStatistics() throws {
-        guard let file = try checkpoint.statisticsFile() else { return }
-        try AtomicFile.write(file.sealed(), to: store.directory + "/" + Self.statisticsName)
+    private func save() throws {
+        try store.save(
+            JobCheckpoint(
+                job: job.digest, epoch: job.epoch, progress: job.calibration.progress,
+                configuration: job.configuration, roundLimit: job.calibration.roundLimit))
     }
 
     // MARK: Rounds
@@ -216,7 +175,7 @@ package final class CoordinatorDriver {
         mustStartOver = false
         job.calibration = try job.calibration.restarted()
         job.epoch += 1
-        (quantizedDigest, targets) = (nil, nil)
+        try blobs.update(with: job.calibration)
         try save()
         try perform(core.handle(.startedOver(epoch: job.epoch), at: clock.now), on: socket)
     }
@@ -225,12 +184,7 @@ package final class CoordinatorDriver {
     private func run(_ round: Round, on socket: Socket) throws -> [[UInt8]]? {
         completed = nil
         logger[metadataKey: "round"] = "\(round.index)"
-        let context = RoundContext(
-            network: networkDigest,
-            quantized: round.kind.needsQuantizedNetwork ? quantizedDigest : nil,
-            biases: job.calibration.biases?.encoded() ?? [],
-            images: job.calibration.images(of: round.kind, in: references, mirror: \.mirrored),
-            targets: round.kind.loss == nil ? nil : targets)
+        let context = blobs.context(of: round, in: job.calibration)
         try perform(core.handle(.opened(round, context), at: clock.now), on: socket)
         var lastDone = -1
         while completed == nil || mustStartOver {
@@ -374,7 +328,7 @@ package final class CoordinatorDriver {
             case .complete(_, let results):
                 completed = results
             case .recompute(let task):
-                try arbiter.submit(task, blobs: blobs)
+                try arbiter.submit(task, blobs: blobs.bytes)
             case .startOver:
                 mustStartOver = true
             case .fail(let failure):
@@ -425,7 +379,7 @@ package final class CoordinatorDriver {
         case .message(let message):
             return MessageCodec.encode(message)
         case .chunk(let range):
-            guard let blob = blobs[range.digest], range.offset < blob.count else {
+            guard let chunk = blobs.chunk(range) else {
                 logger.warning(
                     "a worker asks for an unknown blob",
                     metadata: [
@@ -433,94 +387,22 @@ package final class CoordinatorDriver {
                     ])
                 return nil
             }
-            let end = min(range.offset + min(range.length, BlobChunk.limit), blob.count)
-            return MessageCodec.encode(
-                .chunk(
-                    BlobChunk(
-                        digest: range.digest, offset: range.offset, total: blob.count,
-                        bytes: Array(blob[range.offset..<end]))))
+            return MessageCodec.encode(.chunk(chunk))
         }
     }
 
     private func log(_ entry: CoordinatorLog) {
         metrics?.update { $0.observe(entry) }
+        entry.write(to: logger)
         switch entry {
-        case .workerAdmitted(let worker, let hello):
+        case .workerAdmitted(let worker, _):
             gatekeeper.trust(peers.descriptor(worker))
-            logger.info(
-                "worker admitted",
-                metadata: [
-                    "worker": "\(worker)", "host": "\(hello.host)", "pid": "\(hello.process)",
-                    "threads": "\(hello.threads)", "isa": "\(hello.isa)",
-                ])
             report(.workers(core.workerCount))
-        case .workerRefused(let worker, let hello, let reason):
-            logger.error(
-                "worker refused",
-                metadata: ["worker": "\(worker)", "host": "\(hello.host)", "reason": "\(reason)"])
-        case .workerLost(let worker, let hello, let cause, let shards):
-            logger.log(
-                level: cause.isOrderly ? .info : .warning,
-                "worker lost",
-                metadata: [
-                    "worker": "\(worker)", "host": "\(hello.host)", "pid": "\(hello.process)",
-                    "cause": "\(cause)", "shards": "\(shards)",
-                ])
+        case .workerLost:
             report(.workers(core.workerCount))
-        case .resultIgnored(let worker, let id, let reason):
-            logger.debug(
-                "result ignored",
-                metadata: [
-                    "worker": "\(worker)", "round": "\(id.round)", "shard": "\(id.shard)",
-                    "reason": "\(reason)",
-                ])
-        case .shardFailed(let worker, let id, let reason):
-            logger.warning(
-                "shard failed",
-                metadata: [
-                    "worker": "\(worker)", "round": "\(id.round)", "shard": "\(id.shard)",
-                    "reason": "\(reason)",
-                ])
-        case .roundOpened(let round):
-            logger.debug(
-                "round opened", metadata: ["round": "\(round.index)", "kind": "\(round.kind)"])
-        case .noWorkers(let duration):
-            logger.warning("no workers, waiting", metadata: ["for": "\(duration)"])
-        case .stragglerDuplicated(let round, let shard, let slow, let helper):
-            logger.notice(
-                "straggler duplicated",
-                metadata: [
-                    "round": "\(round)", "shard": "\(shard)", "from": "\(slow)",
-                    "to": "\(helper)",
-                ])
-        case .resultsDiffer(let round, let shard, let claimants):
-            logger.error(
-                "results differ",
-                metadata: [
-                    "round": "\(round)", "shard": "\(shard)",
-                    "workers": "\(claimants.map(\.account))",
-                ])
-        case .workerQuarantined(let hello, let round, let shard):
-            logger.error(
-                "worker quarantined",
-                metadata: [
-                    "host": "\(hello.host)", "pid": "\(hello.process)", "isa": "\(hello.isa)",
-                    "build": "\(hello.build)", "round": "\(round)", "shard": "\(shard)",
-                ])
-        case .startingOver(let hello):
-            logger.error(
-                "starting over without quarantined results",
-                metadata: ["host": "\(hello.host)", "pid": "\(hello.process)"])
+        default:
+            break
         }
-    }
-}
-
-extension Hello {
-    /// Who that is, for an operator.
-    package var account: String {
-        host.isEmpty
-            ? "the coordinator"
-            : "process \(process) on \(host) (\(isa), build \(build))"
     }
 }
 

@@ -11,15 +11,25 @@ package struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertib
     }
 
     package var code: Code
+    /// The checkpoint's, where it is known.
+    package var path: String?
 
     package init(_ code: Code) { self.code = code }
+
+    func of(_ path: String) -> CheckpointError {
+        var error = self
+        error.path = path
+        return error
+    }
 
     /// Whether a later release could read it.
     package var isNewerFormat: Bool {
         if case .newerFormat = code { true } else { false }
     }
 
-    package var description: String {
+    package var description: String { (path.map { $0 + ": " } ?? "") + reason }
+
+    private var reason: String {
         switch code {
         case .otherJob(let found, let expected):
             "the checkpoint belongs to another job (\(found.prefix(12)), this one is "

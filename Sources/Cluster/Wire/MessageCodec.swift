@@ -8,7 +8,7 @@ import SwiftProtobuf
 /// TCP's checksum lets a flipped bit through now and then, and in a header it may name another shard that exists.
 package enum MessageCodec {
     /// First bytes of the header's SHA-256, behind it in its frame.
-    static let checksumBytes = 8
+    package static let checksumBytes = 8
     /// A task of 4,096 images stays below it.
     static let headerLimit = 512 * 1024
     /// Largest payload: per-channel sums of a network with a million channels.
@@ -54,7 +54,8 @@ package enum MessageCodec {
         return try Message(header, payload: payload)
     }
 
-    static func sealed(_ header: [UInt8]) -> [UInt8] {
+    /// A header with its checksum, as the first frame holds it.
+    package static func sealed(_ header: [UInt8]) -> [UInt8] {
         header + Digest.sha256(of: header).bytes.prefix(checksumBytes)
     }
 

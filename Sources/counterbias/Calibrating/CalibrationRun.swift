@@ -59,7 +59,7 @@ struct CalibrationRun {
             imageCount: pool.images.count, labels: labels, options: options)
         let text = try description.text()
 
-        var store = CheckpointStore(directory: out + "/checkpoint")
+        var store = JobStore(directory: out + "/checkpoint")
         let record = try makeRecord(job: Digest.sha256(of: text), pool)
         let checkpoint = try loadCheckpoint(
             &store, description: description, record: record, out: out)
@@ -166,30 +166,6 @@ struct CalibrationRun {
         }
     }
 
-    /// A job whose statistics cannot be read starts over: they give the same bits again.
-    private func readCheckpoint(
-        _ loaded: LoadedCheckpoint, directory: String
-    ) throws -> JobCheckpoint {
-        let path = directory + "/" + CoordinatorDriver.statisticsName
-        do {
-            let statistics = FileManager.default.contents(atPath: path).map(Array.init)
-            return try JobCheckpoint(
-                loaded.content,
-                statistics: try statistics.map { try SafetensorsFile(sealed: $0, file: path) })
-        } catch let error as CheckpointError where error.isNewerFormat {
-            throw CommandError(EX_DATAERR, "\(loaded.path): \(error)")
-        } catch let error where resumes {
-            logger.error(
-                "statistics unusable, computing them again",
-                metadata: ["path": "\(path)", "reason": "\(error)"])
-            var content = loaded.content
-            content.metadata["stage"] = "statistics"
-            var checkpoint = try JobCheckpoint(content, statistics: nil)
-            checkpoint.progress = CalibrationJob.Progress()
-            return checkpoint
-        }
-    }
-
     private func makeDirectory(_ path: String) throws {
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -201,7 +177,7 @@ struct CalibrationRun {
     }
 
     private func loadCheckpoint(
-        _ store: inout CheckpointStore, description: JobDescription, record: JobRecord, out: String
+        _ store: inout JobStore, description: JobDescription, record: JobRecord, out: String
     ) throws -> JobCheckpoint? {
         guard let loaded = try store.load() else {
             if resumes {
@@ -210,15 +186,15 @@ struct CalibrationRun {
             }
             return nil
         }
-        for damaged in loaded.damaged {
+        for damaged in loaded.file.damaged {
             logger.error(
                 "checkpoint damaged",
                 metadata: [
                     "path": "\(damaged.path)", "reason": "\(damaged.reason)",
-                    "used instead": "\(loaded.path)",
+                    "used instead": "\(loaded.file.path)",
                 ])
         }
-        let checkpoint = try readCheckpoint(loaded, directory: store.directory)
+        let checkpoint = loaded.checkpoint
         guard resumes else {
             if checkpoint.progress.stage == .finished { return nil }
             throw CommandError(
@@ -242,9 +218,16 @@ struct CalibrationRun {
                     + (differences.isEmpty ? "the format" : differences.joined(separator: "; "))
                     + ". Put that back, choose another --out, or remove \(out)/checkpoint")
         }
+        if let reason = loaded.statisticsProblem {
+            logger.error(
+                "statistics unusable, computing them again",
+                metadata: ["path": "\(store.statisticsPath)", "reason": "\(reason)"])
+        }
         logger.notice(
             "resuming",
-            metadata: ["round": "\(checkpoint.progress.rounds)", "checkpoint": "\(loaded.path)"])
+            metadata: [
+                "round": "\(checkpoint.progress.rounds)", "checkpoint": "\(loaded.file.path)",
+            ])
         return checkpoint
     }
 }

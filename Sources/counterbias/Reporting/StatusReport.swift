@@ -44,25 +44,18 @@ struct StatusReport {
     /// Nil if nothing has run here.
     private static func look(_ out: String) throws -> JobStatus? {
         let lock = try DirectoryLock.look(directory: out)
-        var store = CheckpointStore(directory: out + "/checkpoint")
+        var store = JobStore(directory: out + "/checkpoint")
         guard let loaded = try store.load() else {
             if lock == .free { return nil }
             var status = JobStatus(saved: nil, lock: lock, hasResults: false)
             status.next = next(status, record: nil, out: out)
             return status
         }
-        let path = store.directory + "/" + CoordinatorDriver.statisticsName
-        let statistics = FileManager.default.contents(atPath: path).map(Array.init)
-        let checkpoint: JobCheckpoint
-        var warnings = loaded.warnings
-        do {
-            checkpoint = try JobCheckpoint(
-                loaded.content,
-                statistics: try statistics.map { try SafetensorsFile(sealed: $0, file: path) })
-        } catch let error as CheckpointError where error.isNewerFormat {
-            throw CommandError(EX_DATAERR, "\(loaded.path): \(error)")
-        } catch {
-            checkpoint = try restarting(loaded, path, error, &warnings)
+        let (checkpoint, file) = (loaded.checkpoint, loaded.file)
+        var warnings = file.warnings
+        if let reason = loaded.statisticsProblem {
+            warnings.append(
+                "\(store.statisticsPath) is unusable, --resume computes it again: \(reason)")
         }
         let description = try? JSONDecoder().decode(
             JobDescription.self, from: Data(checkpoint.configuration.utf8))
@@ -70,31 +63,14 @@ struct StatusReport {
             saved: (
                 checkpoint,
                 JobStatus.Checkpoint(
-                    path: loaded.path, generation: loaded.generation,
-                    ageSeconds: age(of: loaded.path),
-                    isFallback: loaded.damaged.contains { $0.generation > loaded.generation })
+                    path: file.path, generation: file.generation, ageSeconds: age(of: file.path),
+                    isFallback: file.damaged.contains { $0.generation > file.generation })
             ), options: description?.options, imageCount: description?.imageCount ?? 0, lock: lock,
             hasResults: resultsJob(out) == checkpoint.job.hex)
         status.warnings = warnings
         let record = JobRecord.read(from: store.directory, of: checkpoint.job)
         status.next = next(status, record: record, out: out)
         return status
-    }
-
-    /// As `--resume` does it: without statistics a job starts over.
-    private static func restarting(
-        _ loaded: LoadedCheckpoint, _ path: String, _ error: any Error, _ warnings: inout [String]
-    ) throws -> JobCheckpoint {
-        var content = loaded.content
-        content.metadata["stage"] = "statistics"
-        do {
-            var checkpoint = try JobCheckpoint(content, statistics: nil)
-            checkpoint.progress = .init()
-            warnings.append("\(path) is unusable, --resume computes it again: \(error)")
-            return checkpoint
-        } catch {
-            throw CommandError(EX_DATAERR, "\(loaded.path): \(error)")
-        }
     }
 
     private static func age(of path: String) -> Double {

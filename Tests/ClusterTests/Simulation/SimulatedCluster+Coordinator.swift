@@ -14,14 +14,16 @@ extension SimulatedCluster {
         // Failures are limited elsewhere: a storm can take the same shard's workers away many times.
         (limits.failures, limits.losses) = (1_000, 1_000)
         var started = try SimulatedCoordinator(simulated, disk: disk, limits: limits)
-        guard started.job.progress.rounds >= acknowledged - (isDamaged ? 1 : 0) || isStartingOver
+        guard
+            started.job.progress.rounds >= acknowledged - (damage == .checkpoint ? 1 : 0)
+                || damage == .statistics || isStartingOver
         else {
             throw failure(
                 "round \(acknowledged) was under way, and round \(started.job.progress.rounds) is "
                     + "what the disk knows")
         }
         acknowledged = started.job.progress.rounds
-        isDamaged = false
+        damage = nil
         guard try save(&started) else { return }
         let opening = started.nextRound()
         coordinator = started
@@ -40,7 +42,7 @@ extension SimulatedCluster {
             disk.fault = chance(0.5) ? .crash : .error(28)
             disk.stepsUntilFault = random(0...40)
         }
-        do throws(StorageError) {
+        do {
             try coordinator.save()
             disk.stepsUntilFault = nil
             guard disk.hasCrashed else { return true }
@@ -48,13 +50,15 @@ extension SimulatedCluster {
             disk.restart()
             endCoordinator()
             return false
-        } catch {
+        } catch let error as StorageError {
             if !isStormy || plan.diskFaults == 0 { throw failure("\(error)") }
             counts.diskFaults += 1
             if disk.hasCrashed { disk.restart() }
             disk.stepsUntilFault = nil
             endCoordinator()
             return false
+        } catch {
+            throw failure("\(error)")
         }
     }
 
@@ -69,10 +73,13 @@ extension SimulatedCluster {
 
     /// A bit of the newest checkpoint, or of the statistics, flips while nobody looks.
     private mutating func damageCheckpoint() {
-        guard plan.diskFaults > 0, chance(0.2), !isDamaged else { return }
+        guard plan.diskFaults > 0, chance(0.2), damage == nil else { return }
         let checkpoints = disk.paths.filter { $0.contains("checkpoint-") }
-        guard checkpoints.count >= 2, let path = checkpoints.last else { return }
-        isDamaged = true
+        guard checkpoints.count >= 2, var path = checkpoints.last else { return }
+        damage = .checkpoint
+        if chance(0.3), let statistics = disk.paths.first(where: { $0.contains("statistics") }) {
+            (path, damage) = (statistics, .statistics)
+        }
         counts.damaged += 1
         let position = random(0...1 << 20)
         disk.edit(path) { bytes in
@@ -234,7 +241,7 @@ extension SimulatedCluster {
         switch state {
         case .up, .mute:
             try transmit(message, on: link, atCoordinator: false)
-        case .halfOpen, .deaf:
+        case .halfOpen, .deaf, .closing:
             break
         case .down:
             // The transport refuses it, which tells the coordinator.

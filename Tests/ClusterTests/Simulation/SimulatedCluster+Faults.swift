@@ -3,7 +3,7 @@ import Calibration
 
 extension SimulatedCluster {
     private enum Fault: CaseIterable {
-        case cutLink, halfOpenLink, muteLink, deafLink, slowLink
+        case cutLink, halfOpenLink, muteLink, deafLink, slowLink, stallLink, cutOffHost
         case replayResult
         case crashWorker, stopWorker, freezeWorker, hangWorker, addWorker
         case crashCoordinator
@@ -27,6 +27,14 @@ extension SimulatedCluster {
             if let link = workers[worker].link { impair(link, .deaf) }
         case .slowLink:
             if let link = workers[worker].link { network.slow(link, by: random(100...3_000)) }
+        case .stallLink:
+            guard let link = workers[worker].link else { return }
+            counts.stalls += 1
+            network.stall(link, until: now + random(500...8_000))
+        case .cutOffHost:
+            counts.partitions += 1
+            workers[worker].cutOffUntil = now + random(500...10_000)
+            if let link = workers[worker].link { impair(link, .halfOpen) }
         case .replayResult:
             replayResult(by: worker)
         case .crashWorker:
@@ -63,6 +71,10 @@ extension SimulatedCluster {
         guard let entry = network[link], entry.state != .down else { return }
         counts.cuts += 1
         network.impair(link, state)
+        if state == .closing {
+            let last = max(now, entry.lastAtCoordinator)
+            queue.insert(.closed(link: link), at: last + random(0...300))
+        }
         if state != .down { return }
         if coordinator != nil, let number = entry.number {
             queue.insert(.disconnected(number, start: starts), at: now + random(0...300))

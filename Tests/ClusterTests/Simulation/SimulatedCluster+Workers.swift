@@ -20,7 +20,7 @@ extension SimulatedCluster {
 
     /// What the driver does for a fresh socket: the core greets at once, the transport connects when it can.
     private mutating func openSocket(_ worker: Int) throws {
-        if let link = workers[worker].link { impair(link, .down) }
+        if let link = workers[worker].link { impair(link, chance(0.5) ? .closing : .down) }
         workers[worker].openSocket()
         awaitConnection(worker)
         try tell(worker, .connected)
@@ -40,7 +40,7 @@ extension SimulatedCluster {
         guard workers[worker].isRunning, workers[worker].life == life,
             workers[worker].socket == socket, workers[worker].link == nil
         else { return }
-        guard coordinator != nil else {
+        guard coordinator != nil, workers[worker].cutOffUntil <= now else {
             queue.insert(connectionEvent(worker), at: now + random(100...1_000))
             return
         }

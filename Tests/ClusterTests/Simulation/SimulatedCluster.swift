@@ -12,6 +12,8 @@ struct SimulatedCluster {
         case coordinatorTick(start: Int)
         case coordinatorStarts
         case disconnected(WorkerID, start: Int)
+        /// Everything on a connection that its worker closed has arrived.
+        case closed(link: Int)
         case atCoordinator(link: Int, Message)
         case atWorker(link: Int, Message)
         case workerTick(Int, life: Int)
@@ -41,11 +43,19 @@ struct SimulatedCluster {
     var acknowledged = 0
     /// A fresh start is being saved; what is on the disk is from before.
     var isStartingOver = false
-    /// A bit of the newest checkpoint was flipped, so one round may be lost.
-    var isDamaged = false
+    /// A bit was flipped while no coordinator ran.
+    var damage: Damage?
     var isStormy = true
     /// Results that were on their way once, by worker.
     var oldResults: [Int: [ShardResult]] = [:]
+
+    enum Damage {
+        /// In the newest checkpoint: one round may be lost.
+        case checkpoint
+        /// In the statistics: the job may start over.
+        case statistics
+    }
+
     /// What happened, for the tests of the simulation itself.
     var counts = Counts()
 
@@ -55,6 +65,8 @@ struct SimulatedCluster {
         var coordinatorCrashes = 0
         var workerCrashes = 0
         var cuts = 0
+        var stalls = 0
+        var partitions = 0
         var replays = 0
         var ignored = 0
         var lost = 0
@@ -136,6 +148,10 @@ struct SimulatedCluster {
         case .disconnected(let number, let start):
             guard start == starts, network.link(of: number) != nil else { return }
             try tell(.disconnected(number))
+        case .closed(let link):
+            guard network[link]?.state == .closing else { return }
+            network.impair(link, .down)
+            if let number = network[link]?.number { try tell(.disconnected(number)) }
         case .atCoordinator(let link, let message):
             guard coordinator != nil,
                 network[link]?.state.carries(toCoordinator: true) == true,

@@ -11,10 +11,17 @@ struct Link {
         case mute
         /// Swallows what the coordinator says.
         case deaf
+        /// The worker has closed it: what it said before still arrives.
+        case closing
         case down
 
         func carries(toCoordinator: Bool) -> Bool {
-            self == .up || self == (toCoordinator ? .deaf : .mute)
+            switch self {
+            case .up: true
+            case .mute: !toCoordinator
+            case .deaf, .closing: toCoordinator
+            case .halfOpen, .down: false
+            }
         }
     }
 
@@ -74,6 +81,14 @@ struct SimulatedNetwork {
 
     mutating func slow(_ link: Int, by milliseconds: Int) {
         links[link]?.slowness = milliseconds
+    }
+
+    /// Nothing arrives before `time`, and then everything does.
+    mutating func stall(_ link: Int, until time: Int) {
+        guard var entry = links[link] else { return }
+        entry.lastAtCoordinator = max(entry.lastAtCoordinator, time)
+        entry.lastAtWorker = max(entry.lastAtWorker, time)
+        links[link] = entry
     }
 
     /// When a message sent now arrives; order is kept.

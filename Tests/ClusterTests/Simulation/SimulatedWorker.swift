@@ -18,6 +18,8 @@ struct SimulatedWorker {
     /// What the socket took and no connection carried yet.
     var outbox: [Message] = []
     var frozenUntil = 0
+    /// Its host makes no connections until then.
+    var cutOffUntil = 0
     var computing: TaskID?
     /// Its computations never end, until the process does.
     var hangs = false

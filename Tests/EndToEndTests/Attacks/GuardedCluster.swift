@@ -80,13 +80,15 @@ struct GuardedCluster {
         }
     }
 
-    /// The job still gives the bits of the undisturbed run; memory never grew by more than `memory` MiB.
+    /// The job still gives the bits of the undisturbed run; memory never grew by more than `memory` MiB, and nothing
+    /// holds descriptors any more.
     func expectUndisturbed(memory: Int, worker name: String = "two") throws {
         let use = try ProcessUse(coordinator)
         #expect(
             use.peakMemory - quiet.peakMemory <= memory,
             "grew from \(quiet.peakMemory) to \(use.peakMemory) MiB")
         print("memory: \(quiet.peakMemory) MiB before, at most \(use.peakMemory) MiB during")
+        try expectDescriptorsBack()
         let worker = try worker(name)
         let outcome = try coordinator.finish()
         #expect(outcome.status == 0, "\(outcome.log)")
@@ -95,7 +97,7 @@ struct GuardedCluster {
     }
 
     /// As many descriptors as before anybody came, and a few.
-    func expectDescriptorsBack() throws {
+    private func expectDescriptorsBack() throws {
         try ProcessUse.wait(for: "its descriptors to be closed", of: coordinator) {
             $0.descriptors <= quiet.descriptors + 8
         }

@@ -50,7 +50,9 @@ extension EndToEnd {
             try guarded.coordinator.line(
                 containing: "worker lost", "cause=malformed", "shards=[0, 1]")
             let garbage: [(frames: [[UInt8]], error: String)] = [
-                ([[0xFF, 0xFF]], "protobuf"), ([[]], "version 0"), ([[], []], "version 0"),
+                ([[0xFF, 0xFF]], "checksum"), ([[]], "checksum"), ([[], []], "checksum"),
+                ([MessageCodec.sealed([0xFF, 0xFF])], "protobuf"),
+                ([MessageCodec.sealed([])], "version 0"),
                 ([[UInt8]](repeating: [1], count: 5_000), "payload of 5000 bytes"),
                 ([[UInt8](repeating: 8, count: 900_000)], "header of 900000 bytes"),
             ]
@@ -77,6 +79,32 @@ extension EndToEnd {
                 peer.socket.close()
             }
             try guarded.expectUndisturbed(memory: 32)
+        }
+
+        /// Nobody can compute it: the job stops with the images named, and can be gone on with.
+        @Test func aShardThatFailsFourTimesStopsTheJob() throws {
+            let scratch = try Scratch()
+            let out = scratch("out")
+            let cluster = try Cluster(flags: Example.flags(out: out))
+            let peer = try MisbehavingPeer(
+                Context(), endpoint: cluster.endpoint, security: .none)
+            try peer.send(.hello(MisbehavingPeer.hello))
+            for _ in 0..<4 {
+                let task = try peer.next("shard 0") {
+                    if case .task(let task) = $0, task.id.shard == 0 { task } else { nil }
+                }
+                try peer.send(.failure(task.id, reason: "out of luck"))
+                try cluster.coordinator.line(containing: "shard failed", "shard=0", "out of luck")
+            }
+            let outcome = try cluster.coordinator.finish()
+            #expect(outcome.status == 70, "\(outcome.log)")
+            #expect(outcome.log.contains("shard 0") && outcome.log.contains("out of luck"))
+            cluster.coordinator.expectFlat()
+            peer.socket.close()
+            let again = try ChildProcess.run(
+                ["calibrate", "--resume", "--workers", "1"] + Example.flags(out: out))
+            #expect(again.status == 0, "\(again.log)")
+            #expect(try Results(in: out) == Results.reference.get())
         }
 
         /// Well-formed messages that are stale, replayed, of others, or none of a worker's business.

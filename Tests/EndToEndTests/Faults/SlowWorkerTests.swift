@@ -44,9 +44,7 @@ extension EndToEnd {
             #expect(try worker.finish().status == 0)
         }
 
-        @Test(
-            .enabled(if: Features.shardLeases, "straggler duplicates are not built yet"),
-            .enabled(if: Capabilities.tracing, "ptrace is not permitted here"))
+        @Test(.enabled(if: Capabilities.tracing, "ptrace is not permitted here"))
         func stragglersAreDuplicated() throws {
             // Eight shards: two of a stalled worker are a quarter.
             let config = try Example.patient(in: scratch)
@@ -62,9 +60,7 @@ extension EndToEnd {
             try fast.end()
         }
 
-        @Test(
-            .enabled(if: Features.shardLeases, "cluster.shard_lease_seconds is not built yet"),
-            .enabled(if: Capabilities.tracing, "ptrace is not permitted here"))
+        @Test(.enabled(if: Capabilities.tracing, "ptrace is not permitted here"))
         func hungComputeIsNoticedByLease() throws {
             let config = try Example.configuration(
                 [

@@ -6,8 +6,7 @@ import Testing
 extension EndToEnd {
     /// A worker whose memory is bad: a bit of a weight flips after the weights passed their digest.
     @Suite(
-        .serialized, .enabled(if: Features.audit, "--audit is not built yet"),
-        .enabled(if: Capabilities.tracing, "ptrace is not permitted here"))
+        .serialized, .enabled(if: Capabilities.tracing, "ptrace is not permitted here"))
     struct WrongBits {
         @Test func anAuditFindsTheWorker() throws {
             let scratch = try Scratch()

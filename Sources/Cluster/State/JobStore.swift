@@ -1,0 +1,95 @@
+import Calibration
+package import Storage
+
+/// A job's state on disk: checkpoints, and beside them what never changes once it is known (statistics, teacher
+/// logits), which is durable before the first checkpoint that needs it.
+package struct JobStore: Sendable {
+    /// What the disk knows of a job.
+    package struct Loaded: Sendable {
+        package var checkpoint: JobCheckpoint
+        /// Where it lies.
+        package var file: LoadedCheckpoint
+        /// Why the statistics file is of no use. The checkpoint then stands in front of the first round: running the
+        /// job again gives the same bits.
+        package var statisticsProblem: String?
+    }
+
+    /// What of a job's progress lies in the statistics file.
+    private enum Lasting: Int {
+        case nothing, statistics, teacher
+
+        init(_ progress: CalibrationJob.Progress) {
+            self =
+                progress.statistics == nil
+                ? .nothing : progress.teacher.isEmpty ? .statistics : .teacher
+        }
+    }
+
+    /// Name of the file beside the checkpoints.
+    private static let statisticsName = "statistics.safetensors"
+
+    private var checkpoints: CheckpointStore
+    private let fileSystem: any FileSystem
+    private var written = Lasting.nothing
+
+    /// Names the directory; nothing is read or created before `load` or `save`.
+    package init(directory: String, fileSystem: any FileSystem = POSIXFileSystem()) {
+        checkpoints = CheckpointStore(directory: directory, fileSystem: fileSystem)
+        self.fileSystem = fileSystem
+    }
+
+    package var directory: String { checkpoints.directory }
+    package var statisticsPath: String { directory + "/" + Self.statisticsName }
+
+    /// Reads the newest intact state; nil if there is none.
+    /// - Throws: `StorageError` if all checkpoints are damaged, ``CheckpointError`` naming the file if it is of a later
+    ///   release or makes no sense.
+    package mutating func load() throws -> Loaded? {
+        guard let file = try checkpoints.load() else { return nil }
+        var loaded: Loaded
+        do {
+            loaded = Loaded(
+                checkpoint: try JobCheckpoint(file.content, statistics: try statistics()),
+                file: file)
+        } catch let error as CheckpointError where error.isNewerFormat {
+            throw error.of(file.path)
+        } catch {
+            var content = file.content
+            content.metadata["stage"] = "statistics"
+            do {
+                loaded = Loaded(
+                    checkpoint: try JobCheckpoint(content, statistics: nil), file: file,
+                    statisticsProblem: "\(error)")
+                loaded.checkpoint.progress = .init()
+            } catch let error as CheckpointError {
+                throw error.of(file.path)
+            }
+        }
+        written = Lasting(loaded.checkpoint.progress)
+        return loaded
+    }
+
+    /// Nil if there are none.
+    private func statistics() throws -> SafetensorsFile? {
+        do {
+            return try SafetensorsFile(
+                sealed: fileSystem.read(statisticsPath, limit: CheckpointStore.maximumBytes),
+                file: statisticsPath)
+        } catch let error as StorageError where error.isNotFound {
+            return nil
+        }
+    }
+
+    /// Makes a job's state durable: when this returns, it survives a power failure.
+    /// - Throws: `StorageError`; the state saved before is intact.
+    package mutating func save(_ checkpoint: JobCheckpoint) throws {
+        let lasting = Lasting(checkpoint.progress)
+        // A job that starts over has other statistics to come.
+        if lasting == .nothing { written = .nothing }
+        if lasting.rawValue > written.rawValue, let file = try checkpoint.statisticsFile() {
+            try AtomicFile.write(file.sealed(), to: statisticsPath, fileSystem: fileSystem)
+            written = lasting
+        }
+        try checkpoints.save(try checkpoint.file())
+    }
+}
