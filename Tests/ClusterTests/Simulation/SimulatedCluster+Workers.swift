@@ -114,7 +114,10 @@ extension SimulatedCluster {
             counts.hung += 1
             return
         }
-        if workers[worker].lies, !payload.isEmpty { payload[payload.count / 2] ^= 0x10 }
+        if workers[worker].lies, !payload.isEmpty {
+            // Bad memory: every process of the host gets other bits wrong.
+            payload[payload.count / 2] ^= 1 << UInt8(workers[worker].life % 8)
+        }
         let outcome: WorkerCore.Event =
             isStormy && chance(plan.failures)
             ? .failed(task.id, reason: "out of memory")

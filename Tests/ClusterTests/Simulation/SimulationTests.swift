@@ -73,6 +73,15 @@ import Testing
     }
 }
 
+extension SimulationTests {
+    /// A liar that was killed and came back as another process confirmed its own wrong result.
+    @Test func seedOfALiarThatComesBack() throws {
+        var cluster = SimulatedCluster(
+            SimulationPlan(seed: 5_420_196_143_821_870_023, variant: .tuned))
+        #expect(try cluster.run() == cluster.simulated.progress)
+    }
+}
+
 /// The simulation has to notice what it is there for.
 @Suite struct PlantedBugTests {
     /// Runs until one notices the bug.
