@@ -18,13 +18,11 @@ extension EndToEnd {
             "malformed message", "handshake failed", "connection lost", "blob arrived damaged",
         ]
 
-        /// Runs the job with two workers, each behind its own proxy.
-        /// - Parameters:
-        ///   - events: what has to be in somebody's log.
-        ///   - oneOf: at least one of these has to be, too.
+        /// Runs the job with two workers, each behind its own proxy: all `events` have to be in
+        /// somebody's log, and one of `oneOf`, if it names any.
         private func run(
-            _ conditions: ChaosProxy.Conditions, encrypted: Bool, events: String..., oneOf: [String] = [],
-            at location: SourceLocation = #_sourceLocation
+            _ conditions: ChaosProxy.Conditions, encrypted: Bool, events: String...,
+            oneOf: [String] = [], at location: SourceLocation = #_sourceLocation
         ) throws {
             let keys = encrypted ? try Keys(in: scratch) : nil
             let cluster = try Cluster(
