@@ -40,7 +40,10 @@ package enum KeyFile {
     ///   `.fileUnreadable`.
     package static func readSecret(_ path: String) throws(ZeroMQError) -> CurveKeyPair {
         let (text, mode) = try SmallFile.read(path, limit: limit)
-        guard mode & 0o077 == 0 else {
+        // A public key may be read by all; that it is the wrong file is the better answer.
+        let found = try? KeyFileText(text, file: path)
+        let isPublic = found?.publicKey != nil && found?.secretKey == nil
+        guard isPublic || mode & 0o077 == 0 else {
             throw ZeroMQError(
                 .keyFileExposed, file: path,
                 detail: "its mode is \(String(mode & 0o777, radix: 8))")

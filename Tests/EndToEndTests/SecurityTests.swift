@@ -74,6 +74,10 @@ extension EndToEnd {
             }
             let swapped = try worker(keys + "/worker.pub", keys + "/coordinator.pub")
             #expect(swapped.status == 77 && swapped.log.contains("worker.pub"), "\(swapped.log)")
+            #expect(swapped.log.contains("it holds no secret-key line"), "\(swapped.log)")
+            // No reason to try again.
+            let typo = try ChildProcess.run("worker", "--connect", "127.0.0.1:9")
+            #expect(typo.status == 64 && typo.log.contains("127.0.0.1:9"), "\(typo.log)")
             try FileManager.default.setAttributes(
                 [.posixPermissions: 0o644], ofItemAtPath: keys + "/worker.key")
             let exposed = try worker(keys + "/worker.key", keys + "/coordinator.pub")

@@ -105,7 +105,7 @@ import Testing
         let pair = try CurveKeyPair.generate()
         try KeyFile.writeSecret(pair, to: directory.file("a.key"))
         try KeyFile.writePublic(pair.publicKey, to: directory.file("a.pub"))
-        try #require(chmod(directory.file("a.pub"), 0o600) == 0)
+        // Whatever its mode.
         let secret = #expect(throws: ZeroMQError.self) {
             try KeyFile.readSecret(directory.file("a.pub"))
         }

@@ -42,7 +42,7 @@ extension CoordinatorLog {
             logger.debug(
                 "round opened", metadata: ["round": "\(round.index)", "kind": "\(round.kind)"])
         case .noWorkers(let duration):
-            logger.warning("no workers, waiting", metadata: ["for": "\(duration)"])
+            logger.warning("no workers, waiting", metadata: ["for": "\(Int(duration.seconds)) s"])
         case .stragglerDuplicated(let round, let shard, let slow, let helper):
             logger.notice(
                 "straggler duplicated",

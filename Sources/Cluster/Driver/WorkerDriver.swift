@@ -201,7 +201,11 @@ package final class WorkerDriver {
             logger.notice("dismissed, greeting again", metadata: ["reason": "\(reason)"])
         case .silence(let duration):
             logger.notice(
-                "no word from the coordinator, connecting anew", metadata: ["for": "\(duration)"])
+                "no word from the coordinator, connecting anew",
+                metadata: [
+                    "endpoint": "\(target.endpoint)",
+                    "for": "\(Int(duration.seconds)) s",
+                ])
         case .damagedBlob(let digest):
             logger.warning("blob arrived damaged", metadata: ["digest": "\(digest.hex.prefix(12))"])
         case .malformed(let error):

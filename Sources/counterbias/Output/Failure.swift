@@ -77,6 +77,8 @@ private func exitCode(of error: any Error) -> Int32 {
         EX_DATAERR
     case is SettingsError: EX_CONFIG
     case let error as StorageError: error.exitCode
+    // Trying again would not mend it.
+    case let error as ZeroMQError where error.code == .endpointInvalid: EX_USAGE
     case let error as ZeroMQError: error.concernsKeys ? EX_NOPERM : EX_UNAVAILABLE
     case is CoordinatorDriver.Interrupted, is PreparedPool.Stopped: EX_TEMPFAIL
     case is CoordinatorFailure, is LocalWorkers.Exhausted: EX_SOFTWARE
