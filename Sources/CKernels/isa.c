@@ -56,18 +56,19 @@ void ck_float_convolution_run(
 }
 
 void ck_integer_convolution_accumulate(
-    const ck_isa *isa, const ck_integer_convolution *convolution, const uint8_t *input,
-    int32_t *accumulators, void *scratch) {
+    const ck_integer_convolution *convolution, const uint8_t *input, int32_t *accumulators,
+    void *scratch) {
     assert((uintptr_t)scratch % 64 == 0);
-    isa->integer_accumulate(convolution, input, accumulators, scratch);
+    convolution->isa->integer_accumulate(convolution, input, accumulators, scratch);
 }
 
 void ck_integer_convolution_run(
-    const ck_isa *isa, const ck_integer_convolution *convolution, const uint8_t *input,
-    uint8_t *output, const int32_t *bias, const float *multipliers, ck_target target,
-    const ck_pass *pass, void *scratch) {
+    const ck_integer_convolution *convolution, const uint8_t *input, uint8_t *output,
+    const int32_t *bias, const float *multipliers, ck_target target, const ck_pass *pass,
+    void *scratch) {
     assert((uintptr_t)scratch % 64 == 0);
-    isa->integer_run(convolution, input, output, bias, multipliers, target, pass, scratch);
+    convolution->isa->integer_run(
+        convolution, input, output, bias, multipliers, target, pass, scratch);
 }
 
 void ck_requantize(

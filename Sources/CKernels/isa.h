@@ -12,6 +12,9 @@ struct ck_isa {
     const char *name;
     void (*float_convolution)(
         const ck_float_convolution *, int, const float *, float *, void *);
+    /// Packs weights in the layout of this table's kernels; 0 if memory is short.
+    int (*integer_pack)(ck_integer_convolution *, const int16_t *);
+    size_t (*integer_scratch)(const ck_integer_convolution *);
     void (*integer_accumulate)(const ck_integer_convolution *, const uint8_t *, int32_t *, void *);
     void (*integer_run)(
         const ck_integer_convolution *, const uint8_t *, uint8_t *, const int32_t *, const float *,
@@ -97,14 +100,22 @@ struct ck_float_convolution {
 };
 
 struct ck_integer_convolution {
+    const ck_isa *isa;
     ck_plan plan;
     int32_t input_zero_point;
-    /// Depth rounded up to pairs.
+    /// Depth rounded up to whole pairs or quads.
     ptrdiff_t padded_depth;
-    /// [group][panel][depth / 2][16][2]; depthwise [tap][panels * 16]. Missing channels and steps
-    /// are zero.
-    int16_t *weights;
+    /// The rest belongs to the body that packed it: see `integer_pack` there.
+    void *weights;
+    /// Parts a weight is the sum of.
+    ptrdiff_t parts;
+    uint8_t *panel_parts;
+    /// Per channel; NULL where all are 0.
+    int32_t *constants, *offsets;
 };
+
+/// Zeroed and aligned to 64 bytes; NULL if memory is short.
+void *ck_allocate(ptrdiff_t bytes);
 
 /// Bytes of a mask per pixel.
 static inline ptrdiff_t ck_mask_stride(ptrdiff_t channels) { return (channels + 7) / 8; }

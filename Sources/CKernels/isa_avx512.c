@@ -1,6 +1,8 @@
 // The kernels for x86-64 with AVX-512 (F, BW, DQ, VL) and VNNI; only called where all of them exist.
 #if defined(__x86_64__)
 
+#include <stdlib.h>
+
 #include "isa.h"
 
 #define CK_ATTRIBUTES __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
@@ -11,11 +13,13 @@
 #include "bodies/float_gemm_6x16_avx2.h"
 #include "bodies/float_depthwise_4x16_avx2.h"
 #include "bodies/float_convolution.h"
-#include "bodies/integer_gemm_6x16_avx2.h"
-#include "bodies/integer_depthwise_4x16_avx2.h"
 #include "bodies/mask.h"
 #include "bodies/requantize_avx2.h"
-#include "bodies/integer_convolution.h"
+#include "bodies/integer_quads.h"
+#include "bodies/integer_tile_avx512.h"
+#include "bodies/integer_gemm_14x32_avx512.h"
+#include "bodies/integer_depthwise_4x16_avx512.h"
+#include "bodies/integer_convolution_avx512.h"
 #include "bodies/quantize.h"
 #include "bodies/elementwise.h"
 #include "bodies/pool.h"

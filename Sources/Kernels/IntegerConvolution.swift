@@ -10,7 +10,6 @@ package final class IntegerConvolution: @unchecked Sendable {
     package static let maximumReduction = 33_025
 
     private let packed: OpaquePointer
-    private let isa: InstructionSet
     private let channels: Int
 
     /// Bytes of scratch memory one call needs, aligned to 64 bytes.
@@ -30,10 +29,11 @@ package final class IntegerConvolution: @unchecked Sendable {
         precondition(reduction <= Self.maximumReduction)
         precondition(weights.count == output.channels * reduction)
         assert(weights.allSatisfy { abs($0) <= 255 })
-        guard let packed = ck_integer_convolution_create(&geometry, weights, inputZeroPoint)
+        guard
+            let packed = ck_integer_convolution_create(
+                isa.table, &geometry, weights, inputZeroPoint)
         else { fatalError("out of memory while packing weights") }
         self.packed = packed
-        self.isa = isa
         channels = output.channels
     }
 
@@ -44,7 +44,7 @@ package final class IntegerConvolution: @unchecked Sendable {
         _ input: UnsafePointer<UInt8>, _ accumulators: UnsafeMutablePointer<Int32>,
         scratch: UnsafeMutableRawPointer
     ) {
-        ck_integer_convolution_accumulate(isa.table, packed, input, accumulators, scratch)
+        ck_integer_convolution_accumulate(packed, input, accumulators, scratch)
     }
 
     /// ``accumulate(_:_:scratch:)`` followed by `IntegerKernels.requantize`, block by block.
@@ -55,8 +55,8 @@ package final class IntegerConvolution: @unchecked Sendable {
     ) {
         precondition(requantization.multipliers.count == channels)
         ck_integer_convolution_run(
-            isa.table, packed, input, output, bias, requantization.multipliers,
-            requantization.target, nil, scratch)
+            packed, input, output, bias, requantization.multipliers, requantization.target, nil,
+            scratch)
     }
 
     /// ``run(_:_:bias:requantization:scratch:)`` that also writes where the output's gradient
@@ -70,7 +70,7 @@ package final class IntegerConvolution: @unchecked Sendable {
         precondition(passing.low.count == channels && passing.high.count == channels)
         passing.withPass(mask) { pass in
             ck_integer_convolution_run(
-                isa.table, packed, input, output, bias, requantization.multipliers,
+                packed, input, output, bias, requantization.multipliers,
                 requantization.target, pass, scratch)
         }
     }

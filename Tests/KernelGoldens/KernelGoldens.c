@@ -169,15 +169,15 @@ static uint64_t digest_integer_convolution(const ck_isa *isa, ptrdiff_t index) {
     static const uint8_t zero_points[] = {0, 255, 128, 3};
     ck_target target = {zero_points[(index + 1) % 4], index % 3, 255 - index % 5};
     ck_integer_convolution *c =
-        ck_integer_convolution_create(&g, weights, zero_points[index % 4]);
+        ck_integer_convolution_create(isa, &g, weights, zero_points[index % 4]);
     if (!c) abort();
     void *scratch = make_buffer(ck_integer_convolution_scratch(c));
     int32_t *sums = make_buffer((size_t)output_count(&g) * sizeof *sums);
     uint8_t *output = make_buffer((size_t)output_count(&g));
-    ck_integer_convolution_accumulate(isa, c, input, sums, scratch);
+    ck_integer_convolution_accumulate(c, input, sums, scratch);
     memset(scratch, 0xA5, ck_integer_convolution_scratch(c));
     ck_integer_convolution_run(
-        isa, c, input, output, bias, multipliers, target, NULL, scratch);
+        c, input, output, bias, multipliers, target, NULL, scratch);
     hash = DIGEST(hash, sums, output_count(&g));
     hash = DIGEST(hash, output, output_count(&g));
     ck_integer_convolution_destroy(c);
@@ -307,7 +307,7 @@ static uint64_t digest_masks(const ck_isa *isa, ptrdiff_t index) {
     int32_t *bias = int_input(&state, channels, 100000);
     float *multipliers = scale_input(&state, channels);
     int32_t *low = int_input(&state, channels, 200000), *high = int_input(&state, channels, 900000);
-    ck_integer_convolution *c = ck_integer_convolution_create(&g, weights, 77);
+    ck_integer_convolution *c = ck_integer_convolution_create(isa, &g, weights, 77);
     if (!c) abort();
     void *scratch = make_buffer(ck_integer_convolution_scratch(c));
     int32_t *sums = make_buffer((size_t)output_count(&g) * sizeof *sums);
@@ -315,10 +315,10 @@ static uint64_t digest_masks(const ck_isa *isa, ptrdiff_t index) {
     ck_pass passes[2] = {{low, high, make_buffer((size_t)mask_bytes)}, {low, high, NULL}};
     passes[1].mask = make_buffer((size_t)mask_bytes);
     ck_target target = {128, 3, 250};
-    ck_integer_convolution_accumulate(isa, c, input, sums, scratch);
+    ck_integer_convolution_accumulate(c, input, sums, scratch);
     ck_accumulator_mask(isa, pixels, channels, sums, bias, passes[0]);
     ck_integer_convolution_run(
-        isa, c, input, output, bias, multipliers, target, &passes[1], scratch);
+        c, input, output, bias, multipliers, target, &passes[1], scratch);
     hash = DIGEST(hash, sums, output_count(&g));
     hash = DIGEST(hash, output, output_count(&g));
     hash = DIGEST(hash, passes[0].mask, mask_bytes);

@@ -1,6 +1,43 @@
 // Integer convolution of one image: widened blocks of output pixels times weight panels
 // (integer_gemm), or runs of pixels (integer_depthwise). Rows are widened to int16 with the zero
-// point subtracted, so padding is 0.
+// point subtracted, so padding is 0. Packed weights are int16: [group][panel][depth / 2][16][2];
+// depthwise [tap][panels * 16]. Missing channels and steps are zero.
+
+CK_FUNCTION int integer_pack(ck_integer_convolution *c, const int16_t *weights) {
+    const ck_plan *plan = &c->plan;
+    int is_depthwise = plan->method == CK_DEPTHWISE;
+    c->padded_depth = is_depthwise ? plan->depth : ck_round_up(plan->depth, 2);
+    ptrdiff_t groups = is_depthwise ? 1 : plan->geometry.groups, padded = plan->panels * CK_PANEL;
+    int16_t *packed = c->weights =
+        ck_allocate(groups * padded * c->padded_depth * (ptrdiff_t)sizeof(int16_t));
+    if (!packed) return 0;
+    for (ptrdiff_t channel = 0; channel < plan->geometry.output_channels; channel++) {
+        const int16_t *w = weights + channel * plan->depth;
+        if (is_depthwise) {
+            for (ptrdiff_t tap = 0; tap < plan->depth; tap++) packed[tap * padded + channel] = w[tap];
+            continue;
+        }
+        ptrdiff_t group = channel / plan->group_output, within = channel % plan->group_output;
+        ptrdiff_t panel = group * plan->panels + within / CK_PANEL;
+        int16_t *column = packed + panel * c->padded_depth * CK_PANEL + within % CK_PANEL * 2;
+        for (ptrdiff_t k = 0; k < plan->depth; k++) {
+            column[k / 2 * (2 * CK_PANEL) + k % 2] = w[k];
+        }
+    }
+    return 1;
+}
+
+/// Widened rows, then one panel of accumulators (depthwise: one output row of accumulators).
+CK_FUNCTION size_t integer_scratch(const ck_integer_convolution *c) {
+    const ck_plan *plan = &c->plan;
+    ptrdiff_t rows = 0, width = plan->geometry.output_channels;
+    if (plan->method != CK_DEPTHWISE) {
+        rows = plan->block_rows * c->padded_depth * (ptrdiff_t)sizeof(int16_t);
+        width = CK_PANEL;
+    }
+    ptrdiff_t accumulators = plan->block_rows * width * (ptrdiff_t)sizeof(int32_t);
+    return (size_t)(ck_round_up(rows, 64) + ck_round_up(accumulators, 64));
+}
 
 CK_INLINE void widen(
     ptrdiff_t count, const uint8_t *input, int32_t zero_point, int16_t *output) {
@@ -50,7 +87,7 @@ CK_FUNCTION void gather_integer(
 CK_FUNCTION void integer_panel(
     const ck_integer_convolution *c, ptrdiff_t index, ptrdiff_t rows, const int16_t *a,
     ptrdiff_t channels, int32_t *output, ptrdiff_t output_stride) {
-    const int16_t *weights = c->weights + index * c->padded_depth * CK_PANEL;
+    const int16_t *weights = (const int16_t *)c->weights + index * c->padded_depth * CK_PANEL;
     ptrdiff_t step = CK_DEPTH_BLOCK;
     for (ptrdiff_t k = 0; k < c->padded_depth; k += step) {
         ptrdiff_t rest = c->padded_depth - k;
@@ -77,7 +114,7 @@ CK_FUNCTION void integer_depthwise_line(
             run, channels, rows.end - rows.first, columns.end - columns.first,
             input + (iy * g->input_width + ix) * channels, g->stride_width * channels,
             g->dilation_height * g->input_width * channels, g->dilation_width * channels,
-            c->weights + (rows.first * g->kernel_width + columns.first) * w_column,
+            (const int16_t *)c->weights + (rows.first * g->kernel_width + columns.first) * w_column,
             g->kernel_width * w_column, w_column, c->input_zero_point, output + ox * channels);
         ox += run;
     }

@@ -2,6 +2,7 @@
 #define CK_TABLE(isa_name) \
     { \
         .name = isa_name, .float_convolution = float_convolution, \
+        .integer_pack = integer_pack, .integer_scratch = integer_scratch, \
         .integer_accumulate = integer_accumulate, .integer_run = integer_run, \
         .requantize = requantize, .dequantize_accumulators = dequantize_accumulators, \
         .quantize = quantize, .dequantize = dequantize, .float_add = float_add, \

@@ -73,20 +73,22 @@ void ck_float_convolution_run(
     const ck_isa *isa, const ck_float_convolution *convolution, int clamped, const float *input,
     float *output, void *scratch);
 
-/// `weights` as above, zero point subtracted, each in [-255, 255].
+/// `weights` as above, zero point subtracted, each in [-255, 255]; packed for `isa`, which runs
+/// it.
 ck_integer_convolution *ck_integer_convolution_create(
-    const ck_geometry *geometry, const int16_t *weights, uint8_t input_zero_point);
+    const ck_isa *isa, const ck_geometry *geometry, const int16_t *weights,
+    uint8_t input_zero_point);
 void ck_integer_convolution_destroy(ck_integer_convolution *convolution);
 size_t ck_integer_convolution_scratch(const ck_integer_convolution *convolution);
 /// Exact sums of (x - zero point) * w; padding contributes 0.
 void ck_integer_convolution_accumulate(
-    const ck_isa *isa, const ck_integer_convolution *convolution, const uint8_t *input,
-    int32_t *accumulators, void *scratch);
+    const ck_integer_convolution *convolution, const uint8_t *input, int32_t *accumulators,
+    void *scratch);
 /// The same, then `ck_requantize`; writes `pass->mask` unless `pass` is NULL.
 void ck_integer_convolution_run(
-    const ck_isa *isa, const ck_integer_convolution *convolution, const uint8_t *input,
-    uint8_t *output, const int32_t *bias, const float *multipliers, ck_target target,
-    const ck_pass *pass, void *scratch);
+    const ck_integer_convolution *convolution, const uint8_t *input, uint8_t *output,
+    const int32_t *bias, const float *multipliers, ck_target target, const ck_pass *pass,
+    void *scratch);
 
 // Between number formats.
 

@@ -1,0 +1,151 @@
+// Weights for instructions that multiply four unsigned with four signed bytes and add: the layout,
+// and the windows it is multiplied with.
+//
+//   weights      [group][panel][part][quad][16][4]; a quad is four steps of the reduction (depthwise:
+//                [panel][part][row quad][kernel column][16][4], four kernel rows of one column)
+//   offsets      a channel's weights are offset + part 0; 0 and NULL where no channel needs one
+//   panel_parts  parts of a panel that are not zero throughout: 1 wherever a channel's weights span
+//                at most 255, as those of 8 bits do (depthwise: where they fit a signed byte, since
+//                it has no offsets)
+//   constants    -zero point * sum of the weights, [group][panels * 16]
+//
+// Then sum((x - zero) * w) = constant + offset * sum(x) + sum over parts(sum(x * part)), all modulo
+// 2^32. Padding is the zero point.
+
+/// Columns that one output row reads, padding included.
+CK_INLINE ptrdiff_t depthwise_columns(const ck_geometry *g) {
+    return (g->output_width - 1) * g->stride_width + (g->kernel_width - 1) * g->dilation_width + 1;
+}
+
+/// Whether rows of the input serve as rows of the matrix as they lie.
+CK_INLINE int is_direct(const ck_plan *plan) {
+    return plan->method == CK_POINTWISE && plan->group_input % 4 == 0;
+}
+
+/// The part of `weight` for a signed byte; the rest goes to the next part.
+CK_INLINE int32_t byte_part(int32_t weight) {
+    return weight < -128 ? -128 : weight > 127 ? 127 : weight;
+}
+
+/// Where step `k` of a channel lies in its panel part.
+CK_INLINE ptrdiff_t quad_index(const ck_plan *plan, ptrdiff_t k) {
+    if (plan->method != CK_DEPTHWISE) return k / 4 * 64 + k % 4;
+    ptrdiff_t ky = k / plan->geometry.kernel_width, kx = k % plan->geometry.kernel_width;
+    return (ky / 4 * plan->geometry.kernel_width + kx) * 64 + ky % 4;
+}
+
+/// What brings the weights of a channel into a signed byte; 0 if nothing does.
+CK_INLINE int32_t byte_offset(ptrdiff_t count, const int16_t *weights) {
+    int32_t least = 0, most = 0;
+    for (ptrdiff_t k = 0; k < count; k++) {
+        least = k == 0 || weights[k] < least ? weights[k] : least;
+        most = k == 0 || weights[k] > most ? weights[k] : most;
+    }
+    if (most - least > 255) return 0;
+    return most > 127 ? most - 127 : least < -128 ? least + 128 : 0;
+}
+
+/// Rows per block: whole tiles of 14, as many as the second-level cache takes.
+CK_INLINE ptrdiff_t quad_block_rows(const ck_plan *plan, ptrdiff_t row_bytes) {
+    ptrdiff_t most = 128 * 1024 / row_bytes;
+    if (most > 448) most = 448;
+    if (most < 28) most = 28;
+    ptrdiff_t blocks = (plan->rows + most - 1) / most;
+    return ck_round_up((plan->rows + blocks - 1) / blocks, 14);
+}
+
+CK_FUNCTION int integer_pack(ck_integer_convolution *c, const int16_t *weights) {
+    ck_plan *plan = &c->plan;
+    const ck_geometry *g = &plan->geometry;
+    int is_depthwise = plan->method == CK_DEPTHWISE;
+    c->padded_depth = is_depthwise ? ck_round_up(g->kernel_height, 4) * g->kernel_width
+                                   : ck_round_up(plan->depth, 4);
+    if (!is_depthwise) plan->block_rows = quad_block_rows(plan, c->padded_depth);
+    ptrdiff_t panels = (is_depthwise ? 1 : g->groups) * plan->panels;
+    ptrdiff_t per_group = is_depthwise ? g->output_channels : plan->group_output;
+    c->panel_parts = ck_allocate(panels + 1);
+    c->constants = ck_allocate(panels * CK_PANEL * (ptrdiff_t)sizeof(int32_t));
+    c->offsets = ck_allocate(panels * CK_PANEL * (ptrdiff_t)sizeof(int32_t));
+    if (!c->panel_parts || !c->constants || !c->offsets) return 0;
+    memset(c->panel_parts, 1, (size_t)panels);
+    int has_offsets = 0;
+    c->parts = 1;
+    for (ptrdiff_t channel = 0; channel < g->output_channels; channel++) {
+        ptrdiff_t slot = channel / per_group * plan->panels * CK_PANEL + channel % per_group;
+        const int16_t *w = weights + channel * plan->depth;
+        int32_t offset = is_depthwise ? 0 : byte_offset(plan->depth, w), sum = 0;
+        for (ptrdiff_t k = 0; k < plan->depth; k++) {
+            ptrdiff_t parts = 1;
+            sum += w[k];
+            for (int32_t rest = w[k] - offset; rest != byte_part(rest); parts++) {
+                rest -= byte_part(rest);
+            }
+            if (parts > c->panel_parts[slot / CK_PANEL]) {
+                c->panel_parts[slot / CK_PANEL] = (uint8_t)parts;
+            }
+            if (parts > c->parts) c->parts = parts;
+        }
+        c->offsets[slot] = offset;
+        has_offsets |= offset != 0;
+        c->constants[slot] = (int32_t)(0u - (uint32_t)c->input_zero_point * (uint32_t)sum);
+    }
+    int8_t *packed = c->weights = ck_allocate(panels * c->parts * c->padded_depth * CK_PANEL);
+    if (!packed) return 0;
+    for (ptrdiff_t channel = 0; channel < g->output_channels; channel++) {
+        ptrdiff_t slot = channel / per_group * plan->panels * CK_PANEL + channel % per_group;
+        ptrdiff_t panel_bytes = c->parts * c->padded_depth * CK_PANEL;
+        int8_t *column = packed + slot / CK_PANEL * panel_bytes + slot % CK_PANEL * 4;
+        for (ptrdiff_t k = 0; k < plan->depth; k++) {
+            int32_t rest = weights[channel * plan->depth + k] - c->offsets[slot];
+            for (ptrdiff_t part = 0; part < c->parts; part++) {
+                column[part * c->padded_depth * CK_PANEL + quad_index(plan, k)] =
+                    (int8_t)byte_part(rest);
+                rest -= byte_part(rest);
+            }
+        }
+    }
+    if (!has_offsets) {
+        free(c->offsets);
+        c->offsets = NULL;
+    }
+    return 1;
+}
+
+/// Writes the windows of output pixels [first, first + rows) as matrix rows [rows][padded depth].
+CK_FUNCTION void gather_quads(
+    const ck_integer_convolution *c, ptrdiff_t group, ptrdiff_t first, ptrdiff_t rows,
+    const uint8_t *input, uint8_t *gathered) {
+    const ck_plan *plan = &c->plan;
+    const ck_geometry *g = &plan->geometry;
+    ptrdiff_t run = plan->group_input, zero_point = c->input_zero_point;
+    for (ptrdiff_t row = 0; row < rows; row++, gathered += c->padded_depth) {
+        ptrdiff_t oy = (first + row) / g->output_width, ox = (first + row) % g->output_width;
+        ptrdiff_t iy = oy * g->stride_height - g->pad_top;
+        ptrdiff_t ix = ox * g->stride_width - g->pad_left;
+        ck_taps columns = valid_taps(ix, g->dilation_width, g->kernel_width, g->input_width);
+        int is_whole = g->groups == 1 && g->dilation_width == 1
+            && columns.first == 0 && columns.end == g->kernel_width;
+        for (ptrdiff_t k = plan->depth; k < c->padded_depth; k++) gathered[k] = 0;
+        uint8_t *target = gathered;
+        for (ptrdiff_t ky = 0; ky < g->kernel_height; ky++, target += g->kernel_width * run) {
+            ptrdiff_t y = iy + ky * g->dilation_height;
+            if (y < 0 || y >= g->input_height) {
+                memset(target, (int)zero_point, (size_t)(g->kernel_width * run));
+                continue;
+            }
+            const uint8_t *line = input + y * g->input_width * g->input_channels + group * run;
+            if (is_whole) {
+                memcpy(target, line + ix * run, (size_t)(g->kernel_width * run));
+                continue;
+            }
+            for (ptrdiff_t kx = 0; kx < g->kernel_width; kx++) {
+                if (kx < columns.first || kx >= columns.end) {
+                    memset(target + kx * run, (int)zero_point, (size_t)run);
+                } else {
+                    const uint8_t *x = line + (ix + kx * g->dilation_width) * g->input_channels;
+                    memcpy(target + kx * run, x, (size_t)run);
+                }
+            }
+        }
+    }
+}
