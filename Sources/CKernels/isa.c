@@ -262,7 +262,7 @@ void ck_float_multiply(
 void ck_float_lrn(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, ck_lrn lrn, const float *input,
     float *output) {
-    assert(lrn.size >= 1);
+    assert(lrn.size % 2 == 1);
     isa->float_lrn(pixels, channels, lrn, input, output);
 }
 

@@ -168,7 +168,6 @@ extension ScalarReference {
 extension LocalResponseNormalization {
     /// The channels whose squares are summed for one.
     fileprivate func channels(around channel: Int, of count: Int) -> Range<Int> {
-        let first = channel - (size - 1) / 2
-        return max(0, first)..<min(count, first + size)
+        max(0, channel - size / 2)..<min(count, channel + size / 2 + 1)
     }
 }

@@ -35,9 +35,9 @@ package enum ActivationFunction: Hashable, Sendable, Codable {
 }
 
 /// Local response normalization across channels (ONNX LRN, opset 13): `x * (bias + alpha / size * Σ x²)^-beta`,
-/// with the sum over channels `c - (size - 1) / 2 ... c + size / 2` that exist.
+/// with the sum over the channels `c ± (size - 1) / 2` that exist.
 package struct LocalResponseNormalization: Hashable, Sendable, Codable {
-    /// Channels of a full sum, at least 1.
+    /// Channels of a full sum, odd.
     package var size: Int
     /// Finite, not negative.
     package var alpha: Float
@@ -59,7 +59,7 @@ package struct LocalResponseNormalization: Hashable, Sendable, Codable {
 
     /// Whether all numbers are in range, so that every base is positive.
     package var isValid: Bool {
-        (1...Self.largestSize).contains(size) && alpha.isFinite && alpha >= 0
+        (1...Self.largestSize).contains(size) && size % 2 == 1 && alpha.isFinite && alpha >= 0
             && abs(beta) <= Self.largestExponent && bias.isNormal && bias > 0
     }
 }

@@ -45,8 +45,8 @@ CK_INLINE void lrn_bases(
     double *bases) {
     double share = (double)lrn.alpha / (double)lrn.size;
     for (ptrdiff_t c = 0; c < width; c++) bases[c] = 0.0;
-    ptrdiff_t before = (lrn.size - 1) / 2;
-    for (ptrdiff_t offset = -before; offset < lrn.size - before; offset++) {
+    ptrdiff_t reach = lrn.size / 2;
+    for (ptrdiff_t offset = -reach; offset <= reach; offset++) {
         ptrdiff_t begin = first + offset < 0 ? -offset - first : 0;
         ptrdiff_t end = first + width + offset > channels ? channels - offset - first : width;
         const float *shifted = x + first + offset;
@@ -82,7 +82,7 @@ CK_FUNCTION void lrn_gradient(
     const float *restrict gradient, float *restrict input_gradient, double *restrict scratch) {
     double bases[CK_LRN_BLOCK], exponent = -(double)lrn.beta;
     double factor = 2.0 * (double)lrn.alpha * (double)lrn.beta / (double)lrn.size;
-    ptrdiff_t before = (lrn.size - 1) / 2, after = lrn.size - 1 - before;
+    ptrdiff_t reach = lrn.size / 2;
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
         for (ptrdiff_t first = 0; first < channels; first += CK_LRN_BLOCK) {
             ptrdiff_t left = channels - first, width = left < CK_LRN_BLOCK ? left : CK_LRN_BLOCK;
@@ -95,8 +95,7 @@ CK_FUNCTION void lrn_gradient(
             }
         }
         for (ptrdiff_t c = 0; c < channels; c++) {
-            // Channel j has the channels j - before ... j + after around it.
-            ptrdiff_t begin = c < after ? 0 : c - after, end = c + before + 1;
+            ptrdiff_t begin = c < reach ? 0 : c - reach, end = c + reach + 1;
             double sum = 0.0;
             for (ptrdiff_t j = begin; j < end && j < channels; j++) sum += scratch[j];
             double indirect = factor * (double)input[c] * sum;

@@ -57,7 +57,7 @@ typedef struct ck_pass {
     uint8_t *mask;
 } ck_pass;
 
-/// Local response normalization (ONNX LRN): size >= 1, alpha >= 0, bias > 0.
+/// Local response normalization (ONNX LRN): size odd, alpha >= 0, bias > 0.
 typedef struct ck_lrn {
     ptrdiff_t size;
     float alpha, beta, bias;
@@ -139,8 +139,8 @@ void ck_float_hard_swish(
 void ck_float_multiply(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *a, const float *b,
     ptrdiff_t step_b, ck_clamp clamp, float *output);
-/// x * (bias + alpha / size * sum)^-beta in Double, rounded once; `sum` of x * x over channels
-/// c - (size - 1) / 2 ... c + size / 2, in order.
+/// x * (bias + alpha / size * sum)^-beta in Double, rounded once; `sum` of x * x over the
+/// channels within size / 2 of each, in order.
 void ck_float_lrn(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, ck_lrn lrn, const float *input,
     float *output);

@@ -42,7 +42,7 @@ extension GraphTranslation {
         guard lrn.isValid else {
             throw call.unsupported(
                 "has size \(lrn.size), alpha \(lrn.alpha), beta \(lrn.beta) and bias \(lrn.bias); "
-                    + "size must be 1 to \(LocalResponseNormalization.largestSize), alpha not "
+                    + "size must be odd and at most \(LocalResponseNormalization.largestSize), alpha not "
                     + "negative, beta within ±\(LocalResponseNormalization.largestExponent), bias "
                     + "positive.")
         }
