@@ -165,7 +165,8 @@ struct GradientOracle {
     /// For each stored value of an activation's input; those that do not pass have 0.
     func slopes(of function: ActivationFunction, _ index: Int) -> [Float] {
         let node = network.graph.nodes[index]
-        guard let from = network.activations[node.inputs[0]], let to = network.activations[index + 1]
+        guard let from = network.activations[node.inputs[0]],
+            let to = network.activations[index + 1]
         else { return [] }
         let inputs = ScalarReference.dequantize(
             (0...255).map { UInt8($0) }, scale: from.scale, zeroPoint: Self.bytes(from).zeroPoint)

@@ -108,7 +108,8 @@ package struct RandomNetworks {
     private mutating func appendFunction(_ source: ValueID) {
         switch int(0...5) {
         case 0, 1: appendMultiply(source)
-        case 2: append(.activation(.hardSwish), [source], clamp: randomClamp(), scale: scale(source))
+        case 2:
+            append(.activation(.hardSwish), [source], clamp: randomClamp(), scale: scale(source))
         case 3:
             let alpha = Float.random(in: 0.1...1.5, using: &random)
             append(

@@ -22,7 +22,8 @@ struct GraphTranslation {
     /// Operators with a translation here, besides what constants allow.
     static let operators: Set<String> = [
         "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "Div",
-        "Dropout", "Flatten", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity", "LRN", "MatMul", "Max", "MaxPool",
+        "Dropout", "Flatten", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity",
+        "LRN", "MatMul", "Max", "MaxPool",
         "Min", "Mul", "Pad", "ReduceMean", "Relu", "Reshape", "Shape", "Size", "Squeeze", "Sub",
         "Transpose", "Unsqueeze",
     ]
