@@ -47,7 +47,9 @@ import Testing
         var generator = SeededGenerator(seed: TestSeed.value)
         for _ in 0..<6 {
             let seed = generator.next()
-            for network in [SmallNetwork.everything(seed: seed), .gated(seed: seed)] {
+            for network in [
+                SmallNetwork.everything(seed: seed), SmallNetwork.gated(seed: seed),
+            ] {
                 compare(network, seed: seed, &generator)
             }
         }

@@ -223,7 +223,11 @@ import Testing
                 $0 + ($1.0.0 - $1.0.1) / 2e-5 * Double($1.1)
             }
             let size = back.reduce(1e-3) { max($0, abs(Double($1))) }
-            #expect(abs(difference - Double(back[channel])) <= 1e-5 * size, "seed \(seed), \(lrn)")
+            // The direct part is rounded to Float before the rest is subtracted.
+            let rounding = 2e-7 * pow(Double(lrn.bias), -Double(lrn.beta))
+            #expect(
+                abs(difference - Double(back[channel])) <= 1e-5 * size + rounding,
+                "seed \(seed), \(lrn)")
         }
     }
 

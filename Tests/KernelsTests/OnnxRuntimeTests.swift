@@ -63,10 +63,10 @@ struct ConvolutionVector {
     }
 
     @Test func products() {
-        #expect(!multiplyVectors.isEmpty)
+        // Where zero points lie at the ends of the range, everything may saturate.
+        #expect(multiplyVectors.filter { Set(bytes($0.output)).count > 50 }.count >= 2)
         for (index, vector) in multiplyVectors.enumerated() {
             let (a, b, expected) = (bytes(vector.a), bytes(vector.b), bytes(vector.output))
-            #expect(Set(expected).count > 50, "case \(index)")
             for isa in InstructionSet.available {
                 let output = Buffer<UInt8>(count: a.count)
                 IntegerKernels.multiply(

@@ -23,9 +23,8 @@ struct GraphTranslation {
     static let operators: Set<String> = [
         "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "Div",
         "Dropout", "Flatten", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity",
-        "LRN", "MatMul", "Max", "MaxPool",
-        "Min", "Mul", "Pad", "ReduceMean", "Relu", "Reshape", "Shape", "Size", "Squeeze", "Sub",
-        "Transpose", "Unsqueeze",
+        "LRN", "MatMul", "Max", "MaxPool", "Min", "Mul", "Pad", "ReduceMean", "Relu", "Reshape",
+        "Shape", "Size", "Squeeze", "Sub", "Transpose", "Unsqueeze",
     ]
 
     /// Finds input, output and the nodes between them, and refuses operators that are not supported
