@@ -9,8 +9,9 @@ uint8 entries of an int8 tensor are taken as stored 128 higher.
 
 Two comparisons are made. End to end, ONNX Runtime gets the images, so a difference of one in a layer
 spreads to those behind it. Layer by layer, it gets our 8-bit inputs. Both are judged, unless --mode
-chooses one. Exit status 1: a layer with less than 99.9 % identical outputs, a difference above 1, or another
-class with the highest logit on some image (unless that is a tie in the logits).
+chooses one; end to end only the class where the model has LRN, which is float in ONNX Runtime and whose
+last bits are not defined. Exit status 1: a layer with less than 99.9 % identical outputs, a difference
+above 1, or another class with the highest logit on some image (unless that is a tie in the logits).
 
 With int8 weights, ONNX Runtime adds pairs of products in 16 bits on x86 CPUs without VNNI and
 saturates; the session option session.x64quantprecision=1 avoids it, and is set for such models unless
@@ -151,7 +152,7 @@ def compare_trace(path, model, trace, arguments):
     count = len(trace["output"])
     verdict = Verdict(sum(trace[n].size for n in comparison.names), {}, count, count, True)
     for title, rows in tables.items():
-        bad = judge(rows)
+        bad = [] if title == "end to end" and model.has("LRN") else judge(rows)
         worst = min(share for share, _ in rows.values())
         most = max(apart for _, apart in rows.values())
         print(f"  {title}: lowest share identical {worst * 100:.4f} %, largest difference {most}: "

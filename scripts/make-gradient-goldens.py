@@ -80,6 +80,11 @@ def average_pool(x, a):
     return sums / (area if a["count_include_pad"] else torch.round(counts))
 
 
+def hard_sigmoid(x, alpha, beta):
+    """Float32 rounds what lies near a kink; a value on it does not pass."""
+    return clamp(float(np.float32(alpha)) * x + float(np.float32(beta)), 0.0, 1.0)
+
+
 class Evaluation:
     """One image through a model, with autograd."""
 
@@ -123,7 +128,11 @@ class Evaluation:
             bounds = [float(self.constants[n]) if n else None for n in [*node.input[1:], ""]][:2]
             return clamp(x[0], *bounds)
         return {"Conv": lambda: convolve(*x, a), "Gemm": lambda: x[0] @ x[1].T + x[2],
-                "Add": lambda: x[0] + x[1], "Concat": lambda: torch.cat(x, 1),
+                "Add": lambda: x[0] + x[1], "Mul": lambda: x[0] * x[1],
+                "HardSwish": lambda: x[0] * hard_sigmoid(x[0], 1 / 6, 0.5),
+                "HardSigmoid": lambda: hard_sigmoid(x[0], a["alpha"], a["beta"]),
+                "LRN": lambda: functional.local_response_norm(
+                    x[0], a["size"], a["alpha"], a["beta"], a["bias"]), "Concat": lambda: torch.cat(x, 1),
                 "MaxPool": lambda: max_pool(x[0], a), "AveragePool": lambda: average_pool(x[0], a),
                 "GlobalAveragePool": lambda: x[0].mean((2, 3), keepdim=True),
                 "Flatten": lambda: x[0].flatten(1)}[kind]()
@@ -242,6 +251,9 @@ class Builder:
     def add(self, a, b, clamp=None):
         return self.quantized(self.clamped(self.append("Add", [a, b]), clamp))
 
+    def function(self, kind, *inputs, clamp=None, **attributes):
+        return self.quantized(self.clamped(self.append(kind, list(inputs), **attributes), clamp))
+
     def concat(self, *inputs):
         return self.quantized(self.append("Concat", list(inputs), axis=1))
 
@@ -294,12 +306,24 @@ def strided(b, x):
     return b.conv(x, 4, kernel=(2, 1), strides=(3, 2), pads=(1, 0, 0, 1), clamp=BAND, quantized=False)
 
 
+def gated(b, x):
+    x = b.conv(x, 8, kernel=(3, 3), strides=(2, 2), pads=(0, 0, 1, 1))
+    x = b.function("HardSwish", x)
+    y = b.conv(b.conv(b.global_pool(x), 4, clamp=RELU), 8)
+    y = b.function("HardSigmoid", y, alpha=1.1, beta=0.5)
+    x = b.function("Mul", x, y)
+    x = b.function("LRN", x, size=3, alpha=2.0, beta=0.75, bias=1.0)
+    x = b.function("Mul", b.depthwise(x, **SAME), x, clamp=BAND)
+    return b.gemm(x, 6, quantized=False)
+
+
 CASES = [
     (f"{net.__name__}-{np.dtype(a).name}-{np.dtype(w).name}-{'channel' if c else 'tensor'}", net, a, w, c)
     for net, a, w, c in [
         (residual, np.uint8, np.uint8, False), (residual, np.int8, np.int8, True),
         (branches, np.int8, np.int8, True), (branches, np.uint8, np.uint8, True),
         (strided, np.uint8, np.uint8, False), (strided, np.int8, np.int8, False),
+        (gated, np.uint8, np.uint8, False), (gated, np.int8, np.int8, True),
     ]
 ]
 

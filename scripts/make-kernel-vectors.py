@@ -70,11 +70,13 @@ def constants(names, scales, zero_points):
     return result
 
 
-def add(ties):
+def pair(operator, ties):
     scales, zero_points = parameters(3, ties)
+    if operator == "QLinearMul":
+        scales[2] = Scale(scales[2] * (2.0 if ties else 3.0))
     a, b = rng.integers(0, 256, (2, 1, 300), dtype=np.uint8)
     node = helper.make_node(
-        "QLinearAdd", ["A", "sA", "zA", "B", "sB", "zB", "sY", "zY"], ["Y"],
+        operator, ["A", "sA", "zA", "B", "sB", "zB", "sY", "zY"], ["Y"],
         domain="com.microsoft",
     )
     y = run([node], constants("ABY", scales, zero_points), {"A": a, "B": b})
@@ -173,7 +175,8 @@ parts = [
     "// Made by scripts/make-kernel-vectors.py with onnxruntime "
     f"{onnxruntime.__version__}; do not edit.\n// swift-format-ignore-file\n"
     "import Kernels\nimport NetworkGraph\n",
-    group("addVectors", "AddVector", [add(i % 2 == 1) for i in range(6)]),
+    group(
+        "addVectors", "PairVector", [pair("QLinearAdd", i % 2 == 1) for i in range(6)]),
     group(
         "averagePoolVectors", "PoolVector",
         [
@@ -192,5 +195,7 @@ parts = [
         "wholeAveragePoolVectors", "PoolVector",
         [whole_average(shape) for shape in [(7, 7, 37), (8, 8, 37), (3, 6, 37)]],
     ),
+    group(
+        "multiplyVectors", "PairVector", [pair("QLinearMul", i % 2 == 1) for i in range(6)]),
 ]
 target.write_text("\n".join(parts))

@@ -242,3 +242,78 @@ void ck_global_average_pool_gradient(
     float *input_gradient) {
     isa->global_average_pool_gradient(pixels, channels, gradient, input_gradient);
 }
+
+void ck_float_hard_sigmoid(
+    const ck_isa *isa, ptrdiff_t count, const float *input, float alpha, float beta,
+    float *output) {
+    isa->float_hard_sigmoid(count, input, alpha, beta, output);
+}
+
+void ck_float_hard_swish(
+    const ck_isa *isa, ptrdiff_t count, const float *input, float *output) {
+    isa->float_hard_swish(count, input, output);
+}
+
+void ck_float_multiply(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *a, const float *b,
+    ptrdiff_t step_b, ck_clamp clamp, float *output) {
+    isa->float_multiply(pixels, channels, a, b, step_b, clamp, output);
+}
+
+void ck_float_lrn(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, ck_lrn lrn, const float *input,
+    float *output) {
+    assert(lrn.size % 2 == 1);
+    isa->float_lrn(pixels, channels, lrn, input, output);
+}
+
+void ck_integer_multiply(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *a, float scale_a,
+    int32_t zero_point_a, const uint8_t *b, float scale_b, int32_t zero_point_b, ptrdiff_t step_b,
+    float scale, ck_target target, uint8_t *output) {
+    isa->integer_multiply(
+        pixels, channels, a, scale_a, zero_point_a, b, scale_b, zero_point_b, step_b, scale,
+        target, (ck_clamp){0}, output, NULL);
+}
+
+void ck_integer_multiply_masked(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *a, float scale_a,
+    int32_t zero_point_a, const uint8_t *b, float scale_b, int32_t zero_point_b, ptrdiff_t step_b,
+    float scale, ck_target target, ck_clamp clamp, uint8_t *output, uint8_t *mask) {
+    isa->integer_multiply(
+        pixels, channels, a, scale_a, zero_point_a, b, scale_b, zero_point_b, step_b, scale,
+        target, clamp, output, mask);
+}
+
+void ck_lookup_gradient(
+    const ck_isa *isa, ptrdiff_t count, const uint8_t *input, const float slopes[256],
+    const float *gradient, float *input_gradient) {
+    isa->lookup_gradient(count, input, slopes, gradient, input_gradient);
+}
+
+void ck_multiply_gradient(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *gradient,
+    const uint8_t *b, float scale_b, int32_t zero_point_b, ptrdiff_t step_b,
+    float *input_gradient) {
+    isa->multiply_gradient(
+        pixels, channels, gradient, b, scale_b, zero_point_b, step_b, input_gradient);
+}
+
+void ck_multiply_gradient_sum(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *gradient,
+    const uint8_t *a, float scale_a, int32_t zero_point_a, float *input_gradient) {
+    isa->multiply_gradient_sum(
+        pixels, channels, gradient, a, scale_a, zero_point_a, input_gradient);
+}
+
+void ck_lrn_gradient(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, ck_lrn lrn, const float *input,
+    const float *gradient, float *input_gradient, double *scratch) {
+    isa->lrn_gradient(pixels, channels, lrn, input, gradient, input_gradient, scratch);
+}
+
+void ck_quantize_mask(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *input, float scale,
+    int32_t zero_point, ck_clamp clamp, uint8_t *mask) {
+    isa->quantize_mask(pixels, channels, input, scale, zero_point, clamp, mask);
+}

@@ -58,6 +58,24 @@ struct ck_isa {
     void (*max_pool_gradient)(const ck_geometry *, const uint16_t *, const float *, float *);
     void (*average_pool_gradient)(const ck_geometry *, int, const float *, float *);
     void (*global_average_pool_gradient)(ptrdiff_t, ptrdiff_t, const float *, float *);
+    void (*float_hard_sigmoid)(ptrdiff_t, const float *, float, float, float *);
+    void (*float_hard_swish)(ptrdiff_t, const float *, float *);
+    void (*float_multiply)(
+        ptrdiff_t, ptrdiff_t, const float *, const float *, ptrdiff_t, ck_clamp, float *);
+    void (*integer_multiply)(
+        ptrdiff_t, ptrdiff_t, const uint8_t *, float, int32_t, const uint8_t *, float, int32_t,
+        ptrdiff_t, float, ck_target, ck_clamp, uint8_t *, uint8_t *);
+    void (*float_lrn)(ptrdiff_t, ptrdiff_t, ck_lrn, const float *, float *);
+    void (*lookup_gradient)(
+        ptrdiff_t, const uint8_t *, const float *, const float *, float *);
+    void (*multiply_gradient)(
+        ptrdiff_t, ptrdiff_t, const float *, const uint8_t *, float, int32_t, ptrdiff_t, float *);
+    void (*multiply_gradient_sum)(
+        ptrdiff_t, ptrdiff_t, const float *, const uint8_t *, float, int32_t, float *);
+    void (*lrn_gradient)(
+        ptrdiff_t, ptrdiff_t, ck_lrn, const float *, const float *, float *, double *);
+    void (*quantize_mask)(
+        ptrdiff_t, ptrdiff_t, const float *, float, int32_t, ck_clamp, uint8_t *);
 };
 
 extern const ck_isa ck_table_portable;

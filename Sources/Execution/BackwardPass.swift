@@ -60,6 +60,12 @@ package final class BackwardPass: Sendable {
         return zip(isRead, hasBias).map { $0 && $1 }
     }
 
+    /// The operands of a product whose values its backward pass reads: the other factor of each that needs
+    /// a gradient.
+    func factors(of node: Node) -> [Int] {
+        (0...1).filter { isActive[node.inputs[1 - $0]] }
+    }
+
     /// Follows ``run(_:record:into:workspace:)``.
     private static func peak(_ graph: Graph, _ isActive: [Bool]) -> Int {
         guard isActive[graph.output.value] else { return 0 }
@@ -71,6 +77,9 @@ package final class BackwardPass: Sendable {
             var isKept = true
             for (operand, value) in node.inputs.enumerated() where isActive[value] {
                 let count = graph.shape(of: value).count
+                if case .localResponseNormalization = node.operation {
+                    most = max(most, bytes + (isMet[value] ? 2 : 1) * count)
+                }
                 if node.handsOn, isMet[value] || operand == node.lastActive(isActive) {
                     // The gradient is added, or becomes the operand's.
                     if !isMet[value] { isKept = false }
@@ -153,9 +162,68 @@ package final class BackwardPass: Sendable {
             gradients.contribute(to: node.inputs[0]) {
                 GradientKernels.globalAveragePool(gradient.floats, shape: shape, $0, isa: isa)
             }
+        case .multiply:
+            spread(gradient.floats, overFactorsOf: node, record: record, &gradients)
+        case .activation:
+            guard let operand = record.operands.first ?? nil else {
+                preconditionFailure("no operand")
+            }
+            gradients.contribute(to: node.inputs[0]) {
+                GradientKernels.lookup(
+                    gradient.floats, input: operand.values.bytes, count: node.shape.count,
+                    slopes: record.slopes, $0, isa: isa)
+            }
+        case .localResponseNormalization(let lrn):
+            guard let operand = record.operands.first ?? nil else {
+                preconditionFailure("no operand")
+            }
+            normalize(gradient.floats, lrn, operand, of: node, &gradients)
         case .concat: break
         }
         gradients.give(gradient)
+    }
+
+    /// A product's gradient times the other factor, for each factor.
+    private func spread(
+        _ gradient: UnsafePointer<Float>, overFactorsOf node: Node, record: BackwardRecord.Entry,
+        _ gradients: inout Gradients
+    ) {
+        let broadcasts = graph.broadcasts(node)
+        for (operand, value) in node.inputs.enumerated() where isActive[value] {
+            guard let other = record.operands[1 - operand] else {
+                preconditionFailure("no operand")
+            }
+            gradients.contribute(to: value) { target in
+                if operand == 1, broadcasts {
+                    GradientKernels.multiplySum(
+                        gradient, other: other.values.bytes, other.quantization,
+                        shape: node.shape, target, isa: isa)
+                } else {
+                    GradientKernels.multiply(
+                        gradient, other: other.values.bytes, other.quantization,
+                        shape: node.shape, broadcasts: broadcasts, target, isa: isa)
+                }
+            }
+        }
+    }
+
+    private func normalize(
+        _ gradient: UnsafePointer<Float>, _ lrn: LocalResponseNormalization,
+        _ operand: BackwardRecord.Operand, of node: Node, _ gradients: inout Gradients
+    ) {
+        let input = gradients.workspace.take(
+            byteCount: node.shape.count * MemoryLayout<Float>.stride)
+        let scratch = gradients.workspace.scratch(
+            byteCount: node.shape.channels * MemoryLayout<Double>.stride)
+        IntegerKernels.dequantize(
+            operand.values.bytes, count: node.shape.count, scale: operand.quantization.scale,
+            zeroPoint: operand.quantization.zeroPoint, input.floats, isa: isa)
+        gradients.contribute(to: node.inputs[0]) {
+            GradientKernels.localResponseNormalization(
+                gradient, lrn, input: input.floats, shape: node.shape, $0,
+                scratch: scratch.assumingMemoryBound(to: Double.self), isa: isa)
+        }
+        gradients.give(input)
     }
 
     private func mask(

@@ -1,3 +1,5 @@
+package import Kernels
+
 /// What the forward pass of one image leaves for its ``BackwardPass``.
 package struct BackwardRecord: Sendable {
     /// Of one node.
@@ -7,10 +9,30 @@ package struct BackwardRecord: Sendable {
         package var masks: [AlignedBuffer?] = []
         /// Of a max-pool: UInt16, as `IntegerKernels.maxPool` keeps them.
         package var indices: AlignedBuffer?
+        /// Of products, activations and normalizations; nil where no gradient depends on one.
+        package var operands: [Operand?] = []
+        /// Of an activation: 256 slopes, as `GradientMask.slopes` makes them.
+        package var slopes: [Float] = []
 
-        package init(masks: [AlignedBuffer?] = [], indices: AlignedBuffer? = nil) {
+        package init(
+            masks: [AlignedBuffer?] = [], indices: AlignedBuffer? = nil,
+            operands: [Operand?] = [], slopes: [Float] = []
+        ) {
             self.masks = masks
             self.indices = indices
+            self.operands = operands
+            self.slopes = slopes
+        }
+    }
+
+    /// Copy of an 8-bit operand.
+    package struct Operand: Sendable {
+        package var values: AlignedBuffer
+        package var quantization: ByteQuantization
+
+        package init(values: AlignedBuffer, quantization: ByteQuantization) {
+            self.values = values
+            self.quantization = quantization
         }
     }
 
@@ -28,6 +50,7 @@ package struct BackwardRecord: Sendable {
 
     mutating func release(_ index: Int, to workspace: Workspace) {
         for case let mask? in entries[index].masks { workspace.give(mask) }
+        for case let operand? in entries[index].operands { workspace.give(operand.values) }
         if let indices = entries[index].indices { workspace.give(indices) }
         entries[index] = Entry()
     }

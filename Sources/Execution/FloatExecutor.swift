@@ -64,6 +64,12 @@ package final class FloatExecutor: Sendable {
             let other = UnsafePointer(values[node.inputs[1]].floats)
             FloatKernels.add(input, other, count: node.shape.count, clamp: clamp, output)
             return
+        case .multiply:
+            let other = UnsafePointer(values[node.inputs[1]].floats)
+            FloatKernels.multiply(
+                input, other, shape: node.shape, broadcasts: graph.broadcasts(node), clamp: clamp,
+                output)
+            return
         case .concat:
             var offset = 0
             for value in node.inputs {
@@ -84,6 +90,10 @@ package final class FloatExecutor: Sendable {
             FloatKernels.globalAveragePool(input, shape: inputShape, output)
         case .clamp:
             output.update(from: input, count: node.shape.count)
+        case .activation(let function):
+            FloatKernels.activation(function, input, count: node.shape.count, output)
+        case .localResponseNormalization(let lrn):
+            FloatKernels.localResponseNormalization(lrn, input, shape: inputShape, output)
         }
         if clamp != .none {
             FloatKernels.clamp(output, count: node.shape.count, clamp: clamp, output)

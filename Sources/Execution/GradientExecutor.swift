@@ -11,7 +11,8 @@ package import Quantization
 /// Weights are packed once; any number of threads may use one executor.
 package final class GradientExecutor: Sendable {
     package let executor: IntegerExecutor
-    /// Bytes one recorded image keeps: masks, and indices of max-pools.
+    /// Bytes one recorded image keeps: masks, indices of max-pools, and operands of products, activations and
+    /// normalizations.
     package let tapeBytes: Int
     /// Peak bytes of float gradients alive at once during the backward pass.
     package var gradientBytes: Int { pass.gradientBytes }
@@ -21,6 +22,8 @@ package final class GradientExecutor: Sendable {
     let passingSums: [PassingSums?]
     /// Of concatenations and clamps, by node and operand: as `GradientMask.table`; nil where all pass or nobody asks.
     let passingTables: [[[UInt8]?]]
+    /// Of activations, by node: as `GradientMask.slopes`; empty elsewhere.
+    let slopes: [[Float]]
 
     package convenience init(_ executor: IntegerExecutor) {
         self.init(executor, isa: .current)
@@ -47,12 +50,20 @@ package final class GradientExecutor: Sendable {
         let tables = network.graph.nodes.indices.map { Self.tables(network, pass, index: $0) }
         passingSums = sums
         passingTables = tables
+        slopes = network.graph.nodes.indices.map { Self.slopes(network, pass, index: $0) }
         tapeBytes = network.graph.nodes.indices.map { index in
             let node = network.graph.nodes[index]
             guard pass.isActive[index + 1] else { return 0 }
             switch node.operation {
             case .convolution: return sums[index] == nil ? 0 : node.maskBytes
             case .add, .averagePool, .globalAveragePool: return node.maskBytes
+            case .multiply:
+                let operands = pass.factors(of: node).reduce(0) {
+                    $0 + network.graph.shape(of: node.inputs[$1]).count
+                }
+                return node.maskBytes + operands
+            case .activation: return node.shape.count
+            case .localResponseNormalization: return node.maskBytes + node.shape.count
             case .maxPool: return node.shape.count * MemoryLayout<UInt16>.stride
             case .concat, .clamp:
                 return zip(node.inputs, tables[index]).reduce(0) { bytes, operand in
@@ -82,6 +93,18 @@ package final class GradientExecutor: Sendable {
                 from: ByteQuantization(from), to: ByteQuantization(to), clamp: node.clamp)
             return table.allSatisfy { $0 == 1 } ? nil : table
         }
+    }
+
+    private static func slopes(
+        _ network: QuantizedNetwork, _ pass: BackwardPass, index: Int
+    ) -> [Float] {
+        let node = network.graph.nodes[index]
+        guard case .activation(let function) = node.operation, pass.isActive[index + 1],
+            let from = network.activations[node.inputs[0]], let to = network.activations[index + 1]
+        else { return [] }
+        return GradientMask.slopes(
+            of: function, from: ByteQuantization(from), to: ByteQuantization(to),
+            clamp: node.clamp)
     }
 
     /// Integer forward pass of one image that keeps what the backward pass needs. Activations are given back as soon

@@ -22,7 +22,7 @@ package final class IntegerExecutor: Sendable {
     package var graph: Graph { network.graph }
     let lastUses: [Int]
     let layers: [Layer?]
-    /// For concatenations and clamps: one 256-entry table per input.
+    /// For concatenations, clamps and activations: one 256-entry table per input.
     private let tables: [[[UInt8]]]
 
     package init(_ network: QuantizedNetwork) {
@@ -69,17 +69,22 @@ package final class IntegerExecutor: Sendable {
             ordinal: ordinal, requantization: requantization, scales: scales)
     }
 
-    /// Tables from each input's 8-bit values to the node's: dequantize, clamp, quantize.
+    /// Tables from each input's 8-bit values to the node's: dequantize, function and clamp, quantize.
     private static func tables(_ network: QuantizedNetwork, index: Int) -> [[UInt8]] {
         let node = network.graph.nodes[index]
+        var function: ActivationFunction?
         switch node.operation {
         case .concat, .clamp: break
+        case .activation(let given): function = given
         default: return []
         }
         guard let output = network.activations[index + 1] else { return [] }
         return node.inputs.map { value in
             guard let input = network.activations[value] else { return [] }
-            return (0..<256).map { output.requantized(UInt8($0), from: input, clamp: node.clamp) }
+            return (0..<256).map { stored in
+                let real = input.real(UInt8(stored))
+                return output.stored(function?.value(at: real) ?? real, clamp: node.clamp)
+            }
         }
     }
 
@@ -103,7 +108,8 @@ package final class IntegerExecutor: Sendable {
     }
 
     func computeWithoutWeights(
-        _ index: Int, values: LiveValues, output: UnsafeMutablePointer<UInt8>
+        _ index: Int, values: LiveValues, output: UnsafeMutablePointer<UInt8>,
+        workspace: Workspace
     ) {
         let node = graph.nodes[index]
         let input = UnsafePointer(values[node.inputs[0]].bytes)
@@ -123,6 +129,13 @@ package final class IntegerExecutor: Sendable {
             IntegerKernels.add(
                 input, source, UnsafePointer(values[node.inputs[1]].bytes), ByteQuantization(other),
                 count: node.shape.count, result: result, output)
+        case .multiply:
+            guard let other = network.activations[node.inputs[1]] else {
+                preconditionFailure("'\(node.name)' has no 8-bit second input")
+            }
+            IntegerKernels.multiply(
+                input, source, UnsafePointer(values[node.inputs[1]].bytes), ByteQuantization(other),
+                shape: node.shape, broadcasts: graph.broadcasts(node), result: result, output)
         case .concat:
             var offset = 0
             for (operand, value) in node.inputs.enumerated() {
@@ -136,7 +149,11 @@ package final class IntegerExecutor: Sendable {
                 }
                 offset += channels
             }
-        case .clamp:
+        case .localResponseNormalization(let lrn):
+            let real = normalized(lrn, input, source, shape: node.shape, workspace: workspace)
+            quantize(real, of: node, result: result, output)
+            workspace.give(real)
+        case .clamp, .activation:
             IntegerKernels.lookup(input, count: node.shape.count, table: tables[index][0], output)
         case .maxPool(let window):
             IntegerKernels.maxPool(input, shape: inputShape, window: window, output)
@@ -148,6 +165,35 @@ package final class IntegerExecutor: Sendable {
             IntegerKernels.globalAveragePool(
                 input, source, shape: inputShape, result: result, output)
         }
+    }
+}
+
+extension IntegerExecutor {
+    /// Local response normalization of dequantized values, which no runtime computes in integers. The
+    /// buffer is the caller's.
+    func normalized(
+        _ lrn: LocalResponseNormalization, _ input: UnsafePointer<UInt8>,
+        _ quantization: ByteQuantization, shape: FeatureShape, workspace: Workspace
+    ) -> AlignedBuffer {
+        let bytes = shape.count * MemoryLayout<Float>.stride
+        let (real, output) = (workspace.take(byteCount: bytes), workspace.take(byteCount: bytes))
+        IntegerKernels.dequantize(
+            input, count: shape.count, scale: quantization.scale,
+            zeroPoint: quantization.zeroPoint, real.floats)
+        FloatKernels.localResponseNormalization(lrn, real.floats, shape: shape, output.floats)
+        workspace.give(real)
+        return output
+    }
+
+    /// A node's float result behind its clamp, which is applied in place.
+    func quantize(
+        _ real: AlignedBuffer, of node: Node, result: ByteQuantization,
+        _ output: UnsafeMutablePointer<UInt8>
+    ) {
+        FloatKernels.clamp(real.floats, count: node.shape.count, clamp: node.clamp, real.floats)
+        IntegerKernels.quantize(
+            real.floats, count: node.shape.count, scale: result.scale,
+            zeroPoint: result.zeroPoint, output)
     }
 }
 

@@ -77,7 +77,17 @@ extension IntegerRun {
         }
     }
 
-    /// Additions and pools.
+    /// A copy of an operand, since activations are given back as soon as no later node reads them.
+    private func kept(
+        _ operand: Int, of node: Node, _ sources: [ByteQuantization], workspace: Workspace
+    ) -> BackwardRecord.Operand {
+        let count = executor.graph.shape(of: node.inputs[operand]).count
+        let copy = workspace.take(byteCount: count)
+        copy.bytes.update(from: values[node.inputs[operand]].bytes, count: count)
+        return BackwardRecord.Operand(values: copy, quantization: sources[operand])
+    }
+
+    /// Additions, products, pools, activations and normalizations.
     private func compute(
         _ node: Node, _ gradients: GradientExecutor, output: UnsafeMutablePointer<UInt8>,
         workspace: Workspace
@@ -100,8 +110,34 @@ extension IntegerRun {
                 isa: gradients.isa)
             return BackwardRecord.Entry(indices: indices)
         }
+        if case .activation = node.operation {
+            executor.computeWithoutWeights(
+                next, values: values, output: output, workspace: workspace)
+            return BackwardRecord.Entry(
+                operands: [kept(0, of: node, sources, workspace: workspace)],
+                slopes: gradients.slopes[next])
+        }
         let mask = workspace.take(byteCount: node.maskBytes)
+        var operands: [BackwardRecord.Operand?] = []
         switch node.operation {
+        case .multiply:
+            let factors = gradients.pass.factors(of: node)
+            operands = (0...1).map {
+                factors.contains($0) ? kept($0, of: node, sources, workspace: workspace) : nil
+            }
+            IntegerKernels.multiply(
+                inputs[0], sources[0], inputs[1], sources[1], shape: node.shape,
+                broadcasts: executor.graph.broadcasts(node), result: result, clamp: node.clamp,
+                output, mask: mask.bytes, isa: gradients.isa)
+        case .localResponseNormalization(let lrn):
+            operands = [kept(0, of: node, sources, workspace: workspace)]
+            let real = executor.normalized(
+                lrn, inputs[0], sources[0], shape: node.shape, workspace: workspace)
+            IntegerKernels.quantizeMask(
+                real.floats, shape: node.shape, result: result, clamp: node.clamp,
+                mask: mask.bytes, isa: gradients.isa)
+            executor.quantize(real, of: node, result: result, output)
+            workspace.give(real)
         case .add:
             IntegerKernels.add(
                 inputs[0], sources[0], inputs[1], sources[1], pixels: node.shape.pixels,
@@ -116,8 +152,9 @@ extension IntegerRun {
             IntegerKernels.globalAveragePool(
                 inputs[0], sources[0], shape: shape, result: result, clamp: node.clamp, output,
                 mask: mask.bytes, isa: gradients.isa)
-        case .convolution, .concat, .maxPool, .clamp: preconditionFailure("computed elsewhere")
+        case .convolution, .concat, .maxPool, .clamp, .activation:
+            preconditionFailure("computed elsewhere")
         }
-        return BackwardRecord.Entry(masks: [mask])
+        return BackwardRecord.Entry(masks: [mask], operands: operands)
     }
 }

@@ -32,7 +32,8 @@ package struct IntegerRun {
         let node = executor.graph.nodes[next]
         guard let layer = executor.layers[next] else {
             let output = workspace.take(byteCount: node.shape.count)
-            executor.computeWithoutWeights(next, values: values, output: output.bytes)
+            executor.computeWithoutWeights(
+                next, values: values, output: output.bytes, workspace: workspace)
             return advance(output: output, workspace: workspace)
         }
         if accumulators != nil || layer.requantization == nil {

@@ -19,6 +19,39 @@ package enum FloatKernels {
         ck_float_clamp(isa.table, count, input, ck_clamp(clamp), output)
     }
 
+    /// `a * b`, then the clamp. `b` is of equal shape, or one pixel that serves all. `output` may be `a`.
+    package static func multiply(
+        _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, shape: FeatureShape,
+        broadcasts: Bool, clamp: Clamp, _ output: UnsafeMutablePointer<Float>,
+        isa: InstructionSet = .current
+    ) {
+        ck_float_multiply(
+            isa.table, shape.pixels, shape.channels, a, b, broadcasts ? 0 : shape.channels,
+            ck_clamp(clamp), output)
+    }
+
+    /// The function's value for every element. `output` may be `input`.
+    package static func activation(
+        _ function: ActivationFunction, _ input: UnsafePointer<Float>, count: Int,
+        _ output: UnsafeMutablePointer<Float>, isa: InstructionSet = .current
+    ) {
+        switch function {
+        case .hardSigmoid(let alpha, let beta):
+            ck_float_hard_sigmoid(isa.table, count, input, alpha, beta, output)
+        case .hardSwish:
+            ck_float_hard_swish(isa.table, count, input, output)
+        }
+    }
+
+    /// `x * (bias + alpha / size * Σ x²)^-beta` in Double, rounded once; squares are summed in the order
+    /// of the channels from +0. The power is our own.
+    package static func localResponseNormalization(
+        _ lrn: LocalResponseNormalization, _ input: UnsafePointer<Float>, shape: FeatureShape,
+        _ output: UnsafeMutablePointer<Float>, isa: InstructionSet = .current
+    ) {
+        ck_float_lrn(isa.table, shape.pixels, shape.channels, ck_lrn(lrn), input, output)
+    }
+
     /// Largest element of each window; padding is not an element. `-inf` if a window has none.
     package static func maxPool(
         _ input: UnsafePointer<Float>, shape: FeatureShape, window: Window,
@@ -45,5 +78,12 @@ package enum FloatKernels {
         isa: InstructionSet = .current
     ) {
         ck_float_global_average_pool(isa.table, shape.pixels, shape.channels, input, output)
+    }
+}
+
+extension ck_lrn {
+    init(_ lrn: LocalResponseNormalization) {
+        precondition(lrn.isValid)
+        self.init(size: lrn.size, alpha: lrn.alpha, beta: lrn.beta, bias: lrn.bias)
     }
 }

@@ -37,6 +37,53 @@ package enum GradientKernels {
             isa.table, &geometry, countIncludePad ? 1 : 0, gradient, inputGradient)
     }
 
+    /// `gradient * slopes[input]`, with 256 slopes: of an activation.
+    package static func lookup(
+        _ gradient: UnsafePointer<Float>, input: UnsafePointer<UInt8>, count: Int,
+        slopes: [Float], _ inputGradient: UnsafeMutablePointer<Float>,
+        isa: InstructionSet = .current
+    ) {
+        precondition(slopes.count == 256)
+        ck_lookup_gradient(isa.table, count, input, slopes, gradient, inputGradient)
+    }
+
+    /// Of one factor: `gradient` times the other, dequantized; `other` is of equal shape, or one pixel
+    /// that serves all.
+    package static func multiply(
+        _ gradient: UnsafePointer<Float>, other: UnsafePointer<UInt8>,
+        _ quantization: ByteQuantization, shape: FeatureShape, broadcasts: Bool,
+        _ inputGradient: UnsafeMutablePointer<Float>, isa: InstructionSet = .current
+    ) {
+        ck_multiply_gradient(
+            isa.table, shape.pixels, shape.channels, gradient, other, quantization.scale,
+            Int32(quantization.zeroPoint), broadcasts ? 0 : shape.channels, inputGradient)
+    }
+
+    /// Of a factor that is one pixel for all: from +0, a chain of `fma(gradient, other, sum)`, pixels in
+    /// order.
+    package static func multiplySum(
+        _ gradient: UnsafePointer<Float>, other: UnsafePointer<UInt8>,
+        _ quantization: ByteQuantization, shape: FeatureShape,
+        _ inputGradient: UnsafeMutablePointer<Float>, isa: InstructionSet = .current
+    ) {
+        ck_multiply_gradient_sum(
+            isa.table, shape.pixels, shape.channels, gradient, other, quantization.scale,
+            Int32(quantization.zeroPoint), inputGradient)
+    }
+
+    /// Of a normalization's input, in Double; `ScalarReference` has the order. `scratch` holds a number
+    /// per channel.
+    package static func localResponseNormalization(
+        _ gradient: UnsafePointer<Float>, _ lrn: LocalResponseNormalization,
+        input: UnsafePointer<Float>, shape: FeatureShape,
+        _ inputGradient: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Double>,
+        isa: InstructionSet = .current
+    ) {
+        ck_lrn_gradient(
+            isa.table, shape.pixels, shape.channels, ck_lrn(lrn), input, gradient, inputGradient,
+            scratch)
+    }
+
     /// `gradient / Float(pixels)` for every pixel.
     package static func globalAveragePool(
         _ gradient: UnsafePointer<Float>, shape: FeatureShape,

@@ -15,9 +15,12 @@ package import NetworkGraph
 /// |---|---|---|
 /// | convolution | `Float(sum) * (inputScale * weightScale)` | `Float(sum) * multiplier` |
 /// | add | `Float(a - za) * sa + Float(b - zb) * sb` | of `IntegerKernels.add`, with zero point |
+/// | multiply | `Float((a - za) * (b - zb)) * (sa * sb)` | of `IntegerKernels.multiply`, with zero point |
 /// | average pool | sum of the window `/ count` | `x / scale + zeroPoint` |
 /// | global average pool | `Float(sum) * (inputScale / Float(pixels))` | `Float(sum) * multiplier` |
 /// | concat, clamp | the dequantized input | `x / scale` |
+/// | activation | the function of the dequantized input | `x / scale` |
+/// | local response normalization | of the dequantized input | `x / scale` |
 ///
 /// `sum` is the accumulator with its bias, wrapped to int32. An output that stays float has no `v`.
 package enum GradientMask {
@@ -95,13 +98,30 @@ extension GradientMask {
     package static func table(
         from input: ByteQuantization, to output: ByteQuantization, clamp: Clamp
     ) -> [UInt8] {
+        (0..<256).map { passes(input.real($0), to: output, clamp: clamp) ? 1 : 0 }
+    }
+
+    /// For activations: the function's slope for each stored value of the input whose gradient passes,
+    /// else 0.
+    package static func slopes(
+        of function: ActivationFunction, from input: ByteQuantization, to output: ByteQuantization,
+        clamp: Clamp
+    ) -> [Float] {
         (0..<256).map { stored in
-            let x = Float(stored - Int(input.zeroPoint)) * input.scale
-            let steps = Double((x / output.scale).rounded(.toNearestOrEven))
-            let isRepresentable = 0...255 ~= steps + Double(output.zeroPoint)
-            return isRepresentable && clamp.isStrictlyInside(x) ? 1 : 0
+            let x = input.real(stored)
+            return passes(function.value(at: x), to: output, clamp: clamp)
+                ? function.slope(at: x) : 0
         }
     }
+
+    private static func passes(_ x: Float, to output: ByteQuantization, clamp: Clamp) -> Bool {
+        let steps = Double((x / output.scale).rounded(.toNearestOrEven))
+        return 0...255 ~= steps + Double(output.zeroPoint) && clamp.isStrictlyInside(x)
+    }
+}
+
+extension ByteQuantization {
+    func real(_ stored: Int) -> Float { Float(stored - Int(zeroPoint)) * scale }
 }
 
 extension Clamp {

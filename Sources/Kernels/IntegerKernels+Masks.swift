@@ -27,6 +27,29 @@ extension IntegerKernels {
             ck_clamp(clamp), output, mask)
     }
 
+    package static func multiply(
+        _ a: UnsafePointer<UInt8>, _ quantizationA: ByteQuantization, _ b: UnsafePointer<UInt8>,
+        _ quantizationB: ByteQuantization, shape: FeatureShape, broadcasts: Bool,
+        result: ByteQuantization, clamp: Clamp, _ output: UnsafeMutablePointer<UInt8>,
+        mask: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
+    ) {
+        ck_integer_multiply_masked(
+            isa.table, shape.pixels, shape.channels, a, quantizationA.scale,
+            Int32(quantizationA.zeroPoint), b, quantizationB.scale,
+            Int32(quantizationB.zeroPoint), broadcasts ? 0 : shape.channels, result.scale,
+            result.target, ck_clamp(clamp), output, mask)
+    }
+
+    /// Of ``quantize(_:count:scale:zeroPoint:_:isa:)`` behind the clamp.
+    package static func quantizeMask(
+        _ input: UnsafePointer<Float>, shape: FeatureShape, result: ByteQuantization,
+        clamp: Clamp, mask: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
+    ) {
+        ck_quantize_mask(
+            isa.table, shape.pixels, shape.channels, input, result.scale, Int32(result.zeroPoint),
+            ck_clamp(clamp), mask)
+    }
+
     /// Most taps of a window whose maximum can be indexed.
     package static let mostIndexedTaps = Int(UInt16.max) - 1
 

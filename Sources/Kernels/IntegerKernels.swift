@@ -61,6 +61,22 @@ package enum IntegerKernels {
             output)
     }
 
+    /// Product of two quantized tensors, the bits of ONNX Runtime's QLinearMul on x86-64:
+    /// `saturate(rint(Float((a - zeroPointA) * (b - zeroPointB)) * (scaleA * scaleB / scale) +
+    /// zeroPoint))`. `b` is of equal shape, or one pixel that serves all.
+    package static func multiply(
+        _ a: UnsafePointer<UInt8>, _ quantizationA: ByteQuantization, _ b: UnsafePointer<UInt8>,
+        _ quantizationB: ByteQuantization, shape: FeatureShape, broadcasts: Bool,
+        result: ByteQuantization, _ output: UnsafeMutablePointer<UInt8>,
+        isa: InstructionSet = .current
+    ) {
+        ck_integer_multiply(
+            isa.table, shape.pixels, shape.channels, a, quantizationA.scale,
+            Int32(quantizationA.zeroPoint), b, quantizationB.scale,
+            Int32(quantizationB.zeroPoint), broadcasts ? 0 : shape.channels, result.scale,
+            result.target, output)
+    }
+
     /// Largest element of each window; 0 if a window lies in padding. Quantization is unchanged.
     package static func maxPool(
         _ input: UnsafePointer<UInt8>, shape: FeatureShape, window: Window,

@@ -91,11 +91,11 @@ extension ScalarReference {
     }
 
     /// Whether a value in steps rounds into the 256 stored ones.
-    private static func isRepresentable(_ value: Float, zeroPoint: UInt8) -> Bool {
+    static func isRepresentable(_ value: Float, zeroPoint: UInt8) -> Bool {
         0...255 ~= Double(value.rounded(.toNearestOrEven)) + Double(zeroPoint)
     }
 
-    private static func isInside(_ value: Float, _ clamp: Clamp) -> Bool {
+    static func isInside(_ value: Float, _ clamp: Clamp) -> Bool {
         if let lower = clamp.lower, value <= lower { return false }
         if let upper = clamp.upper, value >= upper { return false }
         return true

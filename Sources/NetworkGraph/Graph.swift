@@ -90,6 +90,9 @@ package struct Graph: Hashable, Sendable, Codable {
         value == 0 ? input.name : nodes[value - 1].name
     }
 
+    /// Whether a product's second factor is one pixel that serves all.
+    package func broadcasts(_ node: Node) -> Bool { shape(of: node.inputs[1]) != node.shape }
+
     /// Indices into `nodes` of all convolutions, in topological order.
     package var convolutions: [Int] {
         nodes.indices.filter { nodes[$0].convolution != nil }

@@ -7,11 +7,15 @@ extension Operation {
         switch self {
         case .convolution(let convolution): convolution.kind(input: input)
         case .add: "add"
+        case .multiply: "multiply"
         case .concat: "concat"
         case .maxPool(let window): "max pool \(window.kind)"
         case .averagePool(let window, _): "average pool \(window.kind)"
         case .globalAveragePool: "global average pool"
         case .clamp: "clamp"
+        case .activation(.hardSigmoid): "hard sigmoid"
+        case .activation(.hardSwish): "hard swish"
+        case .localResponseNormalization(let lrn): "local response norm \(lrn.size)"
         }
     }
 }

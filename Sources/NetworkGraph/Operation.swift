@@ -7,6 +7,8 @@ package enum Operation: Hashable, Sendable, Codable {
     case convolution(Convolution)
     /// Elementwise sum of two inputs of equal shape.
     case add
+    /// Elementwise product of two inputs: of equal shape, or the second 1×1×C and the same for every pixel.
+    case multiply
     /// Inputs joined along channels, in order.
     case concat
     case maxPool(Window)
@@ -15,6 +17,8 @@ package enum Operation: Hashable, Sendable, Codable {
     case globalAveragePool
     /// Only the node's clamp: a Relu or Clip that no producer could take in.
     case clamp
+    case activation(ActivationFunction)
+    case localResponseNormalization(LocalResponseNormalization)
 }
 
 /// Structure of a convolution; its weights are `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`.

@@ -53,13 +53,11 @@ extension TensorQuantization {
         return UInt8(min(max(steps + Float(unsignedZeroPoint), 0), 255))
     }
 
-    /// A value of another tensor in this one's 8 bits: dequantize, clamp, quantize.
-    package func requantized(
-        _ value: UInt8, from other: TensorQuantization, clamp: Clamp
-    ) -> UInt8 {
-        var real = other.real(value)
-        if let lower = clamp.lower { real = max(real, lower) }
-        if let upper = clamp.upper { real = min(real, upper) }
-        return stored(real)
+    /// The same behind a clamp.
+    package func stored(_ value: Float, clamp: Clamp) -> UInt8 {
+        var value = value
+        if let lower = clamp.lower { value = max(value, lower) }
+        if let upper = clamp.upper { value = min(value, upper) }
+        return stored(value)
     }
 }

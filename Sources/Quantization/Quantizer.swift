@@ -3,8 +3,8 @@ package import NetworkGraph
 extension QuantizedNetwork {
     /// Quantizes a float network (dead channels already removed) with round-to-nearest weights.
     ///
-    /// Quantization points are the input, convolutions, additions, concatenations, average pools and free-standing clamps; a
-    /// max-pool keeps its input's scale, since it only selects values.
+    /// Quantization points are the input, convolutions, additions, products, concatenations, average pools,
+    /// activations, normalizations and free-standing clamps; a max-pool keeps its input's scale, since it only selects values.
     /// - Parameters:
     ///   - network: the float network.
     ///   - inputRange: range of the network's input.

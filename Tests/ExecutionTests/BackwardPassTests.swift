@@ -53,10 +53,32 @@ import Testing
                 }
                 record.entries[index].indices = indices
             }
+            (record.entries[index].operands, record.entries[index].slopes) = operands(
+                of: node, index, network, oracle)
             record.entries[index].masks = buffers(
                 oracle.passes(index), of: index, in: network.graph)
         }
         return record
+    }
+
+    /// Stored operands and slopes of a node as the backward pass takes them.
+    private static func operands(
+        of node: Node, _ index: Int, _ network: QuantizedNetwork, _ oracle: GradientOracle
+    ) -> ([BackwardRecord.Operand?], [Float]) {
+        let operands = node.inputs.map { value in
+            network.activations[value].map { quantization in
+                let bytes = oracle.trace.values[value]
+                let buffer = AlignedBuffer(byteCount: bytes.count)
+                for (element, byte) in bytes.enumerated() { buffer.bytes[element] = byte }
+                return BackwardRecord.Operand(
+                    values: buffer, quantization: GradientOracle.bytes(quantization))
+            }
+        }
+        switch node.operation {
+        case .activation(let function): return (operands, oracle.slopes(of: function, index))
+        case .multiply, .localResponseNormalization: return (operands, [])
+        default: return ([], [])
+        }
     }
 
     /// Masks of a node as the backward pass takes them.

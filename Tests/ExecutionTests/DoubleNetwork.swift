@@ -63,6 +63,8 @@ struct DoubleNetwork {
             return concatenated(
                 node.inputs.map { values[$0] }, node.inputs.map { graph.shape(of: $0).channels })
         case .clamp: return input
+        case .multiply, .activation, .localResponseNormalization:
+            preconditionFailure("random networks of finite differences have no functions")
         case .maxPool(let window):
             return pool(input, shape, node, window) { taps in
                 let best = taps.reduce(nil as (Int, Double)?) { best, tap in

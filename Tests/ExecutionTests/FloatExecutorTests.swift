@@ -30,6 +30,13 @@ import Testing
             case .globalAveragePool:
                 result = ScalarReference.globalAveragePool(inputs[0], shape: shape)
             case .clamp: result = inputs[0]
+            case .multiply:
+                result = ScalarReference.multiply(inputs[0], inputs[1], clamp: .none)
+            case .activation(let function):
+                result = ScalarReference.activation(function, inputs[0])
+            case .localResponseNormalization(let lrn):
+                result = ScalarReference.localResponseNormalization(
+                    lrn, inputs[0], channels: shape.channels)
             }
             values.append(ScalarReference.clamp(result, clamp: node.clamp))
         }
@@ -40,21 +47,30 @@ import Testing
         var generator = SeededGenerator(seed: TestSeed.value)
         for _ in 0..<6 {
             let seed = generator.next()
-            let network = SmallNetwork.everything(seed: seed)
-            let executor = FloatExecutor(network)
-            let workspace = Workspace()
-            for image in randomImages(2, for: network.graph, using: &generator) {
-                workspace.poison(for: network.graph)
-                let expected = Self.oracle(network, image)
-                var run = executor.start(image, workspace: workspace)
-                for (index, node) in network.graph.nodes.enumerated() {
-                    let values = run.step(workspace: workspace)
-                    let output = Array(UnsafeBufferPointer(start: values, count: node.shape.count))
-                    #expect(output.bits == expected[index + 1].bits, "\(node.name), seed \(seed)")
-                }
-                let result = run.finish(workspace: workspace)
-                #expect(result.bits == expected[network.graph.output.value].bits, "seed \(seed)")
+            for network in [
+                SmallNetwork.everything(seed: seed), SmallNetwork.gated(seed: seed),
+            ] {
+                compare(network, seed: seed, &generator)
             }
+        }
+    }
+
+    private func compare(
+        _ network: FloatNetwork, seed: UInt64, _ generator: inout SeededGenerator
+    ) {
+        let executor = FloatExecutor(network)
+        let workspace = Workspace()
+        for image in randomImages(2, for: network.graph, using: &generator) {
+            workspace.poison(for: network.graph)
+            let expected = Self.oracle(network, image)
+            var run = executor.start(image, workspace: workspace)
+            for (index, node) in network.graph.nodes.enumerated() {
+                let values = run.step(workspace: workspace)
+                let output = Array(UnsafeBufferPointer(start: values, count: node.shape.count))
+                #expect(output.bits == expected[index + 1].bits, "\(node.name), seed \(seed)")
+            }
+            let result = run.finish(workspace: workspace)
+            #expect(result.bits == expected[network.graph.output.value].bits, "seed \(seed)")
         }
     }
 

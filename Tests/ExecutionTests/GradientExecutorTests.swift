@@ -7,13 +7,14 @@ import Testing
 
 @Suite struct GradientExecutorTests {
     /// Random networks whose output the executor can make.
-    static func networks(_ count: Int, using generator: inout SeededGenerator)
-        -> [(seed: UInt64, network: QuantizedNetwork)]
-    {
+    static func networks(
+        _ count: Int, hasFunctions: Bool = false, using generator: inout SeededGenerator
+    ) -> [(seed: UInt64, network: QuantizedNetwork)] {
         var made: [(UInt64, QuantizedNetwork)] = []
         while made.count < count {
             let seed = generator.next()
-            let network = RandomNetworks.make(seed: seed)
+            let network = RandomNetworks.make(
+                seed: seed, RandomNetworks.Options(hasFunctions: hasFunctions))
             let isFloat = network.activations[network.graph.output.value] == nil
             if isFloat, !network.graph.outputCanStayFloat { continue }
             made.append((seed, network))
@@ -57,6 +58,13 @@ import Testing
     @Test func randomNetworksEqualTheirScalarTwins() {
         var generator = SeededGenerator(seed: TestSeed.value)
         for (seed, network) in Self.networks(60, using: &generator) {
+            compare(network, seed: seed, &generator)
+        }
+    }
+
+    @Test func networksWithFunctionsEqualTheirScalarTwins() {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        for (seed, network) in Self.networks(60, hasFunctions: true, using: &generator) {
             compare(network, seed: seed, &generator)
         }
     }

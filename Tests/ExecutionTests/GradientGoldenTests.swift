@@ -25,6 +25,7 @@ import Testing
     static let names = [
         "residual-uint8-uint8-tensor", "residual-int8-int8-channel", "branches-int8-int8-channel",
         "branches-uint8-uint8-channel", "strided-uint8-uint8-tensor", "strided-int8-int8-tensor",
+        "gated-uint8-uint8-tensor", "gated-int8-int8-channel",
     ]
 
     private static func load(_ name: String) throws -> (network: QuantizedNetwork, golden: Golden) {

@@ -31,7 +31,19 @@ struct GradientOracle {
         }
         guard let to else { preconditionFailure("8-bit output") }
         switch node.operation {
-        case .convolution, .maxPool: return []
+        case .convolution, .maxPool, .activation: return []
+        case .multiply:
+            return [
+                ScalarReference.multiplyPasses(
+                    inputs[0], from[0], inputs[1], from[1], result: to, clamp: node.clamp)
+            ]
+        case .localResponseNormalization(let lrn):
+            return [
+                ScalarReference.quantizePasses(
+                    ScalarReference.localResponseNormalization(
+                        lrn, real(node.inputs[0]), channels: shape.channels), result: to,
+                    clamp: node.clamp)
+            ]
         case .add:
             return [
                 ScalarReference.addPasses(
@@ -82,6 +94,32 @@ struct GradientOracle {
             case .add:
                 let masked = ScalarReference.mask(arrived, by: passes[0], sums: &unused)
                 for value in node.inputs { contribute(value, masked) }
+            case .multiply:
+                let masked = ScalarReference.mask(arrived, by: passes[0], sums: &unused)
+                let factors = node.inputs.compactMap { network.activations[$0].map(Self.bytes) }
+                contribute(
+                    node.inputs[0],
+                    ScalarReference.multiplyGradient(
+                        masked, other: trace.values[node.inputs[1]], factors[1]))
+                let other = trace.values[node.inputs[0]]
+                contribute(
+                    node.inputs[1],
+                    graph.broadcasts(node)
+                        ? ScalarReference.multiplyGradientSum(
+                            masked, other: other, factors[0], channels: shape.channels)
+                        : ScalarReference.multiplyGradient(masked, other: other, factors[0]))
+            case .activation(let function):
+                contribute(
+                    node.inputs[0],
+                    ScalarReference.lookupGradient(
+                        arrived, input: trace.values[node.inputs[0]],
+                        slopes: slopes(of: function, index)))
+            case .localResponseNormalization(let lrn):
+                let masked = ScalarReference.mask(arrived, by: passes[0], sums: &unused)
+                contribute(
+                    node.inputs[0],
+                    ScalarReference.localResponseNormalizationGradient(
+                        masked, lrn, input: real(node.inputs[0]), channels: shape.channels))
             case .clamp:
                 contribute(
                     node.inputs[0], ScalarReference.mask(arrived, by: passes[0], sums: &unused))
@@ -124,6 +162,25 @@ struct GradientOracle {
         network.graph.nodes[..<index].filter { $0.convolution != nil }.count
     }
 
+    /// For each stored value of an activation's input; those that do not pass have 0.
+    func slopes(of function: ActivationFunction, _ index: Int) -> [Float] {
+        let node = network.graph.nodes[index]
+        guard let from = network.activations[node.inputs[0]],
+            let to = network.activations[index + 1]
+        else { return [] }
+        let inputs = ScalarReference.dequantize(
+            (0...255).map { UInt8($0) }, scale: from.scale, zeroPoint: Self.bytes(from).zeroPoint)
+        let passes = ScalarReference.quantizePasses(
+            ScalarReference.activation(function, inputs), result: Self.bytes(to), clamp: node.clamp)
+        return zip(inputs, passes).map { $1 ? function.slope(at: $0) : 0 }
+    }
+
+    private func real(_ value: ValueID) -> [Float] {
+        guard let quantization = network.activations[value].map(Self.bytes) else { return [] }
+        return ScalarReference.dequantize(
+            trace.values[value], scale: quantization.scale, zeroPoint: quantization.zeroPoint)
+    }
+
     private func weights(_ parameters: QuantizedParameters) -> [Float] {
         let taps = parameters.weights.count / parameters.bias.count
         return parameters.weights.enumerated().map { index, weight in
@@ -132,7 +189,7 @@ struct GradientOracle {
         }
     }
 
-    private static func bytes(_ quantization: TensorQuantization) -> ByteQuantization {
+    static func bytes(_ quantization: TensorQuantization) -> ByteQuantization {
         ByteQuantization(
             scale: quantization.scale,
             zeroPoint: UInt8(quantization.zeroPoint + quantization.type.offset))

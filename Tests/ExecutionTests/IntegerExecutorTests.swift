@@ -124,6 +124,16 @@ import Testing
         }
     }
 
+    /// Products, activation functions and local response normalization.
+    @Test func networksWithFunctionsEqualTheirScalarTwins() throws {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        for (seed, network) in GradientExecutorTests.networks(
+            60, hasFunctions: true, using: &generator)
+        {
+            compare(network, randomImages(2, for: network.graph, using: &generator), seed: seed)
+        }
+    }
+
     private func compare(_ network: QuantizedNetwork, _ images: [[Float]], seed: UInt64) {
         let executor = IntegerExecutor(network)
         let oracle = IntegerOracle(network: network)

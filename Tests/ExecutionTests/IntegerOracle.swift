@@ -78,6 +78,15 @@ struct IntegerOracle {
         switch node.operation {
         case .convolution: preconditionFailure("has weights")
         case .add: return ScalarReference.add(inputs[0], from[0], inputs[1], from[1], result: to)
+        case .multiply:
+            return ScalarReference.multiply(inputs[0], from[0], inputs[1], from[1], result: to)
+        case .activation(let function):
+            return quantized(
+                ScalarReference.activation(function, real(inputs[0], from[0])), node.clamp, target)
+        case .localResponseNormalization(let lrn):
+            return quantized(
+                ScalarReference.localResponseNormalization(
+                    lrn, real(inputs[0], from[0]), channels: shape.channels), node.clamp, target)
         case .concat:
             let parts = zip(inputs, from).map { rescaled($0, $1, to: target, clamp: node.clamp) }
             return concatenated(parts, node.inputs.map { network.graph.shape(of: $0).channels })
@@ -97,8 +106,15 @@ struct IntegerOracle {
     private func rescaled(
         _ values: [UInt8], _ from: ByteQuantization, to: TensorQuantization, clamp: Clamp
     ) -> [UInt8] {
-        let real = ScalarReference.dequantize(values, scale: from.scale, zeroPoint: from.zeroPoint)
-        return ScalarReference.quantize(
+        quantized(real(values, from), clamp, to)
+    }
+
+    private func real(_ values: [UInt8], _ from: ByteQuantization) -> [Float] {
+        ScalarReference.dequantize(values, scale: from.scale, zeroPoint: from.zeroPoint)
+    }
+
+    private func quantized(_ real: [Float], _ clamp: Clamp, _ to: TensorQuantization) -> [UInt8] {
+        ScalarReference.quantize(
             ScalarReference.clamp(real, clamp: clamp), scale: to.scale,
             zeroPoint: UInt8(to.zeroPoint + to.type.offset))
     }

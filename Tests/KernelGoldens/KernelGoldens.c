@@ -394,6 +394,55 @@ static uint64_t digest_gradients(const ck_isa *isa, ptrdiff_t index) {
     return hash;
 }
 
+static uint64_t digest_functions(const ck_isa *isa, ptrdiff_t index) {
+    uint64_t state = 11000 + (uint64_t)index, hash = KG_SEED;
+    ptrdiff_t pixels = 37, channels = 21 + 60 * index, count = pixels * channels;
+    ptrdiff_t step = index == 0 ? 0 : channels, mask_bytes = pixels * ((channels + 7) / 8);
+    float *a = float_input(&state, count), *b = float_input(&state, count);
+    float *slopes = float_input(&state, 256);
+    uint8_t *x = byte_input(&state, count), *y = byte_input(&state, count);
+    ck_clamp clamp = {-1.0f, 4.0f, 1, index % 2};
+    ck_target target = {101, 2, 250};
+    ck_lrn lrn = {5 - 2 * index, 0.7f, 0.75f, 1.25f};
+    for (int i = 0; i < 8; i++) {
+        float *output = make_buffer((size_t)count * sizeof *output);
+        ptrdiff_t size = i == 6 ? channels : count;
+        if (i == 0) ck_float_hard_sigmoid(isa, count, a, 0.2f, 0.5f, output);
+        if (i == 1) ck_float_hard_swish(isa, count, a, output);
+        if (i == 2) ck_float_multiply(isa, pixels, channels, a, b, step, clamp, output);
+        if (i == 3) ck_float_lrn(isa, pixels, channels, lrn, a, output);
+        if (i == 4) ck_lookup_gradient(isa, count, x, slopes, a, output);
+        if (i == 5) ck_multiply_gradient(isa, pixels, channels, a, y, 0.1f, 77, step, output);
+        if (i == 6) {
+            // One pixel; the guard begins behind it.
+            ck_multiply_gradient_sum(isa, pixels, channels, a, x, 0.3f, 120, output);
+        }
+        if (i == 7) {
+            double *scratch = make_buffer((size_t)channels * sizeof *scratch);
+            ck_lrn_gradient(isa, pixels, channels, lrn, a, b, output, scratch);
+            hash = DIGEST(hash, scratch, channels);
+        }
+        hash = DIGEST(hash, output, size);
+    }
+    for (int i = 0; i < 3; i++) {
+        uint8_t *output = make_buffer((size_t)count), *mask = make_buffer((size_t)mask_bytes);
+        if (i == 0) {
+            ck_integer_multiply(
+                isa, pixels, channels, x, 0.1f, 12, y, 0.2f, 130, step, 2.5f, target, output);
+        }
+        if (i == 1) {
+            ck_integer_multiply_masked(
+                isa, pixels, channels, x, 0.1f, 12, y, 0.2f, 130, step, 0.5f, target, clamp,
+                output, mask);
+        }
+        if (i == 2) ck_quantize_mask(isa, pixels, channels, a, 0.02f, 120, clamp, mask);
+        hash = DIGEST(hash, output, count);
+        hash = DIGEST(hash, mask, mask_bytes);
+    }
+    free(a), free(b), free(slopes), free(x), free(y);
+    return hash;
+}
+
 /// Windows moved inwards by negative pads, as gradients of convolutions use them.
 static uint64_t digest_inward_windows(const ck_isa *isa, ptrdiff_t index) {
     static const shape moved[] = {
@@ -436,6 +485,7 @@ static const struct {
     {"masked operators", digest_masked_operators, 2},
     {"gradients", digest_gradients, 2},
     {"inward windows", digest_inward_windows, 4},
+    {"functions", digest_functions, 2},
 };
 
 static const uint64_t expected[] = {

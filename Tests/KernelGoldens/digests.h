@@ -68,3 +68,5 @@
 0x72416f16b38f652c,  // inward windows
 0x195256664f3b066c,  // inward windows
 0x734ee5dffe05f0c8,  // inward windows
+0x547ff3bea75d29c9,  // functions
+0x93b076c3c53aa99c,  // functions

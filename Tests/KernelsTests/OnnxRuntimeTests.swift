@@ -4,7 +4,8 @@ import Testing
 
 // Bytes are written in hexadecimal, images NHWC.
 
-struct AddVector {
+/// Of an operator of two operands of equal shape.
+struct PairVector {
     let a: String
     let b: String
     let output: String
@@ -56,6 +57,23 @@ struct ConvolutionVector {
                     Buffer(a).pointer, vector.quantizationA, Buffer(b).pointer,
                     vector.quantizationB, count: a.count, result: vector.result, output.pointer,
                     isa: isa)
+                #expect(output.values == expected, "case \(index), \(isa.name)")
+            }
+        }
+    }
+
+    @Test func products() {
+        // Where zero points lie at the ends of the range, everything may saturate.
+        #expect(multiplyVectors.filter { Set(bytes($0.output)).count > 50 }.count >= 2)
+        for (index, vector) in multiplyVectors.enumerated() {
+            let (a, b, expected) = (bytes(vector.a), bytes(vector.b), bytes(vector.output))
+            for isa in InstructionSet.available {
+                let output = Buffer<UInt8>(count: a.count)
+                IntegerKernels.multiply(
+                    Buffer(a).pointer, vector.quantizationA, Buffer(b).pointer,
+                    vector.quantizationB,
+                    shape: FeatureShape(height: 1, width: 1, channels: a.count),
+                    broadcasts: false, result: vector.result, output.pointer, isa: isa)
                 #expect(output.values == expected, "case \(index), \(isa.name)")
             }
         }

@@ -17,6 +17,34 @@ import Testing
         #expect(contents.metadata.isEmpty)
     }
 
+    @Test(arguments: 0..<100)
+    func networksWithFunctionsComeBackEqual(seed: UInt64) throws {
+        let network = RandomNetworks.make(
+            seed: seed, RandomNetworks.Options(hasFunctions: true))
+        let decoded = try QDQModel.decode(QDQModel.encode(network)).network
+        #expect(decoded.graph == network.graph, "seed \(seed)")
+        #expect(decoded == network, "seed \(seed)")
+    }
+
+    @Test func networksWithFunctionsCoverEveryCase() {
+        var seen: Set<String> = []
+        for seed in 0..<100 {
+            let network = RandomNetworks.make(
+                seed: UInt64(seed), RandomNetworks.Options(hasFunctions: true))
+            for node in network.graph.nodes {
+                let input = network.graph.shape(of: node.inputs[0])
+                seen.insert(String(node.operation.kind(input: input).prefix(14)))
+                if node.operation == .multiply, network.graph.broadcasts(node) {
+                    seen.insert("broadcast")
+                }
+            }
+        }
+        #expect(
+            seen.isSuperset(of: [
+                "multiply", "broadcast", "hard sigmoid", "hard swish", "local response",
+            ]))
+    }
+
     @Test func randomNetworksCoverEveryCase() {
         var seen: Set<String> = []
         for seed in 0..<150 {

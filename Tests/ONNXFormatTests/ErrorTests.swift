@@ -140,7 +140,8 @@ import Testing
             #expect(error?.code == .unsupported && error?.node == "last")
             return error?.description ?? "no error"
         }
-        #expect(after("Mul", ["z", "z"]) { _ in }.contains("only Add can"))
+        #expect(after("Sub", ["z", "z"]) { _ in }.contains("only Add and Mul can"))
+        #expect(after("Mul", ["z", "x"]) { _ in }.contains("one number per channel and image"))
         #expect(after("Add", ["z", "x"]) { _ in }.contains("different extents"))
         #expect(
             after("Mul", ["z", "m"]) { $0.weights("m", [1, 1, 4, 4]) }

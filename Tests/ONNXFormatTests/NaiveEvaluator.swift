@@ -1,3 +1,4 @@
+import Foundation
 import NetworkGraph
 
 /// Evaluates a float network by definition: plain loops in Double, nothing shared with the executors.
@@ -32,6 +33,12 @@ struct NaiveEvaluator {
                 convolution, inputs[0], shape, parameters: parameters, output: node.shape)
         case .add: return zip(inputs[0], inputs[1]).map(+)
         case .clamp: return inputs[0]
+        case .multiply:
+            return inputs[0].indices.map { inputs[0][$0] * inputs[1][$0 % inputs[1].count] }
+        case .activation(.hardSigmoid(let alpha, let beta)):
+            return inputs[0].map { min(max(Double(alpha) * $0 + Double(beta), 0), 1) }
+        case .activation(.hardSwish): return inputs[0].map { $0 * min(max($0 + 3, 0), 6) / 6 }
+        case .localResponseNormalization(let lrn): return normalize(lrn, inputs[0], shape.channels)
         case .concat:
             return (0..<shape.pixels).flatMap { pixel in
                 zip(inputs, shapes).flatMap { values, shape in
@@ -51,6 +58,21 @@ struct NaiveEvaluator {
             return pool(inputs[0], shape, window, output: node.shape) { taps, all in
                 taps.reduce(0, +) / Double(countIncludePad ? all : taps.count)
             }
+        }
+    }
+
+    private func normalize(
+        _ lrn: LocalResponseNormalization, _ input: [Double], _ channels: Int
+    ) -> [Double] {
+        input.indices.map { index in
+            let channel = index % channels
+            var sum = 0.0
+            for offset in -(lrn.size / 2)...lrn.size / 2
+            where (0..<channels).contains(channel + offset) {
+                sum += input[index + offset] * input[index + offset]
+            }
+            let base = Double(lrn.bias) + Double(lrn.alpha) / Double(lrn.size) * sum
+            return input[index] * pow(base, -Double(lrn.beta))
         }
     }
 

@@ -22,7 +22,10 @@ import Testing
         }
     }
 
-    static let names = ["mobilenet_v2_1.0", "mobilenet_v2_1.4", "googlenet", "resnet18"]
+    static let names = [
+        "mobilenet_v2_1.0", "mobilenet_v2_1.4", "googlenet", "resnet18",
+        "mobilenet_v3_small", "mobilenet_v3_large",
+    ]
     static let exporters = ["legacy", "legacy-bn", "dynamo"]
 
     /// Millions of MACs at 224×224 as published, and numbers of nodes of a fully folded graph.
@@ -31,6 +34,8 @@ import Testing
         "mobilenet_v2_1.4": (582, 53, 11),
         "googlenet": (1498, 58, 23),
         "resnet18": (1814, 21, 10),
+        "mobilenet_v3_small": (57, 54, 53),
+        "mobilenet_v3_large": (217, 64, 56),
     ]
 
     @Test(arguments: names, exporters)

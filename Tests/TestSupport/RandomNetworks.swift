@@ -9,10 +9,16 @@ package struct RandomNetworks {
         package var activationType: IntegerType?
         package var weightType: IntegerType?
         package var isPerChannel: Bool?
+        /// Whether products, activation functions and local response normalization occur.
+        package var hasFunctions: Bool
 
-        package init(activationType: IntegerType? = nil, weightType: IntegerType? = nil) {
+        package init(
+            activationType: IntegerType? = nil, weightType: IntegerType? = nil,
+            hasFunctions: Bool = false
+        ) {
             self.activationType = activationType
             self.weightType = weightType
+            self.hasFunctions = hasFunctions
         }
     }
 
@@ -66,6 +72,7 @@ package struct RandomNetworks {
 
     private mutating func appendNode() {
         let source = flip() ? nodes.count : int(0...nodes.count)
+        if options.hasFunctions, flip() { return appendFunction(source) }
         switch int(0...9) {
         case 0...2: appendConvolution(source)
         case 3: appendAdd(source)
@@ -96,6 +103,39 @@ package struct RandomNetworks {
         append(
             .add, [source, partner], clamp: randomClamp(),
             scale: max(scale(source), scale(partner)) * 1.5)
+    }
+
+    private mutating func appendFunction(_ source: ValueID) {
+        switch int(0...5) {
+        case 0, 1: appendMultiply(source)
+        case 2:
+            append(.activation(.hardSwish), [source], clamp: randomClamp(), scale: scale(source))
+        case 3:
+            let alpha = Float.random(in: 0.1...1.5, using: &random)
+            append(
+                .activation(.hardSigmoid(alpha: alpha, beta: 0.5)), [source], clamp: randomClamp(),
+                scale: 1 / 128)
+        default:
+            let lrn = LocalResponseNormalization(
+                size: 2 * int(0...3) + 1, alpha: Float.random(in: 0...2, using: &random),
+                beta: Float.random(in: 0.25...1, using: &random), bias: flip() ? 1 : 2)
+            append(
+                .localResponseNormalization(lrn), [source], clamp: randomClamp(),
+                scale: scale(source) * 0.6)
+        }
+    }
+
+    /// By a value of equal shape, or by one pixel.
+    private mutating func appendMultiply(_ source: ValueID) {
+        let channels = shape(source).channels
+        let partners = (0...nodes.count).filter {
+            shape($0).channels == channels
+                && (shape($0) == shape(source) || shape($0).pixels == 1)
+        }
+        let partner = partners[int(0...partners.count - 1)]
+        append(
+            .multiply, [source, partner], clamp: randomClamp(),
+            scale: scale(source) * scale(partner) * 40)
     }
 
     private mutating func appendConcat(_ source: ValueID) {
@@ -221,7 +261,7 @@ package struct RandomNetworks {
             return slide(window, inputs[0].channels)
         case .globalAveragePool:
             return FeatureShape(height: 1, width: 1, channels: inputs[0].channels)
-        case .add, .clamp: return inputs[0]
+        case .add, .multiply, .clamp, .activation, .localResponseNormalization: return inputs[0]
         case .concat:
             var joined = inputs[0]
             joined.channels = inputs.map(\.channels).reduce(0, +)

@@ -97,6 +97,29 @@ package struct SmallNetwork {
         return small.network()
     }
 
+    /// HardSwish, squeeze-and-excitation, local response normalization and a product of equal shapes.
+    package static func gated(seed: UInt64) -> FloatNetwork {
+        var small = SmallNetwork(
+            input: FeatureShape(height: 9, width: 11, channels: 3), seed: seed)
+        let stem = small.convolve(0, channels: 21, kernel: 3, stride: 2)
+        let swish = small.append(.activation(.hardSwish), [stem], shape: small.shape(stem))
+        let pixel = FeatureShape(height: 1, width: 1, channels: 21)
+        let mean = small.append(.globalAveragePool, [swish], shape: pixel)
+        let gate = small.append(
+            .activation(.hardSigmoid(alpha: 1 / 6, beta: 0.5)),
+            [small.convolve(mean, channels: 21)], shape: pixel)
+        let scaled = small.append(.multiply, [swish, gate], shape: small.shape(swish))
+        let lrn = LocalResponseNormalization(size: 5, alpha: 0.5, beta: 0.75, bias: 1)
+        let normal = small.append(
+            .localResponseNormalization(lrn), [scaled], shape: small.shape(scaled))
+        let product = small.append(
+            .multiply, [normal, small.convolve(scaled, channels: 21)],
+            shape: small.shape(normal), clamp: Clamp(lower: 0))
+        small.convolve(
+            small.append(.globalAveragePool, [product], shape: pixel), channels: 9)
+        return small.network()
+    }
+
     /// Random images as pixels.
     package static func images(_ count: Int, for network: FloatNetwork, seed: UInt64)
         -> [InputPayload]

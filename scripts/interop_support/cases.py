@@ -66,7 +66,8 @@ def skeletons():
     found = []
     for path in sorted(SKELETONS.glob("*.onnx")):
         found.append(Case(path.stem, path, None, None, GENERATED))
-        if path.stem in ("mobilenet_v2_1.0.legacy-bn", "resnet18.dynamo"):
+        if path.stem in ("mobilenet_v2_1.0.legacy-bn", "resnet18.dynamo",
+                         "mobilenet_v3_small.legacy"):
             found.append(Case(path.stem, path, None, None, GENERATED, "int8, channel", PER_CHANNEL))
     return found
 
@@ -79,14 +80,13 @@ def shared():
         "mobilenet_v2_1.0_224": config / "mobilenet-v2.yaml",
         "mobilenet_v2_1.0_160_dogs": DOGS,
         "efficientnet_lite0": config / "efficientnet-lite0.yaml",
+        "googlenet_bvlc": config / "inception-v1.yaml",
     }
     found = [Case(name, models / f"{name}.onnx", *images, text) for name, text in chosen.items()]
-    for name in ("mobilenet_v1_1.0_224", "efficientnet_lite0"):
+    for name in ("mobilenet_v1_1.0_224", "efficientnet_lite0", "googlenet_bvlc"):
         found.append(Case(name, models / f"{name}.onnx", *images, chosen[name], "int8, channel",
                           PER_CHANNEL))
     name = "mobilenet_v1_1.0_224"
     found.append(Case(name, models / f"{name}.onnx", *images, chosen[name], "uint8, channel",
                       PER_CHANNEL_ASYMMETRIC))
-    found.append(Case("googlenet_bvlc", models / "googlenet_bvlc.onnx", *images,
-                      config / "inception-v1.yaml", refusal="LRN"))
     return found

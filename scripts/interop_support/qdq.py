@@ -31,6 +31,9 @@ class Model:
                    if n.op_type == "DequantizeLinear"]
         return any(w is not None and w.data_type == TensorProto.INT8 for w in weights)
 
+    def has(self, operator):
+        return any(n.op_type == operator for n in self.proto.graph.node)
+
     def operator(self, name):
         """Operator whose result the quantizer of `name` reads, clamps skipped."""
         node = self.producer.get(self.producer[name].input[0])

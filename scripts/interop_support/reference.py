@@ -27,6 +27,14 @@ class Result:
         self.is_clamped = False
 
 
+class Product(Result):
+    """Of two 8-bit tensors; the zero point takes part in the rounding."""
+
+    def __init__(self, products, scale):
+        super().__init__(products.astype(F) * scale)
+        self.products, self.scale = products, scale
+
+
 def saturate(steps, zero, kind):
     info = np.iinfo(kind)
     return np.clip(np.rint(steps).astype(F) + F(zero), info.min, info.max).astype(kind)
@@ -103,6 +111,9 @@ class Evaluator:
         if isinstance(source, Result) and source.sums is not None and not source.is_clamped:
             multiplier = (source.scales / (scale * source.pixels)).astype(F)
             data = saturate(source.sums.astype(F) * multiplier, zero, zero.dtype)
+        elif isinstance(source, Product) and not source.is_clamped:
+            steps = source.products.astype(F) * F(source.scale / scale)
+            data = saturate(steps + F(zero), 0, zero.dtype)
         else:
             data = saturate(self.real(source) / scale, zero, zero.dtype)
         return Value(data, scale, zero)
@@ -154,6 +165,26 @@ class Evaluator:
 
     def Add(self, node, a):
         return Result(self.real(self.get(node.input[0])) + self.real(self.get(node.input[1])))
+
+    def Mul(self, node, a):
+        """The integer product is exact; scales meet in one Float."""
+        a, b = (self.get(n) for n in node.input)
+        products = (a.data.astype(np.int64) - a.zero) * (b.data.astype(np.int64) - b.zero)
+        return Product(products, a.scale * b.scale)
+
+    def HardSigmoid(self, node, a):
+        x = self.real(self.get(node.input[0]))
+        return Result(np.clip((F(a["alpha"]) * x).astype(F) + F(a["beta"]), F(0), F(1)))
+
+    def HardSwish(self, node, a):
+        x = self.real(self.get(node.input[0]))
+        return Result(x * np.clip((F(1 / 6) * x).astype(F) + F(0.5), F(0), F(1)))
+
+    def LRN(self, node, a):
+        x = self.real(self.get(node.input[0])).astype(np.float64)
+        reach, count = a["size"] // 2, x.shape[1]
+        sums = np.stack([(x[:, max(0, c - reach):c + reach + 1] ** 2).sum(1) for c in range(count)], 1)
+        return Result((x * (a["bias"] + a["alpha"] / a["size"] * sums) ** -a["beta"]).astype(F))
 
     def Concat(self, node, a):
         return Result(np.concatenate([self.real(self.get(n)) for n in node.input], axis=1))

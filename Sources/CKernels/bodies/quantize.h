@@ -27,3 +27,22 @@ CK_FUNCTION void dequantize_accumulators(
         output += channels;
     }
 }
+
+/// Where the gradient passes a quantizer of float values.
+CK_FUNCTION void quantize_mask(
+    ptrdiff_t pixels, ptrdiff_t channels, const float *input, float scale, int32_t zero_point,
+    ck_clamp clamp, uint8_t *mask) {
+    float lower = (float)-zero_point, upper = (float)(255 - zero_point);
+    ck_open_range range = open_range(clamp);
+    for (ptrdiff_t pixel = 0; pixel < pixels; pixel++, input += channels) {
+        for (ptrdiff_t first = 0; first < channels; first += 8) {
+            ptrdiff_t left = channels - first, width = left < 8 ? left : 8;
+            uint8_t pass[8] = {0};
+            for (ptrdiff_t c = 0; c < width; c++) {
+                float value = input[first + c], steps = rintf(value / scale);
+                pass[c] = (steps >= lower) & (steps <= upper) & is_inside(value, range);
+            }
+            *mask++ = pack_bits(pass);
+        }
+    }
+}

@@ -18,4 +18,10 @@
         .mask_gradient = mask_gradient, .max_pool_gradient = max_pool_gradient, \
         .average_pool_gradient = average_pool_gradient, \
         .global_average_pool_gradient = global_average_pool_gradient, \
+        .float_hard_sigmoid = float_hard_sigmoid, .float_hard_swish = float_hard_swish, \
+        .float_multiply = float_multiply, .integer_multiply = integer_multiply, \
+        .float_lrn = float_lrn, .lookup_gradient = lookup_gradient, \
+        .multiply_gradient = multiply_gradient, \
+        .multiply_gradient_sum = multiply_gradient_sum, .lrn_gradient = lrn_gradient, \
+        .quantize_mask = quantize_mask, \
     }

@@ -57,6 +57,12 @@ typedef struct ck_pass {
     uint8_t *mask;
 } ck_pass;
 
+/// Local response normalization (ONNX LRN): size odd, alpha >= 0, bias > 0.
+typedef struct ck_lrn {
+    ptrdiff_t size;
+    float alpha, beta, bias;
+} ck_lrn;
+
 // Convolution with weights packed once.
 
 typedef struct ck_float_convolution ck_float_convolution;
@@ -124,6 +130,23 @@ void ck_float_average_pool(
 void ck_float_global_average_pool(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *input, float *output);
 
+/// max(0, min(1, alpha * x + beta)), product and sum rounded apart.
+void ck_float_hard_sigmoid(
+    const ck_isa *isa, ptrdiff_t count, const float *input, float alpha, float beta,
+    float *output);
+/// x * hard_sigmoid(x, 1 / 6, 1 / 2)
+void ck_float_hard_swish(
+    const ck_isa *isa, ptrdiff_t count, const float *input, float *output);
+/// a * b; `step_b` is `channels`, or 0 where one pixel of b serves all.
+void ck_float_multiply(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *a, const float *b,
+    ptrdiff_t step_b, ck_clamp clamp, float *output);
+/// x * (bias + alpha / size * sum)^-beta in Double, rounded once; `sum` of x * x over the
+/// channels within size / 2 of each, in order.
+void ck_float_lrn(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, ck_lrn lrn, const float *input,
+    float *output);
+
 // Integer operators.
 
 /// rint(fma(a, ra, fma(b, rb, zero_point - fma(ra, za, rb * zb)))), saturated; ra = scale_a /
@@ -132,6 +155,12 @@ void ck_integer_add(
     const ck_isa *isa, ptrdiff_t count, const uint8_t *a, float scale_a, int32_t zero_point_a,
     const uint8_t *b, float scale_b, int32_t zero_point_b, float scale, ck_target target,
     uint8_t *output);
+/// rint((float)((a - za) * (b - zb)) * (scale_a * scale_b / scale) + zero_point), saturated;
+/// `step_b` as in `ck_float_multiply`.
+void ck_integer_multiply(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *a, float scale_a,
+    int32_t zero_point_a, const uint8_t *b, float scale_b, int32_t zero_point_b, ptrdiff_t step_b,
+    float scale, ck_target target, uint8_t *output);
 void ck_integer_max_pool(
     const ck_isa *isa, const ck_geometry *geometry, const uint8_t *input, uint8_t *output);
 /// rint(sum of (float)(x - zx) * sx in order / count / scale + zero_point), saturated.
@@ -159,6 +188,12 @@ void ck_integer_add_masked(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *a, float scale_a,
     int32_t zero_point_a, const uint8_t *b, float scale_b, int32_t zero_point_b, float scale,
     ck_target target, ck_clamp clamp, uint8_t *output, uint8_t *mask);
+/// Passes where the value before rounding rounds into [0, 255] and (float)((a - za) * (b - zb)) *
+/// (scale_a * scale_b) lies strictly inside `clamp`.
+void ck_integer_multiply_masked(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *a, float scale_a,
+    int32_t zero_point_a, const uint8_t *b, float scale_b, int32_t zero_point_b, ptrdiff_t step_b,
+    float scale, ck_target target, ck_clamp clamp, uint8_t *output, uint8_t *mask);
 /// `indices`: row * kernel_width + column of the first tap that holds the maximum; 0xFFFF where a
 /// window lies in padding. Kernels have fewer than 65,535 taps.
 void ck_integer_max_pool_indexed(
@@ -174,6 +209,11 @@ void ck_integer_average_pool_masked(
 void ck_lookup_mask(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *input,
     const uint8_t table[256], uint8_t *mask);
+/// Of `ck_quantize`: passes where rint(x / scale) + zero_point lies in [0, 255] and x strictly inside
+/// `clamp`.
+void ck_quantize_mask(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *input, float scale,
+    int32_t zero_point, ck_clamp clamp, uint8_t *mask);
 
 // Gradients.
 
@@ -194,6 +234,27 @@ void ck_average_pool_gradient(
 void ck_global_average_pool_gradient(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *gradient,
     float *input_gradient);
+
+/// gradient * slopes[input]
+void ck_lookup_gradient(
+    const ck_isa *isa, ptrdiff_t count, const uint8_t *input, const float slopes[256],
+    const float *gradient, float *input_gradient);
+/// gradient * ((float)(b - zero_point_b) * scale_b); `step_b` as in `ck_float_multiply`.
+void ck_multiply_gradient(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *gradient,
+    const uint8_t *b, float scale_b, int32_t zero_point_b, ptrdiff_t step_b,
+    float *input_gradient);
+/// Of one pixel that serves all: from +0, fma(gradient, (float)(a - zero_point_a) * scale_a, sum)
+/// of all pixels in order.
+void ck_multiply_gradient_sum(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *gradient,
+    const uint8_t *a, float scale_a, int32_t zero_point_a, float *input_gradient);
+/// With base and power p = base^-beta of `ck_float_lrn`: (float)(g * p), minus 2 * alpha * beta /
+/// size * x * sum, rounded; `sum` of g * p * x / base over the channels that have this one around
+/// them, in order. In Double; `scratch` holds `channels` numbers.
+void ck_lrn_gradient(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, ck_lrn lrn, const float *input,
+    const float *gradient, float *input_gradient, double *scratch);
 
 // Statistics per channel; pixels in order, sums continue from what the buffers hold.
 

@@ -6,8 +6,8 @@ package import Storage
 
 /// A tiny job whose result digest stands for a build's arithmetic.
 ///
-/// Every kernel takes part: dense, pointwise, depthwise, grouped and strided convolutions, pools, additions, concatenations,
-/// clamps, statistics and requantization. Two processes with the same digest compute the same bits.
+/// Every kernel takes part: dense, pointwise, depthwise, grouped and strided convolutions, pools, additions, products,
+/// concatenations, clamps, activations, normalization, statistics and requantization. Two processes with the same digest compute the same bits.
 package enum GoldenShard {
     package static let digest: Digest = compute()
 
@@ -130,8 +130,17 @@ package enum GoldenShard {
             FeatureShape(height: 3, width: 3, channels: 28))
         append(.add, [7, 8], shape(7))
         append(.clamp, [9], shape(9), clamp: relu6)
-        append(.globalAveragePool, [10], FeatureShape(height: 1, width: 1, channels: 28))
-        convolve(11, channels: 7, kernel: 1)
+        let pixel = FeatureShape(height: 1, width: 1, channels: 28)
+        append(.globalAveragePool, [10], pixel)
+        convolve(11, channels: 28, kernel: 1)
+        append(.activation(.hardSigmoid(alpha: 1 / 6, beta: 0.5)), [12], pixel)
+        append(.multiply, [10, 13], shape(10))
+        append(.activation(.hardSwish), [14], shape(14))
+        let lrn = LocalResponseNormalization(size: 5, alpha: 0.5, beta: 0.75, bias: 1)
+        append(.localResponseNormalization(lrn), [15], shape(15))
+        append(.multiply, [15, 16], shape(16))
+        append(.globalAveragePool, [17], pixel)
+        convolve(18, channels: 7, kernel: 1)
         let graph = Graph(
             name: "golden", input: Graph.Input(name: "input", shape: input, layout: .nchw),
             nodes: nodes,

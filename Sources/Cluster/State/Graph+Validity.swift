@@ -45,8 +45,15 @@ extension Graph {
         case .globalAveragePool:
             return inputs.count == 1
                 && shape == FeatureShape(height: 1, width: 1, channels: first.channels)
+        case .multiply:
+            let pixel = FeatureShape(height: 1, width: 1, channels: shape.channels)
+            return inputs == [shape, shape] || inputs == [shape, pixel]
         case .clamp:
             return inputs == [shape]
+        case .activation(let function):
+            return inputs == [shape] && function.isValid
+        case .localResponseNormalization(let lrn):
+            return inputs == [shape] && lrn.isValid
         }
     }
 }

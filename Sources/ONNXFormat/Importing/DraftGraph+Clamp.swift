@@ -2,7 +2,7 @@ import NetworkGraph
 
 /// Folding of Relu and Clip into the operation that produced their operand.
 extension DraftGraph {
-    /// Folds each clamp into the convolution, sum or clamp in front of it, if nothing else reads
+    /// Folds each clamp into the convolution, sum, product or clamp in front of it, if nothing else reads
     /// the unclamped value.
     mutating func foldClamps() {
         for index in nodes.indices {
@@ -15,7 +15,7 @@ extension DraftGraph {
             }
             guard source > 0, uses[source] == 1 else { continue }
             switch nodes[source - 1].kind {
-            case .convolution, .add, .clamp, .affine:
+            case .convolution, .add, .multiply, .clamp, .affine:
                 nodes[source - 1].clamp = nodes[source - 1].clamp.followed(
                     by: nodes[index].clamp)
                 bypass(index + 1, to: source)

@@ -50,7 +50,10 @@ extension DraftGraph {
             let inputs = node.inputs.allSatisfy { known[$0] }
             let result =
                 switch node.kind {
-                case .maxPool, .averagePool, .globalAveragePool, .concat, .add, .clamp: inputs
+                case .maxPool, .averagePool, .globalAveragePool, .concat, .add, .multiply,
+                    .clamp, .localResponseNormalization, .activation(.hardSwish):
+                    inputs
+                case .activation(.hardSigmoid): true
                 case .pad(_, let filler): inputs && filler >= 0
                 case .convolution, .affine: false
                 }

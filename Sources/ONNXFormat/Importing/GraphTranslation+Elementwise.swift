@@ -2,13 +2,14 @@ import NetworkGraph
 
 /// Elementwise operators.
 extension GraphTranslation {
-    /// Add of two feature maps; Add, Sub, Mul, Div by a constant per channel.
+    /// Add and Mul of two feature maps; Add, Sub, Mul, Div by a constant per channel.
     mutating func arithmetic(_ call: OperatorCall) throws(ONNXError) -> Value {
         try call.expect(inputs: 2...2)
         switch (try operand(0, of: call), try operand(1, of: call)) {
         case (.activation(let left), .activation(let right)):
+            if call.type == "Mul" { return try multiply(left, right, at: call) }
             guard call.type == "Add" else {
-                throw call.unsupported("combines two feature maps; only Add can.")
+                throw call.unsupported("combines two feature maps; only Add and Mul can.")
             }
             guard left.dims == right.dims, left.axes == right.axes else {
                 throw call.unsupported(

@@ -32,6 +32,8 @@ extension GraphTranslation {
         case "Add", "Sub", "Mul", "Div": return try arithmetic(call)
         case "Relu", "Clip": return try clamp(call)
         case "Min", "Max": return try extremum(call)
+        case "HardSigmoid", "HardSwish": return try activationFunction(call)
+        case "LRN": return try localResponseNormalization(call)
         case "Concat": return try concat(call)
         case "MaxPool", "AveragePool": return try pool(call)
         case "GlobalAveragePool": return try globalAveragePool(call)

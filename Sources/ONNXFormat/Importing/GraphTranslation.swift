@@ -22,9 +22,9 @@ struct GraphTranslation {
     /// Operators with a translation here, besides what constants allow.
     static let operators: Set<String> = [
         "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "Div",
-        "Dropout", "Flatten", "Gemm", "GlobalAveragePool", "Identity", "MatMul", "Max", "MaxPool",
-        "Min", "Mul", "Pad", "ReduceMean", "Relu", "Reshape", "Shape", "Size", "Squeeze", "Sub",
-        "Transpose", "Unsqueeze",
+        "Dropout", "Flatten", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity",
+        "LRN", "MatMul", "Max", "MaxPool", "Min", "Mul", "Pad", "ReduceMean", "Relu", "Reshape",
+        "Shape", "Size", "Squeeze", "Sub", "Transpose", "Unsqueeze",
     ]
 
     /// Finds input, output and the nodes between them, and refuses operators that are not supported

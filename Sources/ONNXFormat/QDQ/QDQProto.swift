@@ -11,6 +11,14 @@ enum QDQProto {
         return attribute
     }
 
+    static func attribute(_ name: String, _ value: Float) -> Onnx_AttributeProto {
+        var attribute = Onnx_AttributeProto()
+        attribute.name = name
+        attribute.f = value
+        attribute.type = .float
+        return attribute
+    }
+
     static func attribute(_ name: String, _ values: [Int]) -> Onnx_AttributeProto {
         var attribute = Onnx_AttributeProto()
         attribute.name = name

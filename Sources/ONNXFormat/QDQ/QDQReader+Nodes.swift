@@ -13,6 +13,9 @@ extension QDQReader {
         case "Conv": try readConvolution(node)
         case "Gemm": try readFullyConnected(node)
         case "Add": try readAdd(node)
+        case "Mul": try readMultiply(node)
+        case "HardSigmoid", "HardSwish": try readActivation(node)
+        case "LRN": try readLocalResponseNormalization(node)
         case "Concat": try readConcat(node)
         case "MaxPool", "AveragePool", "GlobalAveragePool": try readPool(node)
         case "Relu", "Clip", "Identity": try readClamp(node)
@@ -24,7 +27,7 @@ extension QDQReader {
     }
 
     /// Records an operator's result, to be completed by a quantizer.
-    private mutating func append(
+    mutating func append(
         _ node: Onnx_NodeProto, _ operation: Operation, inputs: [ValueID], clamp: Clamp = .none,
         parameters: QuantizedParameters? = nil, view: View
     ) throws {
@@ -174,7 +177,7 @@ extension QDQReader {
     }
 
     /// The operand of an operator over feature maps.
-    private func featureMap(_ node: Onnx_NodeProto) throws -> ValueID {
+    func featureMap(_ node: Onnx_NodeProto) throws -> ValueID {
         let name = try Self.operand(node, 0)
         let operand = try value(name)
         guard operand.view == .map(.nchw) else {

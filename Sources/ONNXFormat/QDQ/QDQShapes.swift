@@ -29,8 +29,11 @@ enum QDQShapes {
             shape =
                 inputs.count == 1
                 ? FeatureShape(height: 1, width: 1, channels: first.channels) : nil
-        case .clamp:
+        case .clamp, .activation, .localResponseNormalization:
             shape = inputs.count == 1 ? first : nil
+        case .multiply:
+            let pixel = FeatureShape(height: 1, width: 1, channels: first.channels)
+            shape = inputs.count == 2 && [first, pixel].contains(inputs[1]) ? first : nil
         case .add:
             shape = inputs.count == 2 && inputs[1] == first ? first : nil
         case .concat:

@@ -84,7 +84,11 @@ enum QDQValidation {
                 throw fail("AveragePool has no dilation in operator set \(QDQModel.opset)")
             }
             try check(window, input: inputs[0], node: node)
-        case .add, .concat, .globalAveragePool, .clamp: break
+        case .activation(let function):
+            guard function.isValid else { throw fail("alpha or beta is not finite") }
+        case .localResponseNormalization(let lrn):
+            guard lrn.isValid else { throw fail("a number of its normalization is out of range") }
+        case .add, .multiply, .concat, .globalAveragePool, .clamp: break
         }
     }
 

@@ -41,8 +41,9 @@ extension QDQWriter {
     private func resultIsFlat(_ node: Node) -> Bool {
         switch node.operation {
         case .convolution(let convolution): convolution.isFullyConnected
-        case .add, .concat, .clamp: node.inputs.allSatisfy { values[$0].form == .flat }
-        case .maxPool, .averagePool, .globalAveragePool: false
+        case .add, .multiply, .concat, .clamp, .activation:
+            node.inputs.allSatisfy { values[$0].form == .flat }
+        case .maxPool, .averagePool, .globalAveragePool, .localResponseNormalization: false
         }
     }
 
@@ -67,6 +68,22 @@ extension QDQWriter {
         case .add:
             let operands = [operand(node, 0, flat: flat), operand(node, 1, flat: flat)]
             append("Add", name: node.name, operands, target)
+        case .multiply:
+            let operands = [operand(node, 0, flat: flat), operand(node, 1, flat: flat)]
+            append("Mul", name: node.name, operands, target)
+        case .activation(.hardSwish):
+            append("HardSwish", name: node.name, [operand(node, 0, flat: flat)], target)
+        case .activation(.hardSigmoid(let alpha, let beta)):
+            append(
+                "HardSigmoid", name: node.name, [operand(node, 0, flat: flat)], target,
+                [QDQProto.attribute("alpha", alpha), QDQProto.attribute("beta", beta)])
+        case .localResponseNormalization(let lrn):
+            append(
+                "LRN", name: node.name, [operand(node, 0, flat: false)], target,
+                [
+                    QDQProto.attribute("alpha", lrn.alpha), QDQProto.attribute("beta", lrn.beta),
+                    QDQProto.attribute("bias", lrn.bias), QDQProto.attribute("size", lrn.size),
+                ])
         case .concat:
             var operands: [String] = []
             for index in node.inputs.indices { operands.append(operand(node, index, flat: flat)) }

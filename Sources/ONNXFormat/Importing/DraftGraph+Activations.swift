@@ -1,0 +1,114 @@
+import NetworkGraph
+
+/// HardSigmoid and HardSwish as exporters without these operators write them: `clamp(x + 3, 0, 6) / 6`, with
+/// the division anywhere up to behind the product with x.
+extension DraftGraph {
+    /// Turns `clamp(a x + b, 0, h)` into `h * hardSigmoid(x)`, moves such factors behind products, where they
+    /// cancel or can be folded, and turns `x * hardSigmoid(x)` into `hardSwish(x)`.
+    mutating func recognizeActivations() {
+        for index in nodes.indices { recognizeHardSigmoid(index) }
+        guard nodes.contains(where: \.isActivation) else { return }
+        for index in nodes.indices where nodes[index].kind.isMultiply {
+            moveScalesBehindProduct(index)
+        }
+        for index in nodes.indices { dropIdentity(index) }
+        foldAffine()
+        for index in nodes.indices { dropIdentity(index) }
+        removeUnused()
+        for index in nodes.indices where nodes[index].kind.isMultiply { recognizeHardSwish(index) }
+        removeUnused()
+    }
+
+    /// A clamp between 0 and h of `a x + b` that a division by h or a product with x follows. Any other
+    /// stays, for a convolution may take it in.
+    private mutating func recognizeHardSigmoid(_ index: Int) {
+        guard case .clamp = nodes[index].kind, nodes[index].clamp.lower == 0,
+            let height = nodes[index].clamp.upper.map(Double.init), height > 0,
+            let inner = nodes[index].inputs.first, inner > 0, uses[inner] == 1,
+            nodes[inner - 1].clamp == .none, let line = nodes[inner - 1].line,
+            let source = nodes[inner - 1].inputs.first
+        else { return }
+        let readers = nodes.filter { $0.inputs.contains(index + 1) }
+        let divides =
+            readers.count == 1
+            && readers[0].line.map { $0.shift == 0 && Self.isOne($0.scale * height) } == true
+        let gates = readers.contains { $0.kind.isMultiply && $0.inputs.contains(source) }
+        guard divides || gates else { return }
+        let function = ActivationFunction.hardSigmoid(
+            alpha: Float(line.scale / height), beta: Float(line.shift / height))
+        guard function.isValid else { return }
+        let channels = nodes[index].shape.channels
+        nodes[inner - 1].kind = .activation(function)
+        nodes[index].kind = .affine(
+            scale: [Double](repeating: height, count: channels),
+            shift: [Double](repeating: 0, count: channels), hasShift: false)
+        nodes[index].clamp = .none
+    }
+
+    /// `((s x) * y) * t` becomes `(x * y) * (s t)`, where nothing else reads what is in parentheses.
+    private mutating func moveScalesBehindProduct(_ index: Int) {
+        guard uses[index + 1] == 1, nodes[index].clamp == .none,
+            let reader = nodes.indices.first(where: { nodes[$0].inputs == [index + 1] }),
+            case .affine(var factors, let shift, let hasShift) = nodes[reader].kind
+        else { return }
+        for operand in nodes[index].inputs.indices {
+            let value = nodes[index].inputs[operand]
+            guard value > 0, uses[value] == 1, nodes[value - 1].clamp == .none,
+                let line = nodes[value - 1].line, line.shift == 0,
+                let source = nodes[value - 1].inputs.first
+            else { continue }
+            factors = factors.map { $0 * line.scale }
+            nodes[index].inputs[operand] = source
+            nodes[value - 1].inputs = []
+        }
+        nodes[reader].kind = .affine(scale: factors, shift: shift, hasShift: hasShift)
+    }
+
+    private mutating func dropIdentity(_ index: Int) {
+        guard let line = nodes[index].line, line.shift == 0, Self.isOne(line.scale),
+            nodes[index].clamp == .none, let source = nodes[index].inputs.first
+        else { return }
+        bypass(index + 1, to: source)
+    }
+
+    /// `x * hardSigmoid(x)` with 1/6 and 1/2.
+    private mutating func recognizeHardSwish(_ index: Int) {
+        let inputs = nodes[index].inputs
+        for (x, gate) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])]
+        where gate > 0 && uses[gate] == 1 && nodes[gate - 1].inputs == [x] {
+            guard case .activation(.hardSigmoid(let alpha, let beta)) = nodes[gate - 1].kind,
+                nodes[gate - 1].clamp == .none, Self.isOne(Double(alpha) * 6),
+                Self.isOne(Double(beta) * 2)
+            else { continue }
+            nodes[index].kind = .activation(.hardSwish)
+            nodes[index].inputs = [x]
+            return
+        }
+    }
+
+    /// 1 but for the rounding of two Floats.
+    private static func isOne(_ value: Double) -> Bool {
+        abs(value - 1) <= 2 * Double(Float.ulpOfOne)
+    }
+}
+
+extension DraftNode {
+    /// Scale and shift of an affine node that has the same for every channel.
+    fileprivate var line: (scale: Double, shift: Double)? {
+        guard case .affine(let scale, let shift, _) = kind, let first = scale.first,
+            let offset = shift.first, scale.allSatisfy({ $0 == first }),
+            shift.allSatisfy({ $0 == offset })
+        else { return nil }
+        return (first, offset)
+    }
+
+    fileprivate var isActivation: Bool {
+        if case .activation = kind { true } else { false }
+    }
+}
+
+extension DraftNode.Kind {
+    fileprivate var isMultiply: Bool {
+        if case .multiply = self { true } else { false }
+    }
+}
