@@ -11,7 +11,7 @@
 #include "bodies/common.h"
 #include "bodies/common_avx2.h"
 #include "bodies/common_avx512.h"
-#include "bodies/float_gemm_14x32_avx512.h"
+#include "bodies/float_gemm_12x32_avx512.h"
 #include "bodies/float_depthwise_8x16_avx512.h"
 #include "bodies/float_convolution.h"
 #include "bodies/mask.h"

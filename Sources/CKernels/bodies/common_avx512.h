@@ -1,5 +1,12 @@
 // What the AVX-512 bodies share.
 
+/// Before a loop over registers: one left rolled would keep its array in memory.
+#if defined(__clang__)
+#define CK_UNROLL_ALL _Pragma("clang loop unroll(full)")
+#else
+#define CK_UNROLL_ALL _Pragma("GCC unroll 32")
+#endif
+
 /// Lanes below `count` set: for the last, partly used vector of a row.
 CK_INLINE __mmask16 lane_mask16(ptrdiff_t count) {
     return (__mmask16)(count >= 16 ? 0xFFFF : count <= 0 ? 0 : (1u << count) - 1);

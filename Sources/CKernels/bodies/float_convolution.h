@@ -25,7 +25,7 @@ CK_FUNCTION void gather_float(
             const float *line = input + y * g->input_width * g->input_channels + group * run;
             if (is_whole) {
                 const float *source = line + ix * run;
-                for (ptrdiff_t k = 0; k < g->kernel_width * run; k++) gathered[k] = source[k];
+                copy_floats(g->kernel_width * run, source, gathered);
                 continue;
             }
             for (ptrdiff_t kx = 0; kx < g->kernel_width; kx++) {

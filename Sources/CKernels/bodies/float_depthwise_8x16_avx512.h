@@ -7,13 +7,17 @@ CK_INLINE void float_depthwise_sliding(
     const float *x, ptrdiff_t row_step, ptrdiff_t column_step, const float *w, ptrdiff_t w_row,
     ptrdiff_t w_column, const float *bias, ck_clamp clamp, __mmask16 mask, float *output) {
     __m512 sums[8];
+    CK_UNROLL_ALL
     for (int p = 0; p < pixels; p++) sums[p] = _mm512_setzero_ps();
     for (ptrdiff_t ky = 0; ky < taps_y; ky++, x += row_step, w += w_row) {
         __m512 weights[5];
+        CK_UNROLL_ALL
         for (int kx = 0; kx < width; kx++) weights[kx] = _mm512_load_ps(w + kx * w_column);
         // Column by column; a pixel still meets its taps in order.
+        CK_UNROLL_ALL
         for (int column = 0; column < (pixels - 1) * step + width; column++) {
             __m512 value = _mm512_maskz_loadu_ps(mask, x + column * column_step);
+            CK_UNROLL_ALL
             for (int p = 0; p < pixels; p++) {
                 int kx = column - p * step;
                 if (kx < 0 || kx >= width) continue;
@@ -22,6 +26,7 @@ CK_INLINE void float_depthwise_sliding(
         }
     }
     __m512 biases = _mm512_load_ps(bias);
+    CK_UNROLL_ALL
     for (int p = 0; p < pixels; p++) {
         __m512 value = clamp_lanes16(_mm512_add_ps(sums[p], biases), clamp);
         _mm512_mask_storeu_ps(output + p * channels, mask, value);
@@ -35,11 +40,13 @@ CK_INLINE void float_depthwise_tile(
     ptrdiff_t w_row, ptrdiff_t w_column, const float *bias, ck_clamp clamp, __mmask16 mask,
     float *output) {
     __m512 sums[8];
+    CK_UNROLL_ALL
     for (int p = 0; p < pixels; p++) sums[p] = _mm512_setzero_ps();
     for (ptrdiff_t ky = 0; ky < taps_y; ky++) {
         for (ptrdiff_t kx = 0; kx < taps_x; kx++) {
             const float *xs = x + ky * row_step + kx * column_step;
             __m512 weights = _mm512_load_ps(w + ky * w_row + kx * w_column);
+            CK_UNROLL_ALL
             for (int p = 0; p < pixels; p++) {
                 __m512 value = _mm512_maskz_loadu_ps(mask, xs + p * pixel_step);
                 sums[p] = _mm512_fmadd_ps(value, weights, sums[p]);
@@ -47,6 +54,7 @@ CK_INLINE void float_depthwise_tile(
         }
     }
     __m512 biases = _mm512_load_ps(bias);
+    CK_UNROLL_ALL
     for (int p = 0; p < pixels; p++) {
         __m512 value = clamp_lanes16(_mm512_add_ps(sums[p], biases), clamp);
         _mm512_mask_storeu_ps(output + p * channels, mask, value);
