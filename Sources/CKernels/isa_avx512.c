@@ -10,8 +10,9 @@
 // Order matters: a body uses those before it.
 #include "bodies/common.h"
 #include "bodies/common_avx2.h"
-#include "bodies/float_gemm_6x16_avx2.h"
-#include "bodies/float_depthwise_4x16_avx2.h"
+#include "bodies/common_avx512.h"
+#include "bodies/float_gemm_12x32_avx512.h"
+#include "bodies/float_depthwise_8x16_avx512.h"
 #include "bodies/float_convolution.h"
 #include "bodies/mask.h"
 #include "bodies/requantize_avx2.h"

@@ -25,7 +25,7 @@ CK_FUNCTION void gather_float(
             const float *line = input + y * g->input_width * g->input_channels + group * run;
             if (is_whole) {
                 const float *source = line + ix * run;
-                for (ptrdiff_t k = 0; k < g->kernel_width * run; k++) gathered[k] = source[k];
+                copy_floats(g->kernel_width * run, source, gathered);
                 continue;
             }
             for (ptrdiff_t kx = 0; kx < g->kernel_width; kx++) {
@@ -48,11 +48,12 @@ CK_FUNCTION void float_block(
     ptrdiff_t a_stride, float *output) {
     const ck_plan *plan = &c->plan;
     ptrdiff_t stride = plan->geometry.output_channels;
-    for (ptrdiff_t panel = 0; panel < plan->panels; panel++) {
+    const ptrdiff_t most = CK_FLOAT_PANELS * CK_PANEL, w_panel = plan->depth * CK_PANEL;
+    for (ptrdiff_t panel = 0; panel < plan->panels; panel += CK_FLOAT_PANELS) {
         ptrdiff_t first = panel * CK_PANEL, left = plan->group_output - first;
-        ptrdiff_t channels = left < CK_PANEL ? left : CK_PANEL;
+        ptrdiff_t channels = left < most ? left : most;
         ptrdiff_t index = group * plan->panels + panel;
-        const float *weights = c->weights + index * plan->depth * CK_PANEL;
+        const float *weights = c->weights + index * w_panel;
         const float *bias = c->bias + index * CK_PANEL;
         float *target = output + group * plan->group_output + first;
         for (ptrdiff_t k = 0; k < plan->depth; k += CK_DEPTH_BLOCK) {
@@ -60,7 +61,7 @@ CK_FUNCTION void float_block(
             int is_last = rest <= CK_DEPTH_BLOCK;
             float_gemm(
                 rows, is_last ? rest : CK_DEPTH_BLOCK, a + k, a_stride, weights + k * CK_PANEL,
-                k == 0, is_last ? bias : NULL, clamp, channels, target, stride);
+                w_panel, k == 0, is_last ? bias : NULL, clamp, channels, target, stride);
         }
     }
 }

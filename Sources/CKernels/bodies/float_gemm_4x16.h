@@ -1,13 +1,22 @@
-// Float matrix product with one weight panel: out[row][c] (+)= a[row][k] * w[k][c], k ascending,
+// Float matrix product with weight panels: out[row][c] (+)= a[row][k] * w[k][c], k ascending,
 // fused.
 //
 // Shared contract of the float_gemm bodies:
 //   rows, depth      extent of this block
 //   a, a_stride      [rows][depth], stride in elements
-//   w                panel, [depth][16]
+//   w                first panel, [depth][16]
+//   w_panel          elements from panel to panel
 //   is_first         0: the chains continue from `output`
-//   bias, clamp      bias of 16 channels, applied after the last step; NULL: not the last block
-//   output           [rows][channels], stride in elements; channels in [1, 16]
+//   bias, clamp      bias of whole panels, applied after the last step; NULL: not the last block
+//   output           [rows][channels], stride in elements; channels in [1, 16 * CK_FLOAT_PANELS]
+
+/// Weight panels that one call takes.
+#define CK_FLOAT_PANELS 1
+
+/// Copies a few floats, 9 in a first layer; a call of memcpy takes longer.
+CK_INLINE void copy_floats(ptrdiff_t count, const float *source, float *target) {
+    for (ptrdiff_t i = 0; i < count; i++) target[i] = source[i];
+}
 
 CK_INLINE void float_gemm_rows(
     const int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_stride, const float *w,
@@ -37,8 +46,9 @@ CK_INLINE void float_gemm_rows(
 
 CK_FUNCTION void float_gemm(
     ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_stride, const float *w,
-    int is_first, const float *bias, ck_clamp clamp, ptrdiff_t channels, float *output,
-    ptrdiff_t output_stride) {
+    ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp, ptrdiff_t channels,
+    float *output, ptrdiff_t output_stride) {
+    (void)w_panel;
     ptrdiff_t row = 0;
     for (; row + 4 <= rows; row += 4) {
         float_gemm_rows(

@@ -1,12 +1,21 @@
 // Float matrix product with one weight panel, 6 rows x 16 channels in 12 registers. Contract:
 // float_gemm_4x16.h.
 
+#define CK_FLOAT_PANELS 1
+
 /// Before the loop over the reduction: four steps per round, to spare loop and address arithmetic.
 #if defined(__clang__)
 #define CK_UNROLL _Pragma("clang loop unroll_count(4)")
 #else
 #define CK_UNROLL _Pragma("GCC unroll 4")
 #endif
+
+/// Copies a few floats, 9 in a first layer; a call of memcpy takes longer.
+CK_INLINE void copy_floats(ptrdiff_t count, const float *source, float *target) {
+    ptrdiff_t i = 0;
+    for (; i + 8 <= count; i += 8) _mm256_storeu_ps(target + i, _mm256_loadu_ps(source + i));
+    for (; i < count; i++) target[i] = source[i];
+}
 
 /// `vectors` is 1 where the panel has at most 8 channels.
 CK_INLINE void float_gemm_tile(
@@ -69,8 +78,9 @@ CK_INLINE void float_gemm_tile(
 
 CK_FUNCTION void float_gemm(
     ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_stride, const float *w,
-    int is_first, const float *bias, ck_clamp clamp, ptrdiff_t channels, float *output,
-    ptrdiff_t output_stride) {
+    ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp, ptrdiff_t channels,
+    float *output, ptrdiff_t output_stride) {
+    (void)w_panel;
     while (rows > 0) {
         // A tile of one row waits for its own additions, so 7 rows are 4 and 3.
         int tile = rows == 7 ? 4 : rows < 6 ? (int)rows : 6;
@@ -87,3 +97,4 @@ CK_FUNCTION void float_gemm(
 
 #undef CK_TILE
 #undef CK_TILES
+#undef CK_UNROLL

@@ -1,0 +1,108 @@
+// Float matrix product with up to two weight panels, 12 rows x 32 channels in 24 registers. Contract:
+// float_gemm_4x16.h.
+
+#define CK_FLOAT_PANELS 2
+
+/// Copies a few floats, 9 in a first layer; a call of memcpy takes longer.
+CK_INLINE void copy_floats(ptrdiff_t count, const float *source, float *target) {
+    for (ptrdiff_t i = 0; i < count; i += 16) {
+        __mmask16 mask = lane_mask16(count - i);
+        _mm512_mask_storeu_ps(target + i, mask, _mm512_maskz_loadu_ps(mask, source + i));
+    }
+}
+
+/// `vectors` is 1 where only one panel is left.
+CK_INLINE void float_gemm_tile(
+    const int rows, const int vectors, ptrdiff_t depth, const float *a, ptrdiff_t a_stride,
+    const float *w, ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp,
+    ptrdiff_t channels, float *output, ptrdiff_t output_stride) {
+    __m512 sums[12][2];
+    __mmask16 masks[2] = {lane_mask16(channels), lane_mask16(channels - 16)};
+    CK_UNROLL_ALL
+    for (int row = 0; row < rows; row++) {
+        CK_UNROLL_ALL
+        for (int v = 0; v < vectors; v++) {
+            const float *source = output + row * output_stride + 16 * v;
+            sums[row][v] =
+                is_first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(masks[v], source);
+        }
+    }
+    // Four bases and the factors 0 to 2 fit the addressing modes.
+    const float *lines[4];
+    CK_UNROLL_ALL
+    for (int i = 0; i < 4; i++) lines[i] = 3 * i < rows ? a + 3 * i * a_stride : a;
+    for (ptrdiff_t k = 0; k < depth; k++, w += CK_PANEL) {
+        __m512 weights[2];
+        CK_UNROLL_ALL
+        for (int v = 0; v < vectors; v++) weights[v] = _mm512_load_ps(w + v * w_panel);
+        CK_UNROLL_ALL
+        for (int row = 0; row < rows; row++) {
+            __m512 x = _mm512_set1_ps(lines[row / 3][row % 3 * a_stride]);
+            CK_UNROLL_ALL
+            for (int v = 0; v < vectors; v++) {
+                sums[row][v] = _mm512_fmadd_ps(x, weights[v], sums[row][v]);
+            }
+        }
+        CK_UNROLL_ALL
+        for (int i = 0; 3 * i < rows; i++) {
+            lines[i]++;
+            // Keeps compilers from an address register per row, which spills.
+            __asm__("" : "+r"(lines[i]));
+        }
+    }
+    CK_UNROLL_ALL
+    for (int row = 0; row < rows; row++) {
+        CK_UNROLL_ALL
+        for (int v = 0; v < vectors; v++) {
+            __m512 value = sums[row][v];
+            if (bias) {
+                value = clamp_lanes16(_mm512_add_ps(value, _mm512_load_ps(bias + 16 * v)), clamp);
+            }
+            _mm512_mask_storeu_ps(output + row * output_stride + 16 * v, masks[v], value);
+        }
+    }
+}
+
+#define CK_TILE(rows) \
+    case rows: \
+        if (channels > CK_PANEL) { \
+            CK_TILE_OF(rows, 2); \
+        } else { \
+            CK_TILE_OF(rows, 1); \
+        } \
+        break
+#define CK_TILE_OF(rows, vectors) \
+    float_gemm_tile( \
+        rows, vectors, depth, a, a_stride, w, w_panel, is_first, bias, clamp, channels, output, \
+        output_stride)
+
+CK_FUNCTION void float_gemm(
+    ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_stride, const float *w,
+    ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp, ptrdiff_t channels,
+    float *output, ptrdiff_t output_stride) {
+    while (rows > 0) {
+        // Nearly equal tiles: one of few rows waits for its own additions.
+        ptrdiff_t tiles = (rows + 11) / 12;
+        int tile = (int)((rows + tiles - 1) / tiles);
+        switch (tile) {
+            CK_TILE(1);
+            CK_TILE(2);
+            CK_TILE(3);
+            CK_TILE(4);
+            CK_TILE(5);
+            CK_TILE(6);
+            CK_TILE(7);
+            CK_TILE(8);
+            CK_TILE(9);
+            CK_TILE(10);
+            CK_TILE(11);
+            CK_TILE(12);
+        }
+        rows -= tile;
+        a += tile * a_stride;
+        output += tile * output_stride;
+    }
+}
+
+#undef CK_TILE
+#undef CK_TILE_OF
