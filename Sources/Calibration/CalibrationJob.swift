@@ -263,7 +263,9 @@ package struct CalibrationJob: Sendable {
     private func checkStages() throws(CalibrationError) {
         let stage = progress.stage
         func require(_ isThere: Bool, _ belongs: Bool, _ field: String) throws(CalibrationError) {
-            guard isThere == belongs else { throw CalibrationError(.checkpointMismatch(field: field)) }
+            guard isThere == belongs else {
+                throw CalibrationError(.checkpointMismatch(field: field))
+            }
         }
         try require(
             progress.observed != nil, options.equalization != nil && stage != .statistics,
@@ -272,7 +274,8 @@ package struct CalibrationJob: Sendable {
             progress.statistics != nil, stage != .statistics && stage != .equalizing, "statistics")
         try require(
             progress.ranges != nil,
-            options.range.usesHistogram && progress.statistics != nil && stage != .ranging, "ranges")
+            options.range.usesHistogram && progress.statistics != nil && stage != .ranging, "ranges"
+        )
         guard progress.ranges.map({ $0.count == network.graph.nodes.count }) ?? true,
             stage != .ranging || options.range.usesHistogram
         else { throw CalibrationError(.checkpointMismatch(field: "ranges")) }

@@ -59,7 +59,8 @@ package struct Histogram: Hashable, Sendable {
                 steps == 0 ? edge : Float(Double(edge) * (1 - Self.step * Double(steps)))
             }
             return ActivationRange(
-                lower: shrunk(min(edges.lower, 0), lower), upper: shrunk(max(edges.upper, 0), upper))
+                lower: shrunk(min(edges.lower, 0), lower), upper: shrunk(max(edges.upper, 0), upper)
+            )
         }
         var best = (lower: 0, upper: 0, error: Double.infinity)
         func consider(_ lower: Int, _ upper: Int) {

@@ -158,7 +158,8 @@ extension Graph {
     fileprivate func importance(_ node: Node, weights: Int, power: [[Float]]) -> [Float] {
         let value = node.inputs[0]
         guard let convolution = node.convolution, power.indices.contains(value),
-            power[value].count == shape(of: value).channels, power[value].contains(where: { $0 > 0 })
+            power[value].count == shape(of: value).channels,
+            power[value].contains(where: { $0 > 0 })
         else { return [Float](repeating: 1, count: weights) }
         let depth = shape(of: value).channels / convolution.groups
         let taps = weights / node.shape.channels

@@ -63,6 +63,7 @@ struct WeightQuantizer {
     ///   - weights: of one convolution.
     ///   - ranges: one per group.
     ///   - scales: as many, positive.
+    /// - Returns: as many weights, and the zero point of each group.
     func quantize(
         _ weights: [Float], ranges: [WeightRange], scales: [Float]
     ) -> QuantizedWeights {

@@ -73,12 +73,14 @@ struct WeightRangeSearch {
             var partial = Lanes.zero
             let end = min(index + Self.block * Lanes.scalarCount, weights.count)
             while index + Lanes.scalarCount <= end {
-                let weight = UnsafeRawPointer(weights.baseAddress! + index)
-                    .loadUnaligned(as: Lanes.self)
-                let factor = UnsafeRawPointer(importance.baseAddress! + index)
-                    .loadUnaligned(as: Lanes.self)
+                let offset = index * MemoryLayout<Float>.stride
+                let weight = UnsafeRawBufferPointer(weights)
+                    .loadUnaligned(fromByteOffset: offset, as: Lanes.self)
+                let factor = UnsafeRawBufferPointer(importance)
+                    .loadUnaligned(fromByteOffset: offset, as: Lanes.self)
                 let level = (weight * inverse)
-                    .clamped(lowerBound: Lanes(repeating: lowest), upperBound: Lanes(repeating: highest))
+                    .clamped(
+                        lowerBound: Lanes(repeating: lowest), upperBound: Lanes(repeating: highest))
                 let difference = ((level + rounding) - rounding) * scale - weight
                 partial += factor * (difference * difference)
                 index += Lanes.scalarCount

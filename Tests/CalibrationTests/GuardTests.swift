@@ -56,7 +56,8 @@ import Testing
         }
         let ledger = try #require(Ledger(job))
         #expect(ledger.guarding?.rejectedLayers.count == rejected.count)
-        #expect(ledger.layers.count { $0.skipped?.contains("taken back") == true } == rejected.count)
+        #expect(
+            ledger.layers.count { $0.skipped?.contains("taken back") == true } == rejected.count)
         if guarding.rejectsTuning { #expect(job.biases == job.progress.biases) }
     }
 

@@ -33,7 +33,8 @@ import Testing
     func resultDoesNotDependOnWorkersOrThreads(options: CalibrationOptions) throws {
         let reference = try Self.cluster().finish(options)
         for threads in [[1, 1], [3, 1, 2]] {
-            #expect(try Self.cluster(threads: threads).finish(options).progress == reference.progress)
+            #expect(
+                try Self.cluster(threads: threads).finish(options).progress == reference.progress)
         }
     }
 

@@ -40,7 +40,10 @@ import Testing
             for channel in 0..<node.shape.channels {
                 means[index][channel] = sums[index][channel] / count
                 deviations[index][channel] =
-                    max(squares[index][channel] / count - means[index][channel] * means[index][channel], 0)
+                    max(
+                        squares[index][channel] / count - means[index][channel]
+                            * means[index][channel], 0
+                    )
                     .squareRoot()
             }
         }

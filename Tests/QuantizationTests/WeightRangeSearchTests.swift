@@ -6,12 +6,14 @@ import Testing
 @Suite struct WeightRangeSearchTests {
     /// `Σ importance (quantized - weight)²`, straight from the definition.
     private static func error(
-        _ weights: [Float], _ importance: [Float], _ range: WeightRange, _ quantizer: WeightQuantizer
+        _ weights: [Float], _ importance: [Float], _ range: WeightRange,
+        _ quantizer: WeightQuantizer
     ) -> Double {
         let scale = quantizer.scale(of: range)
         let quantized = quantizer.quantize(weights, ranges: [range], scales: [scale])
         return weights.indices.reduce(0) { sum, index in
-            let real = Double(Int(quantized.values[index]) - quantized.zeroPoints[0]) * Double(scale)
+            let real =
+                Double(Int(quantized.values[index]) - quantized.zeroPoints[0]) * Double(scale)
             let difference = real - Double(weights[index])
             return sum + Double(importance[index]) * difference * difference
         }
@@ -61,7 +63,8 @@ import Testing
     @Test func zerosKeepTheirRange() {
         let zeros = [Float](repeating: 0, count: 12)
         let quantizer = WeightQuantizer(symmetry: .asymmetric, bits: 8)
-        let found = WeightRangeSearch(quantizer: quantizer).range(of: zeros[...], importance: zeros[...])
+        let found = WeightRangeSearch(quantizer: quantizer).range(
+            of: zeros[...], importance: zeros[...])
         #expect(found == WeightRange(lowest: 0, highest: 0))
     }
 }

@@ -92,7 +92,9 @@ extension CalibrationJob {
 
     /// What the guard did; nil without one.
     package var guardSummary: GuardSummary? {
-        guard let guarding = progress.guarding, let start = guarding.losses.first else { return nil }
+        guard let guarding = progress.guarding, let start = guarding.losses.first else {
+            return nil
+        }
         let nodes = network.graph.convolutions
         return GuardSummary(
             images: guardImages.count, lossBefore: start.isFinite ? start : nil,

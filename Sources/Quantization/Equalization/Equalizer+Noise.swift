@@ -56,8 +56,11 @@ private struct NoiseModel {
         let extrema = equalizer.statistics.extrema
         ranges = graph.nodes.indices.map { node in
             ActivationRange(
-                lower: zip(extrema.lower[node], scales[node + 1]).reduce(0) { min($0, $1.0 * $1.1) },
-                upper: zip(extrema.upper[node], scales[node + 1]).reduce(0) { max($0, $1.0 * $1.1) })
+                lower: zip(extrema.lower[node], scales[node + 1]).reduce(0) {
+                    min($0, $1.0 * $1.1)
+                },
+                upper: zip(extrema.upper[node], scales[node + 1]).reduce(0) { max($0, $1.0 * $1.1) }
+            )
         }
         self.scales = scales
         let statistics = equalizer.statistics

@@ -18,7 +18,8 @@ struct ScalableParameters {
     }
 
     /// Output channels that read an input channel, and where among the taps' depth it stands.
-    private func readers(_ node: Int, _ channel: Int) -> (outputs: Range<Int>, depth: Int, at: Int) {
+    private func readers(_ node: Int, _ channel: Int) -> (outputs: Range<Int>, depth: Int, at: Int)
+    {
         guard let convolution = graph.nodes[node].convolution else { return (0..<0, 1, 0) }
         let depth = graph.shape(of: graph.nodes[node].inputs[0]).channels / convolution.groups
         let outputs = graph.nodes[node].shape.channels / convolution.groups

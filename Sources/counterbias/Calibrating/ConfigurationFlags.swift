@@ -72,7 +72,9 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: "Bits per weight, 4 to 8. Default: 8.")
     var bits: Int?
 
-    @Option(help: "Weight scales from the weights' range, or with the least error of weights or outputs.")
+    @Option(
+        help:
+            "Weight scales from the weights' range, or with the least error of weights or outputs.")
     var weightScale: WeightScaleChoice?
 
     @Option(help: "Activation ranges: extrema, a percentile, or with the least squared error.")
