@@ -172,7 +172,11 @@ struct Equalizer {
             let scales = own.map { self.scales[$0] }
             let kept = own.compactMap { obstacles[$0] }
             var reasons: [String] = []
-            if own.isEmpty { reasons = ["tied to the network's input or output, or to an operation that is not linear in scale"] }
+            if own.isEmpty {
+                reasons = [
+                    "tied to the network's input or output, or to an operation not linear in scale"
+                ]
+            }
             for reason in Set(kept).sorted() {
                 reasons.append("\(kept.count { $0 == reason }): \(reason)")
             }
