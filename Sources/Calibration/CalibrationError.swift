@@ -7,6 +7,10 @@ package struct CalibrationError: Error, Hashable, Sendable {
         case inputSize(image: Int, expected: Int, found: Int)
         /// A target that is no logits or label of this network.
         case target(image: Int)
+        /// No image is left for corrections.
+        case guardImages(Int, pool: Int)
+        /// Bins for another network.
+        case edges(expected: Int, found: Int)
         /// The images do not reach for what was asked.
         case noImages
         /// A checkpoint that does not belong to this network.
@@ -27,6 +31,10 @@ extension CalibrationError: CustomStringConvertible {
             "image \(image) has \(found) values where the network's input takes \(expected)"
         case .target(let image):
             "the target of image \(image) does not fit the network's output"
+        case .guardImages(let held, let pool):
+            "\(held) images are to be held out of the corrections, but the pool has \(pool)"
+        case .edges(let expected, let found):
+            "histograms of \(found) nodes were asked for where the network has \(expected)"
         case .noImages:
             "calibration needs at least one image"
         case .checkpointMismatch(let field):

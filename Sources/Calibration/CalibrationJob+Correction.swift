@@ -23,7 +23,7 @@ extension CalibrationJob {
         let count = Double(statistics.sumImages * network.graph.nodes[node].shape.pixels)
         var means = sums[layout.range(node)].map { $0 / count }
         // A removed channel outputs its constant on every pixel; that is what it has to match.
-        if let dead = deadChannels.first(where: { $0.node == node }) {
+        for dead in deadChannels where dead.node == node {
             for (channel, constant) in zip(dead.channels, dead.constants) {
                 means[channel] = Double(constant)
             }
@@ -84,6 +84,15 @@ extension CalibrationJob {
     }
 
     private mutating func finish(layer: Int) throws {
+        if progress.guarding != nil {
+            progress.stage = .guarding(.layer(layer))
+        } else {
+            try follow(layer: layer)
+        }
+    }
+
+    /// Goes on behind a layer.
+    mutating func follow(layer: Int) throws {
         let next = layer + 1
         if next < network.graph.convolutions.count {
             progress.stage = .correcting(layer: next)

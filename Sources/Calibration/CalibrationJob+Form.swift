@@ -10,6 +10,9 @@ extension CalibrationJob {
             let channels = ChannelLayout(network.graph).total
             return payload.count == 8 + 2 * 4 + channels * (3 * 8 + 2 * 4)
                 && payload.claimedImages == shard.images.count
+        case .histograms:
+            return payload.count == 8 + 8 * network.graph.nodes.count * ActivationHistograms.bins
+                && payload.claimedImages == shard.images.count
         case .layerSums(let layer, _):
             let nodes = network.graph.convolutions
             return nodes.indices.contains(layer)

@@ -9,7 +9,7 @@ extension CalibrationJob {
             throw CalibrationError(.checkpointMismatch(field: "fine-tuning"))
         }
         let stage = try TuningStage(
-            options: options, layers: tuningLayers, start: start, imageCount: imageCount,
+            options: options, layers: tuningLayers, start: start, imageCount: correctableImages,
             groupImages: self.options.tuningShardImages, resuming: progress.tuning)
         let classes = network.graph.shape(of: network.graph.output.value).count
         let needsTeacher = options.loss.usesTeacher && stage.progress.phase != .teacher
@@ -58,7 +58,7 @@ extension CalibrationJob {
     var tuningRoundLimit: Int {
         guard let options = options.tuning else { return 0 }
         let order = DataOrder(
-            images: min(options.images, imageCount), seed: options.seed,
+            images: min(options.images, correctableImages), seed: options.seed,
             validationShare: options.validationShare, groupImages: self.options.tuningShardImages,
             batch: options.batch, mirrors: options.mirrors)
         return 2 + options.epochs * (order.stepsPerEpoch + 1)
@@ -68,31 +68,38 @@ extension CalibrationJob {
         guard var stage = tuning, let round = stage.nextRound else {
             preconditionFailure("no round of fine-tuning is open")
         }
-        if round.kind == .teacher { try keepTeacher(results, round, images: stage.positionCount) }
+        if round.kind == .teacher {
+            progress.teacher = try teacherTable(
+                results, groups: round.groups, images: stage.positionCount)
+        }
         try stage.complete(
             TuningResults(
                 payloads: results, of: round.kind,
                 channels: ChannelLayout(network.graph, convolutionsOnly: true).total))
         tuning = stage
         progress.tuning = stage.progress
-        if stage.nextRound == nil { progress.stage = .measuring }
+        if stage.nextRound == nil {
+            progress.stage = progress.guarding == nil ? .measuring : .guarding(.tuning)
+        }
     }
 
-    private mutating func keepTeacher(
-        _ results: [[UInt8]], _ round: TuningRound, images: Int
-    ) throws(CalibrationError) {
+    /// Logits of a teacher round, `[position][class]`.
+    func teacherTable(
+        _ results: [[UInt8]], groups: [[Int]], images: Int
+    ) throws(CalibrationError) -> [Float] {
         let classes = network.graph.shape(of: network.graph.output.value).count
         var table = [Float](repeating: 0, count: images * classes)
-        for (group, payload) in zip(round.groups, results) {
+        for (group, payload) in zip(groups, results) {
             let logits = try TeacherLogits(payload: payload, images: group.count, classes: classes)
             for (position, values) in zip(group, logits.images) {
                 table.replaceSubrange(position * classes..<(position + 1) * classes, with: values)
             }
         }
-        progress.teacher = table
+        return table
     }
 
-    /// The images a round's positions count in: the pool, or in fine-tuning those in use and then, if it mirrors, the same mirrored.
+    /// The images a round's positions count in: the pool; under the guard those held out; in fine-tuning those in use and then, if it
+    /// mirrors, the same mirrored.
     /// - Parameters:
     ///   - kind: of the round.
     ///   - pool: all images in order, in whatever form.
@@ -101,22 +108,35 @@ extension CalibrationJob {
     package func images<Image>(
         of kind: RoundKind, in pool: [Image], mirror: (Image) throws -> Image
     ) rethrows -> [Image] {
-        guard kind.isTuning, let stage = tuning, stage.options.mirrors else { return pool }
+        guard kind.comparesLogits else { return pool }
+        if isGuarding { return Array(pool[guardImages]) }
+        guard let stage = tuning, stage.options.mirrors else { return pool }
         let used = Array(pool.prefix(stage.imageCount))
         return try used + used.map(mirror)
     }
 
-    /// What the network should answer on the images of fine-tuning, by position; nil before it is known, and where nobody asks.
+    /// Whether the next round is the guard's.
+    package var isGuarding: Bool {
+        if case .guarding = progress.stage { true } else { false }
+    }
+
+    /// What the network should answer on the images of fine-tuning or the guard, by position; nil before it is known, and where nobody
+    /// asks.
     package var targets: [TuningTarget]? {
+        if isGuarding { return targets(progress.guarding?.teacher ?? [], guardImages.count) }
         guard let stage = tuning else { return nil }
         if let labels, !stage.options.loss.usesTeacher {
             let used = labels.prefix(stage.imageCount).map { TuningTarget.label($0) }
             return stage.options.mirrors ? used + used : used
         }
-        guard !progress.teacher.isEmpty else { return nil }
-        let classes = progress.teacher.count / stage.positionCount
-        return (0..<stage.positionCount).map { image in
-            .logits(Array(progress.teacher[image * classes..<(image + 1) * classes]))
+        return targets(progress.teacher, stage.positionCount)
+    }
+
+    private func targets(_ teacher: [Float], _ images: Int) -> [TuningTarget]? {
+        guard !teacher.isEmpty else { return nil }
+        let classes = teacher.count / images
+        return (0..<images).map { image in
+            .logits(Array(teacher[image * classes..<(image + 1) * classes]))
         }
     }
 }

@@ -4,6 +4,9 @@ package import Quantization
 /// Every choice that decides the bits of a calibration, besides the network and the images.
 package struct CalibrationOptions: Hashable, Sendable, Codable {
     package var scheme: QuantizationScheme
+    package var range: RangeEstimator
+    /// Nil leaves the channels' scales as they are.
+    package var equalization: EqualizationMethod?
     package var removesDeadChannels: Bool
     /// Nil leaves the rounded biases as they are.
     package var correction: CorrectionOptions?
@@ -13,22 +16,28 @@ package struct CalibrationOptions: Hashable, Sendable, Codable {
     package var correctionImages: Int
     /// Images per shard.
     package var shardImages: Int
+    /// Images held out of all corrections to judge them, the last of the pool; nil keeps whatever corrections give.
+    package var guardImages: Int?
     /// Nil leaves out fine-tuning.
     package var tuning: TuningOptions?
     /// Images per shard of fine-tuning.
     package var tuningShardImages: Int
 
     package init(
-        scheme: QuantizationScheme, removesDeadChannels: Bool, correction: CorrectionOptions?,
-        rangeImages: Int, correctionImages: Int, shardImages: Int, tuning: TuningOptions? = nil,
-        tuningShardImages: Int = 2
+        scheme: QuantizationScheme, range: RangeEstimator = .minmax,
+        equalization: EqualizationMethod? = nil, removesDeadChannels: Bool,
+        correction: CorrectionOptions?, rangeImages: Int, correctionImages: Int, shardImages: Int,
+        guardImages: Int? = nil, tuning: TuningOptions? = nil, tuningShardImages: Int = 2
     ) {
         self.scheme = scheme
+        self.range = range
+        self.equalization = equalization
         self.removesDeadChannels = removesDeadChannels
         self.correction = correction
         self.rangeImages = rangeImages
         self.correctionImages = correctionImages
         self.shardImages = shardImages
+        self.guardImages = guardImages
         self.tuning = tuning
         self.tuningShardImages = tuningShardImages
     }
@@ -36,17 +45,23 @@ package struct CalibrationOptions: Hashable, Sendable, Codable {
 
 /// Calibration as a value: emits rounds, consumes their results, knows nothing of workers.
 ///
-/// Statistics → quantization → one or more rounds per convolution in topological order → fine-tuning → measurement. The state after
+/// Statistics → equalization and statistics of the equalized network, if wanted → histograms where ranges need them → quantization → one or more rounds per convolution in topological order → fine-tuning → measurement. The state after
 /// any round is a ``Progress``, from which a new job goes on with the same bits.
 package struct CalibrationJob: Sendable {
     /// What has to survive between rounds.
     package struct Progress: Hashable, Sendable {
         package enum Stage: Hashable, Sendable {
-            /// → correcting, tuning, measuring
+            /// → equalizing, ranging, correcting, tuning, measuring
             case statistics
-            /// Rounds of one convolution. → correcting (same or next layer), tuning, measuring
+            /// Statistics of the equalized network. → ranging, correcting, tuning, measuring
+            case equalizing
+            /// Histograms, where extrema alone do not give the ranges. → correcting, tuning, measuring
+            case ranging
+            /// Held-out images judge what was reached. → guarding, correcting, tuning, measuring
+            case guarding(GuardProgress.Step)
+            /// Rounds of one convolution. → correcting (same or next layer), guarding, tuning, measuring
             case correcting(layer: Int)
-            /// Rounds of fine-tuning. → measuring
+            /// Rounds of fine-tuning. → guarding, measuring
             case tuning
             /// → finished
             case measuring
@@ -56,7 +71,12 @@ package struct CalibrationJob: Sendable {
         package var stage: Stage = .statistics
         /// Rounds completed.
         package var rounds = 0
+        /// Of the network as given, where it is equalized.
+        package var observed: NetworkStatistics?
+        /// Of the network that is quantized.
         package var statistics: NetworkStatistics?
+        /// Ranges of all nodes from histograms; nil where extrema give them.
+        package var ranges: [ActivationRange]?
         /// Biases of all convolutions in front of fine-tuning; nil until the network is quantized.
         package var biases: BiasState?
         /// One entry per convolution that has had its turn; the last may still be in work.
@@ -65,19 +85,26 @@ package struct CalibrationJob: Sendable {
         package var tuning: TuningProgress?
         /// The float network's logits, `[image][class]`, over the images of fine-tuning; empty until computed.
         package var teacher: [Float] = []
+        /// What held-out images say; nil without a guard, and until the network is quantized.
+        package var guarding: GuardProgress?
         package var errors: ErrorSums?
 
         package init() {}
     }
 
-    package let network: FloatNetwork
+    /// The network as given.
+    package let original: FloatNetwork
+    /// The network that is quantized, and that corrections compare with: the given one, or the same function with other scales.
+    package internal(set) var network: FloatNetwork
+    /// What equalization did, once it is done.
+    package internal(set) var equalization: Equalization?
     package let options: CalibrationOptions
     /// Known range of the input, for images that arrive as pixels.
     package let inputRange: ActivationRange?
     package internal(set) var progress: Progress
-    package private(set) var deadChannels: [DeadChannels] = []
+    package internal(set) var deadChannels: [DeadChannels] = []
     /// The integer network with its initial biases, once ranges are known.
-    package private(set) var quantized: QuantizedNetwork?
+    package internal(set) var quantized: QuantizedNetwork?
     /// Fine-tuning, once it has started.
     package internal(set) var tuning: TuningStage?
     /// Right logit of every image, for losses that need it.
@@ -85,10 +112,11 @@ package struct CalibrationJob: Sendable {
     let imageCount: Int
 
     /// Per convolution and channel, what a bias may not exceed.
-    private(set) var biasLimits: [[Int64]] = []
+    var biasLimits: [[Int64]] = []
 
-    private let statisticsShards: [Shard]
-    private let correctionShards: [Shard]
+    let statisticsShards: [Shard]
+    let correctionShards: [Shard]
+    let rangeShards: [Shard]
 
     /// - Parameters:
     ///   - network: the folded float network.
@@ -104,6 +132,9 @@ package struct CalibrationJob: Sendable {
         inputRange: ActivationRange?, labels: [Int]? = nil, resuming progress: Progress = Progress()
     ) throws {
         guard imageCount > 0 else { throw CalibrationError(.noImages) }
+        guard (0..<imageCount).contains(options.guardImages ?? 0) else {
+            throw CalibrationError(.guardImages(options.guardImages ?? 0, pool: imageCount))
+        }
         try options.tuning?.validate()
         if options.tuning?.loss == .crossEntropy {
             let classes = network.graph.shape(of: network.graph.output.value).count
@@ -116,20 +147,30 @@ package struct CalibrationJob: Sendable {
         }
         self.labels = labels
         self.imageCount = imageCount
+        original = network
         self.network = network
         self.options = options
         self.inputRange = inputRange
         self.progress = progress
         let ranges = min(options.rangeImages, imageCount)
-        let corrections = min(options.correctionImages, imageCount)
+        let corrections = min(
+            options.correctionImages, imageCount - (options.guardImages ?? 0))
         statisticsShards = Shard.cut(
             count: max(ranges, corrections), size: options.shardImages,
             boundaries: [ranges, corrections])
         correctionShards = Shard.cut(count: corrections, size: options.shardImages)
+        rangeShards = Shard.cut(count: ranges, size: options.shardImages)
+        try checkStages()
+        if let observed = progress.observed {
+            try check(observed)
+            equalize(observed)
+        }
         if let statistics = progress.statistics {
             try check(statistics)
+            if progress.stage == .ranging { return }
             try quantize(statistics)
             try checkCorrections()
+            try checkGuard()
             if progress.stage == .tuning || progress.tuning != nil { try startTuning() }
         }
     }
@@ -137,15 +178,21 @@ package struct CalibrationJob: Sendable {
     /// The same job before its first round.
     package func restarted() throws -> CalibrationJob {
         try CalibrationJob(
-            network: network, options: options, imageCount: imageCount, inputRange: inputRange,
+            network: original, options: options, imageCount: imageCount, inputRange: inputRange,
             labels: labels)
     }
 
     /// The round to run next; nil when the job is finished.
     package var nextRound: Round? {
         switch progress.stage {
-        case .statistics:
+        case .statistics, .equalizing:
             Round(index: progress.rounds, kind: .statistics, shards: statisticsShards)
+        case .ranging:
+            Round(
+                index: progress.rounds, kind: .histograms(edges: observedRanges),
+                shards: rangeShards)
+        case .guarding(let step):
+            guardRound(step)
         case .correcting(let layer):
             Round(
                 index: progress.rounds, kind: .layerSums(layer: layer, match: match(layer: layer)),
@@ -163,14 +210,21 @@ package struct CalibrationJob: Sendable {
     package var roundLimit: Int {
         let perLayer =
             options.correction.map { $0.match == .pre ? 1 : $0.iterations + 1 } ?? 0
-        return 2 + perLayer * network.graph.convolutions.count + tuningRoundLimit
+        let preparation =
+            1 + (options.equalization == nil ? 0 : 1) + (options.range.usesHistogram ? 1 : 0)
+        return preparation + 1 + perLayer * network.graph.convolutions.count + tuningRoundLimit
+            + guardRoundLimit
     }
 
     /// Consumes the results of ``nextRound``, in shard order.
     package mutating func complete(_ results: [[UInt8]]) throws {
         switch progress.stage {
-        case .statistics:
+        case .statistics, .equalizing:
             try completeStatistics(results)
+        case .ranging:
+            try completeRanging(results)
+        case .guarding(let step):
+            try completeGuard(step, results)
         case .correcting(let layer):
             try completeCorrection(layer: layer, results)
         case .tuning:
@@ -187,29 +241,6 @@ package struct CalibrationJob: Sendable {
         progress.rounds += 1
     }
 
-    // MARK: Statistics
-
-    private mutating func completeStatistics(_ results: [[UInt8]]) throws {
-        let channels = ChannelLayout(network.graph).total
-        var total = NetworkStatistics(channels: channels)
-        let ranges = options.rangeImages
-        for (shard, payload) in zip(statisticsShards, results) {
-            let statistics = try NetworkStatistics(payload: payload, channels: channels)
-            if shard.images.allSatisfy({ $0 < ranges }) { total.widen(statistics) }
-            if shard.images.allSatisfy({ $0 < options.correctionImages }) {
-                total.addSums(statistics)
-            }
-        }
-        progress.statistics = total
-        try quantize(total)
-        progress.biases = quantized.map(BiasState.init(of:))
-        if options.correction != nil, !network.graph.convolutions.isEmpty {
-            progress.stage = .correcting(layer: 0)
-        } else {
-            try finishCorrection()
-        }
-    }
-
     /// All layers have had their turn.
     mutating func finishCorrection() throws {
         guard options.tuning != nil, !network.graph.convolutions.isEmpty else {
@@ -220,34 +251,34 @@ package struct CalibrationJob: Sendable {
         try startTuning()
     }
 
-    private mutating func quantize(_ statistics: NetworkStatistics) throws {
-        let extrema = statistics.extrema(network.graph)
-        var reduced = network
-        if options.removesDeadChannels {
-            deadChannels = DeadChannels.find(in: network, extrema: extrema, scheme: options.scheme)
-            DeadChannels.remove(deadChannels, from: &reduced)
-        }
-        let range =
-            inputRange
-            ?? ActivationRange(lower: statistics.inputLower, upper: statistics.inputUpper)
-        let network = try QuantizedNetwork(
-            quantizing: reduced, inputRange: range, extrema: extrema, scheme: options.scheme)
-        biasLimits = network.graph.convolutions.compactMap { node in
-            guard let parameters = network.parameters[node],
-                let input = network.activations[network.graph.nodes[node].inputs[0]]
-            else { return nil }
-            return BiasQuantization.limits(
-                parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
-        }
-        quantized = network
-    }
-
     // MARK: Checks of a checkpoint
 
     private func check(_ statistics: NetworkStatistics) throws(CalibrationError) {
         guard statistics.sumsBefore.count == ChannelLayout(network.graph).total else {
             throw CalibrationError(.checkpointMismatch(field: "number of channels"))
         }
+    }
+
+    /// Whether what the stages so far have left is there, and nothing else.
+    private func checkStages() throws(CalibrationError) {
+        let stage = progress.stage
+        func require(_ isThere: Bool, _ belongs: Bool, _ field: String) throws(CalibrationError) {
+            guard isThere == belongs else {
+                throw CalibrationError(.checkpointMismatch(field: field))
+            }
+        }
+        try require(
+            progress.observed != nil, options.equalization != nil && stage != .statistics,
+            "equalization")
+        try require(
+            progress.statistics != nil, stage != .statistics && stage != .equalizing, "statistics")
+        try require(
+            progress.ranges != nil,
+            options.range.usesHistogram && progress.statistics != nil && stage != .ranging, "ranges"
+        )
+        guard progress.ranges.map({ $0.count == network.graph.nodes.count }) ?? true,
+            stage != .ranging || options.range.usesHistogram
+        else { throw CalibrationError(.checkpointMismatch(field: "ranges")) }
     }
 
     private func checkCorrections() throws(CalibrationError) {
@@ -269,7 +300,10 @@ package struct CalibrationJob: Sendable {
 
 extension CalibrationJob {
     /// The biases reached so far; nil until the network is quantized.
-    package var biases: BiasState? { tuning?.biases ?? progress.biases }
+    package var biases: BiasState? {
+        progress.guarding?.rejectsTuning == true
+            ? progress.biases : tuning?.biases ?? progress.biases
+    }
 
     /// The network with the biases reached so far.
     package var result: QuantizedNetwork? {

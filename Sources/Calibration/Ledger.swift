@@ -1,5 +1,5 @@
 import NetworkGraph
-import Quantization
+package import Quantization
 
 /// What calibration found and did, layer by layer: `ledger.json`.
 ///
@@ -48,6 +48,10 @@ package struct Ledger: Hashable, Sendable, Codable {
     package var images: Int
     /// Loss curve and bias changes of fine-tuning; nil without it.
     package var tuning: TuningSummary?
+    /// What held-out images said; nil without a guard.
+    package var guarding: GuardSummary?
+    /// What equalization did, one per convolution; nil without it.
+    package var equalization: [Equalization.Layer]?
     package var layers: [Layer]
 }
 
@@ -62,6 +66,8 @@ extension Ledger {
             + (job.options.tuning == nil ? [] : ["bft"])
         method = methods.isEmpty ? "none" : methods.joined(separator: ",")
         tuning = job.tuning.flatMap(TuningSummary.init)
+        guarding = job.guardSummary
+        equalization = job.equalization?.layers
         match = job.options.correction?.match.rawValue
         images = errors.images
         let layout = ChannelLayout(job.network.graph)
@@ -76,7 +82,8 @@ extension Ledger {
                 kind: job.network.graph.nodes[node].operation.kind(
                     input: job.network.graph.shape(of: job.network.graph.nodes[node].inputs[0])),
                 correction: layer < corrections.count ? corrections[layer] : nil,
-                dead: job.deadChannels.first { $0.node == node }?.channels ?? [],
+                isRejected: job.progress.guarding?.rejectedLayers.contains(layer) ?? false,
+                dead: job.deadChannels.filter { $0.node == node }.flatMap(\.channels),
                 steps: parameters.bias.indices.map {
                     Double(
                         BiasQuantization.scale(
@@ -102,8 +109,8 @@ extension ErrorSums {
 
 extension Ledger.Layer {
     fileprivate init(
-        node: Node, kind: String, correction: LayerCorrection?, dead: [Int], steps: [Double],
-        initial: [Int32],
+        node: Node, kind: String, correction: LayerCorrection?, isRejected: Bool, dead: [Int],
+        steps: [Double], initial: [Int32],
         final: [Int32], squares: [Double], errors: ErrorSums, images: Int
     ) {
         let count = Double(images * node.shape.pixels)
@@ -123,6 +130,8 @@ extension Ledger.Layer {
             skipped = "the corrected bias would overflow int32 in channels \(overflowing)"
         } else if correction == nil {
             skipped = "no bias correction was asked for"
+        } else if isRejected {
+            skipped = "its correction made the held-out images worse and was taken back"
         }
         biasAdded = !(node.convolution?.hadBias ?? true)
         deadChannels = dead

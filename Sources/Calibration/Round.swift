@@ -1,3 +1,5 @@
+package import Quantization
+
 /// A fixed part of the sorted image list; set by the configuration, never by the workers.
 package struct Shard: Hashable, Sendable {
     /// Position in the round.
@@ -45,6 +47,8 @@ package enum Match: String, Hashable, Sendable, Codable, CaseIterable {
 package enum RoundKind: Hashable, Sendable {
     /// Float pass: per-channel sums and extrema of every node.
     case statistics
+    /// Float pass: histograms of every node's output, whose bins lie between the node's edges.
+    case histograms(edges: [ActivationRange])
     /// Per-channel sums of one convolution in the integer network, whose earlier layers have their final biases.
     /// `layer` is its position among the convolutions.
     case layerSums(layer: Int, match: Match)
@@ -63,15 +67,20 @@ extension RoundKind {
     package var loss: TuningLoss? {
         switch self {
         case .loss(let loss), .gradient(let loss): loss
-        case .statistics, .layerSums, .measure, .teacher: nil
+        case .statistics, .histograms, .layerSums, .measure, .teacher: nil
         }
     }
 
-    /// Whether the round belongs to fine-tuning.
-    package var isTuning: Bool { self == .teacher || loss != nil }
+    /// Whether the round makes or compares logits, for fine-tuning or the guard.
+    package var comparesLogits: Bool { self == .teacher || loss != nil }
 
     /// Whether the round runs the integer network.
-    package var needsQuantizedNetwork: Bool { self != .statistics && self != .teacher }
+    package var needsQuantizedNetwork: Bool {
+        switch self {
+        case .statistics, .histograms, .teacher: false
+        case .layerSums, .measure, .loss, .gradient: true
+        }
+    }
 }
 
 /// One deterministic map over shards, followed by one ordered reduction.

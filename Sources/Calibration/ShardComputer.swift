@@ -85,6 +85,12 @@ package final class ShardComputer {
         switch task.kind {
         case .statistics:
             return statistics(images)
+        case .histograms(let edges):
+            guard edges.count == float.graph.nodes.count else {
+                throw CalibrationError(
+                    .edges(expected: float.graph.nodes.count, found: edges.count))
+            }
+            return histograms(images, edges: edges)
         case .layerSums(let layer, let match):
             return layerSums(task, layer: layer, match: match, images: images)
         case .measure:
@@ -161,6 +167,17 @@ package final class ShardComputer {
             sum.addSums(result)
             sum.widen(result)
         }
+        return sum.payload()
+    }
+
+    private func histograms(_ images: [InputPayload], edges: [ActivationRange]) -> [UInt8] {
+        let results = pool.map(images.count) { [float, encoding] index, workspace in
+            ActivationHistograms(
+                image: encoding.encode(images[index]), executor: float, edges: edges,
+                workspace: workspace)
+        }
+        var sum = ActivationHistograms(nodes: float.graph.nodes.count)
+        for result in results { sum.add(result) }
         return sum.payload()
     }
 

@@ -51,6 +51,19 @@ package struct NetworkStatistics: Hashable, Sendable {
             upper: graph.nodes.indices.map { Array(upper[layout.range($0)]) })
     }
 
+    /// Mean and standard deviation of every channel behind the clamp, per node.
+    func moments(_ graph: Graph) -> [(means: [Double], deviations: [Double])] {
+        let layout = ChannelLayout(graph)
+        return graph.nodes.enumerated().map { index, node in
+            let count = Double(sumImages * node.shape.pixels)
+            let means = layout.range(index).map { sumsAfter[$0] / count }
+            let deviations = zip(layout.range(index), means).map { channel, mean in
+                max(squaresAfter[channel] / count - mean * mean, 0).squareRoot()
+            }
+            return (means, deviations)
+        }
+    }
+
     /// Adds sums, in the order of calls.
     mutating func addSums(_ other: NetworkStatistics) {
         sumImages += other.sumImages

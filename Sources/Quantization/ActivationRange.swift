@@ -61,3 +61,16 @@ extension TensorQuantization {
         return stored(value)
     }
 }
+
+/// How an activation's range follows from what was observed.
+package enum RangeEstimator: Hashable, Sendable, Codable {
+    /// From the smallest to the largest value.
+    case minmax
+    /// Without the outermost values on either side; in `(50, 100]`, the percentage that stays below the upper end.
+    case percentile(Double)
+    /// The least squared quantization error.
+    case mse
+
+    /// Whether it needs more than the extrema.
+    package var usesHistogram: Bool { self != .minmax }
+}

@@ -9,6 +9,9 @@ package struct ChannelExtrema: Hashable, Sendable {
         self.upper = upper
     }
 
+    /// Ranges of the outputs of all nodes.
+    package var ranges: [ActivationRange] { lower.indices.map(range) }
+
     /// Range of a whole node's output.
     package func range(node: Int) -> ActivationRange {
         ActivationRange(

@@ -68,8 +68,8 @@ extension DeadChannels {
         return DeadChannels(
             node: node, layer: layer, channels: dead,
             constants: dead.map { (lower[$0] + upper[$0]) / 2 },
-            scaleBefore: quantizer.scale(of: parameters.weights[...]),
-            scaleAfter: quantizer.scale(of: [lowest, highest]))
+            scaleBefore: quantizer.scale(of: WeightRange(of: parameters.weights[...])),
+            scaleAfter: quantizer.scale(of: WeightRange(lowest: lowest, highest: highest)))
     }
 
     /// Gives each dead channel zero weights and its constant as bias.

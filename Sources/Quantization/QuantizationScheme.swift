@@ -14,24 +14,38 @@ package enum WeightSymmetry: String, Hashable, Sendable, Codable, CaseIterable {
     case symmetric
 }
 
+/// What the range behind a weight scale minimizes.
+package enum WeightScaleEstimator: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Nothing: the range is that of the weights.
+    case minmax
+    /// The squared error of the weights.
+    case mse
+    /// The squared error of the layer's output, every input channel counted by itself: the squared error of the weights, each
+    /// times the power of the channel it meets.
+    case outputMSE = "output-mse"
+}
+
 /// Every choice that turns a float network and its ranges into an integer network.
 package struct QuantizationScheme: Hashable, Sendable, Codable {
     package var granularity: Granularity
     package var symmetry: WeightSymmetry
     /// In `4...8`; narrower weights use a part of the 8-bit storage type.
     package var weightBits: Int
+    package var weightScale: WeightScaleEstimator
     package var activationType: IntegerType
     /// False keeps the network's output in float, as the accumulators times their scale.
     package var quantizesOutput: Bool
 
     package init(
         granularity: Granularity = .tensor, symmetry: WeightSymmetry = .asymmetric,
-        weightBits: Int = 8, activationType: IntegerType = .uint8, quantizesOutput: Bool = true
+        weightBits: Int = 8, weightScale: WeightScaleEstimator = .minmax,
+        activationType: IntegerType = .uint8, quantizesOutput: Bool = true
     ) {
         precondition((4...8).contains(weightBits))
         self.granularity = granularity
         self.symmetry = symmetry
         self.weightBits = weightBits
+        self.weightScale = weightScale
         self.activationType = activationType
         self.quantizesOutput = quantizesOutput
     }

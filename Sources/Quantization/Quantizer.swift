@@ -8,12 +8,14 @@ extension QuantizedNetwork {
     /// - Parameters:
     ///   - network: the float network.
     ///   - inputRange: range of the network's input.
-    ///   - extrema: per node and channel, over the calibration images.
+    ///   - ranges: of every node's output.
+    ///   - power: per value and channel, the mean square that counts for the layers that read it, for
+    ///     ``WeightScaleEstimator/outputMSE``; a value without any counts the same in all channels.
     ///   - scheme: granularity, symmetry, bits and types.
     /// - Throws: ``QuantizationError`` when a range is not finite or an accumulator could overflow.
     package init(
-        quantizing network: FloatNetwork, inputRange: ActivationRange, extrema: ChannelExtrema,
-        scheme: QuantizationScheme
+        quantizing network: FloatNetwork, inputRange: ActivationRange, ranges: [ActivationRange],
+        power: [[Float]] = [], scheme: QuantizationScheme
     ) throws(QuantizationError) {
         let graph = network.graph
         var activations: [TensorQuantization?] = [
@@ -25,7 +27,7 @@ extension QuantizedNetwork {
             } else {
                 activations.append(
                     try Self.activation(
-                        extrema.range(node: index), layer: node.name, scheme: scheme))
+                        ranges[index], layer: node.name, scheme: scheme))
             }
         }
         var parameters: [QuantizedParameters?] = []
@@ -36,7 +38,11 @@ extension QuantizedNetwork {
                 continue
             }
             parameters.append(
-                try Self.parameters(float, input: input, layer: node.name, scheme: scheme))
+                try Self.parameters(
+                    float, input: input, layer: node.name, scheme: scheme,
+                    importance: scheme.weightScale == .outputMSE
+                        ? graph.importance(node, weights: float.weights.count, power: power)
+                        : [Float](repeating: 1, count: float.weights.count)))
         }
         if !scheme.quantizesOutput, graph.outputCanStayFloat {
             activations[graph.output.value] = nil
@@ -86,12 +92,12 @@ extension QuantizedNetwork {
 
     private static func parameters(
         _ float: FloatParameters, input: TensorQuantization, layer: String,
-        scheme: QuantizationScheme
+        scheme: QuantizationScheme, importance: [Float]
     ) throws(QuantizationError) -> QuantizedParameters {
         let quantizer = WeightQuantizer(symmetry: scheme.symmetry, bits: scheme.weightBits)
-        let scales = weightScales(
-            float, input: input, quantizer: quantizer, granularity: scheme.granularity)
-        let weights = quantizer.quantize(float.weights, scales: scales)
+        let ranges = weightRanges(float, quantizer: quantizer, scheme: scheme, importance)
+        let scales = weightScales(float, ranges: ranges, input: input, quantizer: quantizer)
+        let weights = quantizer.quantize(float.weights, ranges: ranges, scales: scales)
         var result = QuantizedParameters(
             weights: weights.values, type: weights.type, scales: weights.scales,
             zeroPoints: weights.zeroPoints, bias: [])
@@ -106,30 +112,37 @@ extension QuantizedNetwork {
         return result
     }
 
+    /// What the weights of each group cover: one group, or one per output channel.
+    private static func weightRanges(
+        _ float: FloatParameters, quantizer: WeightQuantizer, scheme: QuantizationScheme,
+        _ importance: [Float]
+    ) -> [WeightRange] {
+        let groups = scheme.granularity == .tensor ? 1 : float.bias.count
+        let size = float.weights.count / groups
+        return (0..<groups).map { group in
+            let indices = group * size..<(group + 1) * size
+            return scheme.weightScale == .minmax
+                ? WeightRange(of: float.weights[indices])
+                : WeightRangeSearch(quantizer: quantizer).range(
+                    of: float.weights[indices], importance: importance[indices])
+        }
+    }
+
     /// Scales per group, widened where a bias would not fit int32, and for groups of zeros.
     private static func weightScales(
-        _ float: FloatParameters, input: TensorQuantization, quantizer: WeightQuantizer,
-        granularity: Granularity
+        _ float: FloatParameters, ranges: [WeightRange], input: TensorQuantization,
+        quantizer: WeightQuantizer
     ) -> [Float] {
-        let channels = float.bias.count
-        let taps = float.weights.count / channels
-        func fitted(_ scale: Float, biases: ArraySlice<Float>) -> Float {
+        let scales = ranges.map(quantizer.scale)
+        let substitute = scales.max().flatMap { $0 > 0 ? $0 : nil } ?? 1
+        let channels = float.bias.count / ranges.count
+        return scales.enumerated().map { group, scale in
+            let biases = float.bias[group * channels..<(group + 1) * channels]
             let largest = biases.reduce(0) { max($0, abs($1)) }
             let least = BiasQuantization.leastWeightScale(bias: largest, inputScale: input.scale)
-            return max(scale, least, Float.leastNormalMagnitude / min(input.scale, 1))
-        }
-        switch granularity {
-        case .tensor:
-            let scale = quantizer.scale(of: float.weights[...])
-            return [fitted(scale == 0 ? 1 : scale, biases: float.bias[...])]
-        case .channel:
-            let scales = (0..<channels).map {
-                quantizer.scale(of: float.weights[$0 * taps..<($0 + 1) * taps])
-            }
-            let substitute = scales.max().flatMap { $0 > 0 ? $0 : nil } ?? 1
-            return scales.enumerated().map { channel, scale in
-                fitted(scale == 0 ? substitute : scale, biases: float.bias[channel...channel])
-            }
+            return max(
+                scale == 0 ? substitute : scale, least,
+                Float.leastNormalMagnitude / min(input.scale, 1))
         }
     }
 }
@@ -139,5 +152,24 @@ extension Graph {
     package var outputCanStayFloat: Bool {
         output.value > 0 && nodes[output.value - 1].convolution != nil
             && consumers[output.value].isEmpty
+    }
+
+    /// What the squared error of each weight of a convolution counts: the power of the input channel it meets.
+    fileprivate func importance(_ node: Node, weights: Int, power: [[Float]]) -> [Float] {
+        let value = node.inputs[0]
+        guard let convolution = node.convolution, power.indices.contains(value),
+            power[value].count == shape(of: value).channels,
+            power[value].contains(where: { $0 > 0 })
+        else { return [Float](repeating: 1, count: weights) }
+        let depth = shape(of: value).channels / convolution.groups
+        let taps = weights / node.shape.channels
+        let outputsPerGroup = node.shape.channels / convolution.groups
+        var importance: [Float] = []
+        importance.reserveCapacity(weights)
+        for output in 0..<node.shape.channels {
+            let first = output / outputsPerGroup * depth
+            for tap in 0..<taps { importance.append(power[value][first + tap % depth]) }
+        }
+        return importance
     }
 }

@@ -65,14 +65,28 @@ package enum WeightScheme: String, Codable, Sendable, CaseIterable {
     case asymmetric, symmetric
 }
 
+/// What the ranges behind weight scales minimize.
+package enum WeightScaleChoice: String, Codable, Sendable, CaseIterable {
+    case minmax, mse
+    case outputMSE = "output-mse"
+}
+
 /// Storage type of activations.
 package enum ActivationType: String, Codable, Sendable, CaseIterable {
     case uint8, int8
 }
 
 /// How an activation's range follows from what was observed.
-package enum RangeEstimator: String, Codable, Sendable, CaseIterable {
-    case minmax
+package enum RangeChoice: String, Codable, Sendable, CaseIterable {
+    case minmax, percentile, mse
+}
+
+/// How channels are rescaled before quantization.
+package enum EqualizationChoice: String, Codable, Sendable, CaseIterable {
+    case none
+    case oneStep = "one-step"
+    case crossLayer = "cross-layer"
+    case leastNoise = "least-noise"
 }
 
 /// Which means a correction matches: before the activation function or after it.

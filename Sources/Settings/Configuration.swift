@@ -18,10 +18,13 @@ package struct Configuration: Codable, Equatable, Sendable {
     package var ibcImages: Int
     /// Images in a shard, at least 1.
     package var shardImages: Int
+    /// Images held out of all corrections to judge them, at least 1; nil judges none.
+    package var guardImages: Int?
     package var weights: WeightSettings
     package var activations: ActivationSettings
     package var output: OutputSettings
     package var deadChannels: DeadChannelSettings
+    package var equalization: EqualizationChoice
     package var match: MatchPoint
     /// Most iterations per layer with `match: post`, in `[1, 100]`.
     package var matchIterations: Int
@@ -39,9 +42,10 @@ package struct Configuration: Codable, Equatable, Sendable {
         case rangeImages = "range_images"
         case ibcImages = "ibc_images"
         case shardImages = "shard_images"
+        case guardImages = "guard_images"
         case weights, activations, output
         case deadChannels = "dead_channels"
-        case match
+        case equalization, match
         case matchIterations = "match_iterations"
         case matchTolerance = "match_tolerance"
         case bft, preprocessing, labels, cluster
@@ -62,12 +66,15 @@ package struct WeightSettings: Codable, Hashable, Sendable {
     package var scheme: WeightScheme
     /// Bits per weight, in `[4, 8]`.
     package var bits: Int
+    package var scale: WeightScaleChoice
 }
 
 /// How activations are quantized.
 package struct ActivationSettings: Codable, Hashable, Sendable {
     package var type: ActivationType
-    package var range: RangeEstimator
+    package var range: RangeChoice
+    /// Of `range: percentile`, above 50, at most 100.
+    package var percentile: Double
 }
 
 /// What the quantized network returns.

@@ -27,13 +27,17 @@ extension PartialConfiguration {
         rangeImages = configuration.rangeImages
         ibcImages = configuration.ibcImages
         shardImages = configuration.shardImages
+        guardImages = configuration.guardImages
         weightGranularity = configuration.weights.granularity
         weightScheme = configuration.weights.scheme
         weightBits = configuration.weights.bits
+        weightScale = configuration.weights.scale
         activationType = configuration.activations.type
         activationRange = configuration.activations.range
+        activationPercentile = configuration.activations.percentile
         outputQuantized = configuration.output.quantized
         removeDeadChannels = configuration.deadChannels.remove
+        equalization = configuration.equalization
         match = configuration.match
         matchIterations = configuration.matchIterations
         matchTolerance = configuration.matchTolerance
@@ -81,16 +85,20 @@ extension Configuration {
             rangeImages: required(all.rangeImages, "range_images"),
             ibcImages: required(all.ibcImages, "ibc_images"),
             shardImages: required(all.shardImages, "shard_images"),
+            guardImages: all.guardImages,
             weights: WeightSettings(
                 granularity: required(all.weightGranularity, "weights.granularity"),
                 scheme: required(all.weightScheme, "weights.scheme"),
-                bits: required(all.weightBits, "weights.bits")),
+                bits: required(all.weightBits, "weights.bits"),
+                scale: required(all.weightScale, "weights.scale")),
             activations: ActivationSettings(
                 type: required(all.activationType, "activations.type"),
-                range: required(all.activationRange, "activations.range")),
+                range: required(all.activationRange, "activations.range"),
+                percentile: required(all.activationPercentile, "activations.percentile")),
             output: OutputSettings(quantized: required(all.outputQuantized, "output.quantized")),
             deadChannels: DeadChannelSettings(
                 remove: required(all.removeDeadChannels, "dead_channels.remove")),
+            equalization: required(all.equalization, "equalization"),
             match: required(all.match, "match"),
             matchIterations: required(all.matchIterations, "match_iterations"),
             matchTolerance: required(all.matchTolerance, "match_tolerance"),
@@ -109,6 +117,11 @@ extension Configuration {
 
     /// Rules over several keys.
     func checkCombinations() throws(SettingsError) {
+        if guardImages != nil, method.list.isEmpty {
+            throw SettingsError(
+                .conflict("images held out judge corrections, and method none makes none"),
+                key: "guard_images")
+        }
         if method.contains(.bft), bft.loss == .crossEntropy, labels.file == nil {
             throw SettingsError(
                 .conflict(

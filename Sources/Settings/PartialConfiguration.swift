@@ -10,13 +10,17 @@ package struct PartialConfiguration: Equatable, Sendable {
     package var rangeImages: Int?
     package var ibcImages: Int?
     package var shardImages: Int?
+    package var guardImages: Int?
     package var weightGranularity: WeightGranularity?
     package var weightScheme: WeightScheme?
     package var weightBits: Int?
+    package var weightScale: WeightScaleChoice?
     package var activationType: ActivationType?
-    package var activationRange: RangeEstimator?
+    package var activationRange: RangeChoice?
+    package var activationPercentile: Double?
     package var outputQuantized: Bool?
     package var removeDeadChannels: Bool?
+    package var equalization: EqualizationChoice?
     package var match: MatchPoint?
     package var matchIterations: Int?
     package var matchTolerance: Double?
@@ -76,10 +80,13 @@ extension PartialConfiguration {
         defaults.weightGranularity = .tensor
         defaults.weightScheme = .asymmetric
         defaults.weightBits = 8
+        defaults.weightScale = .minmax
         defaults.activationType = .uint8
         defaults.activationRange = .minmax
+        defaults.activationPercentile = 99.99
         defaults.outputQuantized = true
         defaults.removeDeadChannels = true
+        defaults.equalization = EqualizationChoice.none
         defaults.match = .post
         defaults.matchIterations = 3
         defaults.matchTolerance = 0.001

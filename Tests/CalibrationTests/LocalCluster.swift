@@ -8,6 +8,7 @@ struct LocalCluster {
     let network: FloatNetwork
     let images: [InputPayload]
     let encoding: InputEncoding
+    let threads: [Int]
     var computers: [ShardComputer]
     var labels: [Int]?
 
@@ -20,11 +21,12 @@ struct LocalCluster {
         self.network = network
         self.images = images
         self.encoding = encoding
+        self.threads = threads
         computers = threads.map { ShardComputer(network: network, encoding: encoding, threads: $0) }
     }
 
     /// Runs the next round of a job; `computer` picks who computes a shard.
-    func step(
+    mutating func step(
         _ job: inout CalibrationJob, computer: (Int) -> Int = { $0 }
     ) throws {
         guard let round = job.nextRound else { return }
@@ -40,7 +42,17 @@ struct LocalCluster {
                 targets: job.targets.map { targets in shard.images.map { targets[$0] } } ?? [])
         }
         try job.complete(results)
-        if round.kind == .statistics, let quantized = job.quantized {
+        if !round.kind.needsQuantizedNetwork { load(job) }
+    }
+
+    /// Gives all computers the networks that the job's next round runs.
+    mutating func load(_ job: CalibrationJob) {
+        if let equalization = job.equalization {
+            computers = threads.map {
+                ShardComputer(network: equalization.network, encoding: encoding, threads: $0)
+            }
+        }
+        if let quantized = job.quantized {
             for computer in computers { computer.load(quantized) }
         }
     }
@@ -56,8 +68,9 @@ struct LocalCluster {
     func finish(_ options: CalibrationOptions, computer: (Int) -> Int = { $0 }) throws
         -> CalibrationJob
     {
+        var cluster = self
         var job = try job(options)
-        while job.nextRound != nil { try step(&job, computer: computer) }
+        while job.nextRound != nil { try cluster.step(&job, computer: computer) }
         return job
     }
 }
@@ -68,12 +81,12 @@ func expectSameBitsAfterResuming(
 ) throws {
     let reference = try cluster([1]).finish(options)
     for stop in 0..<reference.progress.rounds {
-        let first = cluster([1])
+        var first = cluster([1])
         var job = try first.job(options)
         for _ in 0..<stop { try first.step(&job) }
-        let second = cluster([2])
+        var second = cluster([2])
         var resumed = try second.job(options, resuming: job.progress)
-        if let quantized = resumed.quantized { second.computers[0].load(quantized) }
+        second.load(resumed)
         while resumed.nextRound != nil { try second.step(&resumed) }
         #expect(resumed.progress == reference.progress, "stopped after round \(stop)")
     }

@@ -121,7 +121,7 @@ import Testing
     }
 
     @Test func targetsThatDoNotFitAreRefusedByTheWorker() throws {
-        let cluster = Self.cluster()
+        var cluster = Self.cluster()
         var job = try cluster.job(Self.options(match: nil))
         while job.targets == nil { try cluster.step(&job) }
         let round = try #require(job.nextRound)

@@ -32,7 +32,7 @@ import Testing
         }
         var network = try QuantizedNetwork(
             quantizing: float, inputRange: ActivationRange(lower: -1.5, upper: 1.5),
-            extrema: extrema, scheme: scheme)
+            ranges: extrema.ranges, scheme: scheme)
         disturb(&network, using: &generator)
         return network
     }

@@ -11,8 +11,9 @@ import Testing
         let quantizer = WeightQuantizer(symmetry: symmetry, bits: bits)
         for _ in 0..<200 {
             let weights = (0..<37).map { _ in generator.unit() * 3 + 0.4 }
-            let scale = quantizer.scale(of: weights[...])
-            let quantized = quantizer.quantize(weights, scales: [scale])
+            let range = WeightRange(of: weights[...])
+            let scale = quantizer.scale(of: range)
+            let quantized = quantizer.quantize(weights, ranges: [range], scales: [scale])
             let limits =
                 symmetry == .symmetric
                 ? -(1 << (bits - 1)) + 1...(1 << (bits - 1)) - 1 : 0...(1 << bits) - 1
@@ -71,7 +72,7 @@ import Testing
         let error = #expect(throws: QuantizationError.self) {
             try QuantizedNetwork(
                 quantizing: network, inputRange: ActivationRange(lower: -1, upper: 1),
-                extrema: extrema, scheme: QuantizationScheme())
+                ranges: extrema.ranges, scheme: QuantizationScheme())
         }
         #expect(error?.layer == "node2")
         #expect(error?.description.contains("preprocessing") == true)
@@ -106,6 +107,6 @@ import Testing
     {
         try QuantizedNetwork(
             quantizing: network, inputRange: ActivationRange(lower: -1, upper: 1),
-            extrema: extrema(network), scheme: scheme)
+            ranges: extrema(network).ranges, scheme: scheme)
     }
 }

@@ -14,7 +14,7 @@ import Testing
         (
             "weights: {rounding: up}",
             "weights.rounding: unknown key; valid here: weights.granularity, weights.scheme, "
-                + "weights.bits"
+                + "weights.bits, weights.scale"
         ),
         (
             "output: {quantized: {x: 1}}",
@@ -22,7 +22,7 @@ import Testing
         ),
         (
             "weights: 8",
-            "weights: '8' is not valid; expected a mapping of granularity, scheme, bits"
+            "weights: '8' is not valid; expected a mapping of granularity, scheme, bits, scale"
         ),
         ("model: ''", "model: '' is not valid; expected a path"),
         ("model:", "model: '' is not valid; expected a path"),
@@ -71,8 +71,21 @@ import Testing
             "activations.type: 'float' is not valid; expected uint8 or int8"
         ),
         (
-            "activations: {range: mse}",
-            "activations.range: 'mse' is not valid; expected minmax"
+            "activations: {range: entropy}",
+            "activations.range: 'entropy' is not valid; expected minmax, percentile or mse"
+        ),
+        (
+            "activations: {percentile: 50}",
+            "activations.percentile: '50' is not valid; expected a number above 50, at most 100"
+        ),
+        (
+            "weights: {scale: output}",
+            "weights.scale: 'output' is not valid; expected minmax, mse or output-mse"
+        ),
+        (
+            "equalization: yes",
+            "equalization: 'yes' is not valid; expected none, one-step, cross-layer or "
+                + "least-noise"
         ),
         ("skip_bad_images: yes", "skip_bad_images: 'yes' is not valid; expected true or false"),
         (

@@ -129,17 +129,19 @@ package final class CoordinatorDriver {
                     try startOver(on: socket)
                     continue
                 }
+                let isGuarding = job.calibration.isGuarding
+                let wasQuantized = job.calibration.quantized != nil
                 try job.calibration.complete(results)
                 try blobs.update(with: job.calibration)
                 try save()
-                if round.kind == .statistics {
+                if !wasQuantized, job.calibration.quantized != nil {
                     report(.quantized(dead: job.calibration.deadChannels))
                 }
                 report(
                     .roundFinished(
                         round, seconds: (clock.now - started).seconds,
                         processorSeconds: (MonotonicClock.processorTime - processor).seconds))
-                reportTuning(after: round)
+                if !isGuarding { reportTuning(after: round) }
             }
         } catch {
             try farewell("\(error)", isFinished: failure != nil, on: socket)
@@ -153,7 +155,7 @@ package final class CoordinatorDriver {
         guard let stage = job.calibration.tuning else { return }
         switch round.kind {
         case .loss, .gradient: report(.tuned(stage))
-        case .statistics, .layerSums, .measure, .teacher:
+        case .statistics, .histograms, .layerSums, .measure, .teacher:
             // The stage has just started.
             if stage.progress.stepLosses.isEmpty, stage.progress.validationLosses.isEmpty {
                 report(.tuned(stage))

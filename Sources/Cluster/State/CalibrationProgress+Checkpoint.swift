@@ -79,7 +79,7 @@ extension JobCheckpoint {
         for (layer, biases) in (progress.biases?.layers ?? []).enumerated() {
             try file.add("bias.\(layer)", biases)
         }
-        if progress.stage != .statistics {
+        if progress.biases != nil {
             try file.add("correction.rounds", progress.corrections.map { Int64($0.rounds) })
         }
         for (layer, correction) in progress.corrections.enumerated() {
@@ -92,6 +92,7 @@ extension JobCheckpoint {
             }
         }
         if let tuning = progress.tuning { try file.add(tuning) }
+        if let guarding = progress.guarding { try file.add(guarding) }
         if let errors = progress.errors {
             try file.add("errors.images", [Int64(errors.images)])
             try file.add("errors.initial", errors.initial)
@@ -104,9 +105,16 @@ extension JobCheckpoint {
 
     /// Statistics and teacher logits, which never change after their rounds: kept beside the checkpoints, written after those rounds.
     package func statisticsFile() throws -> SafetensorsFile? {
-        guard let statistics = progress.statistics else { return nil }
+        guard progress.observed != nil || progress.statistics != nil else { return nil }
         var file = SafetensorsFile(metadata: ["job": job.hex])
-        try file.add(statistics)
+        if let observed = progress.observed { try file.add(observed, as: "observed") }
+        if let statistics = progress.statistics { try file.add(statistics, as: "statistics") }
+        if let ranges = progress.ranges {
+            try file.add("ranges", ranges.flatMap { [$0.lower, $0.upper] })
+        }
+        if let teacher = progress.guarding?.teacher, !teacher.isEmpty {
+            try file.add("guard.logits", teacher)
+        }
         if !progress.teacher.isEmpty { try file.add("teacher.logits", progress.teacher) }
         return file
     }
@@ -132,14 +140,21 @@ extension JobCheckpoint {
             guard let statistics, statistics.metadata["job"] == job.hex else {
                 throw Self.missing("statistics")
             }
-            progress.statistics = try statistics.statistics()
+            // The file may be newer than the checkpoint.
+            progress.observed = try statistics.statistics("observed")
+            if stage != .equalizing {
+                progress.statistics = try statistics.statistics("statistics")
+                if stage != .ranging { progress.ranges = try statistics.ranges() }
+            }
         }
+        let isMeasured = stage != .statistics && stage != .equalizing
+        let isQuantized = isMeasured && stage != .ranging
         var layers: [[Int32]] = []
         while file["bias.\(layers.count)"] != nil {
             layers.append(try file.int32s("bias.\(layers.count)"))
         }
         progress.biases = layers.isEmpty ? nil : BiasState(layers: layers)
-        if stage != .statistics {
+        if isQuantized {
             progress.corrections = try file.int64s("correction.rounds").enumerated().map {
                 (layer, rounds) in
                 try file.correction(layer: layer, rounds: Int(rounds))
@@ -150,6 +165,12 @@ extension JobCheckpoint {
             let statistics, statistics["teacher.logits"] != nil
         {
             progress.teacher = try statistics.floats("teacher.logits")
+        }
+        progress.guarding = try file.guarding()
+        if stage != .guarding(.teacher), progress.guarding != nil, let statistics,
+            statistics["guard.logits"] != nil
+        {
+            progress.guarding?.teacher = try statistics.floats("guard.logits")
         }
         if file["errors.images"] != nil {
             progress.errors = ErrorSums(
@@ -165,7 +186,9 @@ extension JobCheckpoint {
                 throw Self.missing("stage")
             }
         }
-        if stage != .statistics, progress.statistics == nil || progress.biases == nil {
+        if stage == .equalizing && progress.observed == nil
+            || isMeasured && progress.statistics == nil || isQuantized && progress.biases == nil
+        {
             throw Self.missing("statistics")
         }
         self.init(
@@ -196,28 +219,39 @@ extension SafetensorsFile {
             overflowing: self[overflowing] == nil ? [] : try int64s(overflowing).map(Int.init))
     }
 
-    fileprivate mutating func add(_ statistics: NetworkStatistics) throws {
-        try add("statistics.images", [Int64(statistics.sumImages)])
-        try add("statistics.sums-before", statistics.sumsBefore)
-        try add("statistics.sums-after", statistics.sumsAfter)
-        try add("statistics.squares-after", statistics.squaresAfter)
-        try add("statistics.lower", statistics.lower)
-        try add("statistics.upper", statistics.upper)
-        try add("statistics.input", [statistics.inputLower, statistics.inputUpper])
+    fileprivate mutating func add(_ statistics: NetworkStatistics, as name: String) throws {
+        try add("\(name).images", [Int64(statistics.sumImages)])
+        try add("\(name).sums-before", statistics.sumsBefore)
+        try add("\(name).sums-after", statistics.sumsAfter)
+        try add("\(name).squares-after", statistics.squaresAfter)
+        try add("\(name).lower", statistics.lower)
+        try add("\(name).upper", statistics.upper)
+        try add("\(name).input", [statistics.inputLower, statistics.inputUpper])
     }
 
-    fileprivate func statistics() throws -> NetworkStatistics? {
-        guard self["statistics.images"] != nil else { return nil }
-        let before = try doubles("statistics.sums-before")
+    fileprivate func statistics(_ name: String) throws -> NetworkStatistics? {
+        guard self["\(name).images"] != nil else { return nil }
+        let before = try doubles("\(name).sums-before")
         let shape = [before.count]
-        let input = try floats("statistics.input", shape: [2])
+        let input = try floats("\(name).input", shape: [2])
         return NetworkStatistics(
-            sumImages: Int(try int64s("statistics.images", shape: [1])[0]), sumsBefore: before,
-            sumsAfter: try doubles("statistics.sums-after", shape: shape),
-            squaresAfter: try doubles("statistics.squares-after", shape: shape),
-            lower: try floats("statistics.lower", shape: shape),
-            upper: try floats("statistics.upper", shape: shape),
+            sumImages: Int(try int64s("\(name).images", shape: [1])[0]), sumsBefore: before,
+            sumsAfter: try doubles("\(name).sums-after", shape: shape),
+            squaresAfter: try doubles("\(name).squares-after", shape: shape),
+            lower: try floats("\(name).lower", shape: shape),
+            upper: try floats("\(name).upper", shape: shape),
             inputLower: input[0], inputUpper: input[1])
+    }
+
+    fileprivate func ranges() throws -> [ActivationRange]? {
+        guard self["ranges"] != nil else { return nil }
+        let edges = try floats("ranges")
+        guard edges.count % 2 == 0, edges.allSatisfy(\.isFinite) else {
+            throw CheckpointError(.field("ranges"))
+        }
+        return stride(from: 0, to: edges.count, by: 2).map {
+            ActivationRange(lower: edges[$0], upper: edges[$0 + 1])
+        }
     }
 }
 
@@ -225,6 +259,12 @@ extension CalibrationJob.Progress.Stage {
     fileprivate var text: String {
         switch self {
         case .statistics: "statistics"
+        case .equalizing: "equalizing"
+        case .ranging: "ranging"
+        case .guarding(.teacher): "guarding teacher"
+        case .guarding(.start): "guarding start"
+        case .guarding(.layer(let layer)): "guarding \(layer)"
+        case .guarding(.tuning): "guarding tuning"
         case .correcting(let layer): "correcting \(layer)"
         case .tuning: "tuning"
         case .measuring: "measuring"
@@ -235,15 +275,22 @@ extension CalibrationJob.Progress.Stage {
     fileprivate init?(text: String) {
         switch text {
         case "statistics": self = .statistics
+        case "equalizing": self = .equalizing
+        case "ranging": self = .ranging
+        case "guarding teacher": self = .guarding(.teacher)
+        case "guarding start": self = .guarding(.start)
+        case "guarding tuning": self = .guarding(.tuning)
         case "tuning": self = .tuning
         case "measuring": self = .measuring
         case "finished": self = .finished
         default:
             let words = text.split(separator: " ")
-            guard words.count == 2, words[0] == "correcting", let layer = Int(words[1]) else {
-                return nil
+            guard words.count == 2, let layer = Int(words[1]) else { return nil }
+            switch words[0] {
+            case "correcting": self = .correcting(layer: layer)
+            case "guarding": self = .guarding(.layer(layer))
+            default: return nil
             }
-            self = .correcting(layer: layer)
         }
     }
 }

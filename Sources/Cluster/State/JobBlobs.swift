@@ -5,37 +5,49 @@ import Storage
 /// What tasks name and workers fetch, by digest: both networks, the images, and what the network should answer on them.
 struct JobBlobs {
     private(set) var bytes: [Digest: [UInt8]] = [:]
-    /// The float network's.
-    let network: Digest
+    /// Of the float network that rounds run on.
+    private(set) var network: Digest
+    /// Of the network as given.
+    private let given: Digest
+    private let encoding: InputEncoding
     private let images: [ImageReference]
     private var quantized: Digest?
-    /// By image of the pool; nil until known.
-    private var targets: [Digest]?
+    /// By image of fine-tuning or of the guard; nil until known.
+    private var targets: (areOfGuard: Bool, digests: [Digest])?
 
     /// - Parameters:
     ///   - network: the float network's blob.
     ///   - images: the pool, in order.
     ///   - job: where the job stands.
-    /// - Throws: when the quantized network cannot be encoded.
+    /// - Throws: when a network cannot be decoded or encoded.
     init(
         network: [UInt8], images: [(reference: ImageReference, bytes: [UInt8])],
         job: CalibrationJob
     ) throws {
-        self.network = Digest.sha256(of: network)
+        given = Digest.sha256(of: network)
+        self.network = given
+        encoding = try NetworkBlob(decoding: network).encoding
         self.images = images.map(\.reference)
-        bytes[self.network] = network
+        bytes[given] = network
         for image in images { bytes[image.reference.digest] = image.bytes }
         try update(with: job)
     }
 
-    /// Takes in what the job has come to know: the quantized network after its first round, targets with the start of
-    /// fine-tuning or after that's first round. Neither changes any more, unless the job starts over.
+    /// Takes in what the job has come to know: the equalized network, the quantized network, and targets with the start of a stage that
+    /// compares logits or after that's first round. None changes any more within its stage, unless the job starts over.
     mutating func update(with job: CalibrationJob) throws {
         if job.quantized == nil { (quantized, targets) = (nil, nil) }
+        if job.equalization == nil {
+            network = given
+        } else if network == given {
+            network = add(try NetworkBlob(network: job.network, encoding: encoding).encoded())
+        }
         if quantized == nil, let network = job.quantized {
             quantized = add(try QuantizedNetworkBlob.encode(network))
         }
-        if targets == nil, let known = job.targets { targets = known.map { add($0.encoded()) } }
+        if targets?.areOfGuard != job.isGuarding, let known = job.targets {
+            targets = (job.isGuarding, known.map { add($0.encoded()) })
+        }
     }
 
     private mutating func add(_ blob: [UInt8]) -> Digest {
@@ -50,7 +62,7 @@ struct JobBlobs {
             network: network, quantized: round.kind.needsQuantizedNetwork ? quantized : nil,
             biases: job.biases?.encoded() ?? [],
             images: job.images(of: round.kind, in: images, mirror: \.mirrored),
-            targets: round.kind.loss == nil ? nil : targets)
+            targets: round.kind.loss == nil ? nil : targets?.digests)
     }
 
     /// The answer to a worker's question; nil if it names nothing there is.

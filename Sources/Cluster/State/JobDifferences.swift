@@ -105,7 +105,11 @@ extension CalibrationOptions {
             ("shard_images", "\(shardImages)"),
             ("weights.granularity", scheme.granularity.rawValue),
             ("weights.scheme", scheme.symmetry.rawValue), ("weights.bits", "\(scheme.weightBits)"),
+            ("weights.scale", scheme.weightScale.rawValue),
             ("activations.type", "\(scheme.activationType)"),
+            ("activations.range", range.name),
+            ("guard_images", guardImages.map { "\($0)" } ?? "none"),
+            ("equalization", equalization?.rawValue ?? "none"),
             ("output.quantized", "\(scheme.quantizesOutput)"),
             ("dead_channels.remove", "\(removesDeadChannels)"),
         ]
@@ -116,8 +120,21 @@ extension CalibrationOptions {
                 list.append(("match_tolerance", "\(correction.tolerance)"))
             }
         }
+        if case .percentile(let percentile) = range {
+            list.append(("activations.percentile", "\(percentile)"))
+        }
         if let tuning { list += tuning.keyValues + [("bft.shard_images", "\(tuningShardImages)")] }
         return list
+    }
+}
+
+extension RangeEstimator {
+    fileprivate var name: String {
+        switch self {
+        case .minmax: "minmax"
+        case .percentile: "percentile"
+        case .mse: "mse"
+        }
     }
 }
 

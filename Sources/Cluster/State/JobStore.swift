@@ -15,13 +15,15 @@ package struct JobStore: Sendable {
     }
 
     /// What of a job's progress lies in the statistics file.
-    private enum Lasting: Int {
-        case nothing, statistics, teacher
+    private struct Lasting {
+        /// Parts there are; each comes once and stays.
+        var parts = 0
 
         init(_ progress: CalibrationJob.Progress) {
-            self =
-                progress.statistics == nil
-                ? .nothing : progress.teacher.isEmpty ? .statistics : .teacher
+            parts = [
+                progress.observed != nil, progress.statistics != nil, progress.ranges != nil,
+                progress.guarding?.teacher.isEmpty == false, !progress.teacher.isEmpty,
+            ].count { $0 }
         }
     }
 
@@ -30,7 +32,7 @@ package struct JobStore: Sendable {
 
     private var checkpoints: CheckpointStore
     private let fileSystem: any FileSystem
-    private var written = Lasting.nothing
+    private var written = Lasting(.init())
 
     /// Names the directory; nothing is read or created before `load` or `save`.
     package init(directory: String, fileSystem: any FileSystem = POSIXFileSystem()) {
@@ -85,8 +87,8 @@ package struct JobStore: Sendable {
     package mutating func save(_ checkpoint: JobCheckpoint) throws {
         let lasting = Lasting(checkpoint.progress)
         // A job that starts over has other statistics to come.
-        if lasting == .nothing { written = .nothing }
-        if lasting.rawValue > written.rawValue, let file = try checkpoint.statisticsFile() {
+        if lasting.parts == 0 { written = lasting }
+        if lasting.parts > written.parts, let file = try checkpoint.statisticsFile() {
             try AtomicFile.write(file.sealed(), to: statisticsPath, fileSystem: fileSystem)
             written = lasting
         }

@@ -1,9 +1,13 @@
 import Calibration
+import Quantization
 
 extension RoundKind {
     func write(to message: inout Counterbias_Wire_Task) {
         switch self {
         case .statistics: message.kind = .statistics
+        case .histograms(let edges):
+            message.kind = .histograms
+            message.edges = edges.flatMap { [$0.lower, $0.upper] }
         case .layerSums(let layer, let match):
             message.kind = match == .pre ? .layerSumsPre : .layerSumsPost
             message.layer = UInt32(layer)
@@ -21,6 +25,7 @@ extension RoundKind {
     init(_ message: Counterbias_Wire_Task) throws(WireError) {
         switch message.kind {
         case .statistics: self = .statistics
+        case .histograms: self = .histograms(edges: try ActivationRange.list(message.edges))
         case .layerSumsPre: self = .layerSums(layer: Int(message.layer), match: .pre)
         case .layerSumsPost: self = .layerSums(layer: Int(message.layer), match: .post)
         case .measure: self = .measure
@@ -29,6 +34,20 @@ extension RoundKind {
         case .gradient: self = .gradient(try TuningLoss(message.loss))
         case .unknown, .UNRECOGNIZED: throw WireError(.field("kind"))
         }
+    }
+}
+
+extension ActivationRange {
+    /// Pairs of a lower and an upper edge, finite and in this order.
+    fileprivate static func list(_ edges: [Float]) throws(WireError) -> [ActivationRange] {
+        guard edges.count % 2 == 0, edges.allSatisfy(\.isFinite) else {
+            throw WireError(.field("edges"))
+        }
+        let ranges = stride(from: 0, to: edges.count, by: 2).map {
+            ActivationRange(lower: edges[$0], upper: edges[$0 + 1])
+        }
+        guard ranges.allSatisfy({ $0.lower <= $0.upper }) else { throw WireError(.field("edges")) }
+        return ranges
     }
 }
 

@@ -45,6 +45,9 @@ struct CalibrationResults {
         var rqnsrAfter: Double
         /// Loss curve and outcome of fine-tuning, without its layers; those are in the ledger.
         var tuning: TuningSummary?
+        var guarding: GuardSummary?
+        /// Channels scaled and left alone, per convolution.
+        var equalization: [Equalization.Layer]?
     }
 
     var summary: Summary {
@@ -70,7 +73,7 @@ struct CalibrationResults {
                 var summary = summary
                 summary.layers = []
                 return summary
-            })
+            }, guarding: ledger?.guarding, equalization: ledger?.equalization)
     }
 
     var warnings: [String] {
@@ -88,6 +91,10 @@ struct CalibrationResults {
                     + "the model; for older versions use symmetric weights or granularity tensor")
         }
         warnings += job.tuning?.notes ?? []
+        if ledger?.guarding?.rejectsTuning == true {
+            warnings.append(
+                "fine-tuning made the held-out images worse and was taken back")
+        }
         for layer in ledger?.layers ?? [] {
             if let reason = layer.skipped, job.options.correction != nil {
                 warnings.append("layer '\(layer.name)': \(reason)")
@@ -146,12 +153,35 @@ struct CalibrationResults {
         }
         let out = configuration.out ?? ""
         let tuning = ledger?.tuning.map { $0.sentence + "\n" } ?? ""
+        let equalized = ledger?.equalization.map { $0.sentence + "\n" } ?? ""
+        let guarded = ledger?.guarding.map { $0.sentence + "\n" } ?? ""
         let dead = job.deadChannels.reduce(0) { $0 + $1.channels.count }
         return table.text + "\n\n" + """
             \(description.imageCount) images, \(job.progress.rounds) rounds, \
             \(timings.total.formatted(decimals: 2)) s; \(dead) dead channels removed
-            \(tuning)\(out)/model.int8.onnx
+            \(equalized)\(tuning)\(guarded)\(out)/model.int8.onnx
             """
+    }
+}
+
+extension [Equalization.Layer] {
+    /// For the table; each layer stands in the ledger.
+    fileprivate var sentence: String {
+        let scaled = reduce(0) { $0 + $1.scaledChannels }
+        let layers = count { $0.scaledChannels > 0 }
+        let absorbed = reduce(0) { $0 + $1.absorbedChannels }
+        let kept = compactMap { $0.reason }.count
+        return "equalization: \(scaled) channels scaled in \(layers) of \(count) layers, "
+            + "\(absorbed) biases absorbed; channels of \(kept) layers left alone (reasons in run.json)"
+    }
+}
+
+extension GuardSummary {
+    fileprivate var sentence: String {
+        func text(_ loss: Double?) -> String { loss?.significant ?? "no number" }
+        let rejected = rejectedLayers.count + (rejectsTuning ? 1 : 0)
+        return "guard: loss \(text(lossBefore)) → \(text(lossAfter)) on \(images) held-out images; "
+            + (rejected == 0 ? "nothing taken back" : "\(rejected) corrections taken back")
     }
 }
 

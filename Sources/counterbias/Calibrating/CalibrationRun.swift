@@ -138,7 +138,8 @@ struct CalibrationRun {
             max(
                 configuration.rangeImages,
                 configuration.method.contains(.ibc) ? configuration.ibcImages : 0,
-                configuration.method.contains(.bft) ? configuration.bft.images : 0))
+                configuration.method.contains(.bft) ? configuration.bft.images : 0)
+                + (configuration.guardImages ?? 0))
         logger.info("preparing images", metadata: ["count": "\(wanted)"])
         let pool = try PreparedPool(
             entries: Array(folder.entries.prefix(limit)), count: wanted,
@@ -257,7 +258,7 @@ struct Timings: Codable {
 
     mutating func add(_ round: Round, _ seconds: Double, _ processorSeconds: Double) {
         switch round.kind {
-        case .statistics: statistics += seconds
+        case .statistics, .histograms: statistics += seconds
         case .layerSums: correction += seconds
         case .measure: measurement += seconds
         case .teacher, .loss: tuningMeasurement += seconds

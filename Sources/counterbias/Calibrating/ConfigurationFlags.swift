@@ -27,6 +27,13 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: "Images behind bias correction. Default: 8.")
     var ibcImages: Int?
 
+    @Option(
+        name: .customLong("guard"),
+        help: ArgumentHelp(
+            "Hold the last N images out of corrections, and take back what makes them worse.",
+            valueName: "N"))
+    var guardImages: Int?
+
     @Option(help: "Images behind fine-tuning, split for validation. Default: 1000.")
     var bftImages: Int?
 
@@ -61,6 +68,23 @@ struct ConfigurationFlags: ParsableArguments {
 
     @Option(help: "Weights symmetric (int8) or asymmetric (uint8).")
     var weights: WeightScheme?
+
+    @Option(help: "Bits per weight, 4 to 8. Default: 8.")
+    var bits: Int?
+
+    @Option(
+        help:
+            "Weight scales from the weights' range, or with the least error of weights or outputs.")
+    var weightScale: WeightScaleChoice?
+
+    @Option(help: "Activation ranges: extrema, a percentile, or with the least squared error.")
+    var range: RangeChoice?
+
+    @Option(help: "Of --range percentile. Default: 99.99.")
+    var percentile: Double?
+
+    @Option(help: "Rescale channels before quantization. Default: none.")
+    var equalize: EqualizationChoice?
 
     @Option(help: "Match means pre or post activation.")
     var match: MatchPoint?
@@ -109,6 +133,7 @@ struct ConfigurationFlags: ParsableArguments {
         flags.limit = limit
         flags.rangeImages = rangeImages
         flags.ibcImages = ibcImages
+        flags.guardImages = guardImages
         flags.bftImages = bftImages
         flags.bftEpochs = epochs
         flags.bftBatch = batch
@@ -120,6 +145,11 @@ struct ConfigurationFlags: ParsableArguments {
         flags.labelsFile = labels
         flags.weightGranularity = granularity
         flags.weightScheme = weights
+        flags.weightBits = bits
+        flags.weightScale = weightScale
+        flags.activationRange = range
+        flags.activationPercentile = percentile
+        flags.equalization = equalize
         flags.match = match
         if keepDeadChannels { flags.removeDeadChannels = false }
         if skipBadImages { flags.skipBadImages = true }
@@ -134,6 +164,9 @@ struct ConfigurationFlags: ParsableArguments {
 
 extension WeightGranularity: ExpressibleByArgument {}
 extension WeightScheme: ExpressibleByArgument {}
+extension WeightScaleChoice: ExpressibleByArgument {}
+extension RangeChoice: ExpressibleByArgument {}
+extension EqualizationChoice: ExpressibleByArgument {}
 extension MatchPoint: ExpressibleByArgument {}
 extension OptimizerKind: ExpressibleByArgument {}
 extension ScheduleKind: ExpressibleByArgument {}

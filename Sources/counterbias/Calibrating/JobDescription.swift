@@ -70,8 +70,11 @@ extension CalibrationOptions {
                 granularity: configuration.weights.granularity == .channel ? .channel : .tensor,
                 symmetry: configuration.weights.scheme == .symmetric ? .symmetric : .asymmetric,
                 weightBits: configuration.weights.bits,
+                weightScale: WeightScaleEstimator(configuration.weights.scale),
                 activationType: configuration.activations.type == .int8 ? .int8 : .uint8,
                 quantizesOutput: configuration.output.quantized),
+            range: RangeEstimator(configuration.activations),
+            equalization: EqualizationMethod(configuration.equalization),
             removesDeadChannels: configuration.deadChannels.remove,
             correction: configuration.method.contains(.ibc)
                 ? CorrectionOptions(
@@ -80,9 +83,41 @@ extension CalibrationOptions {
                     tolerance: configuration.matchTolerance)
                 : nil,
             rangeImages: configuration.rangeImages, correctionImages: configuration.ibcImages,
-            shardImages: configuration.shardImages,
+            shardImages: configuration.shardImages, guardImages: configuration.guardImages,
             tuning: configuration.method.contains(.bft) ? TuningOptions(configuration.bft) : nil,
             tuningShardImages: configuration.bft.shardImages)
+    }
+}
+
+extension WeightScaleEstimator {
+    init(_ choice: WeightScaleChoice) {
+        switch choice {
+        case .minmax: self = .minmax
+        case .mse: self = .mse
+        case .outputMSE: self = .outputMSE
+        }
+    }
+}
+
+extension EqualizationMethod {
+    /// Nil for none.
+    init?(_ choice: EqualizationChoice) {
+        switch choice {
+        case .none: return nil
+        case .oneStep: self = .oneStep
+        case .crossLayer: self = .crossLayer
+        case .leastNoise: self = .leastNoise
+        }
+    }
+}
+
+extension RangeEstimator {
+    init(_ settings: ActivationSettings) {
+        switch settings.range {
+        case .minmax: self = .minmax
+        case .percentile: self = .percentile(settings.percentile)
+        case .mse: self = .mse
+        }
     }
 }
 

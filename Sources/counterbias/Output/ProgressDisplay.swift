@@ -55,6 +55,7 @@ final class ProgressDisplay {
         let stage =
             switch round.kind {
             case .statistics: "statistics"
+            case .histograms: "ranging"
             case .layerSums(let layer, _): "correcting layer \(layer + 1)"
             case .measure: "measuring"
             case .teacher: "teacher logits"

@@ -15,6 +15,7 @@ struct SimulatedJob: Sendable {
     let digest: Digest
     let network: FloatNetwork
     let networkBlob: [UInt8]
+    let encoding: InputEncoding
     let options: CalibrationOptions
     let images: [(reference: ImageReference, bytes: [UInt8])]
     /// The undisturbed run's end.
@@ -24,17 +25,20 @@ struct SimulatedJob: Sendable {
     let results: [Key: [UInt8]]
 
     /// Which methods it runs.
-    enum Variant: String, CaseIterable { case pre, post, tuned }
+    enum Variant: String, CaseIterable { case pre, post, tuned, prepared }
 
     static let pre = SimulatedJob(.pre)
     static let post = SimulatedJob(.post)
     static let tuned = SimulatedJob(.tuned)
+    /// With equalization and histograms in front of the quantization.
+    static let prepared = SimulatedJob(.prepared)
 
     static func of(_ variant: Variant) -> SimulatedJob {
         switch variant {
         case .pre: pre
         case .post: post
         case .tuned: tuned
+        case .prepared: prepared
         }
     }
 
@@ -49,12 +53,14 @@ struct SimulatedJob: Sendable {
     private init(computing variant: Variant) throws {
         network = Self.smallNetwork()
         options = CalibrationOptions(
-            scheme: QuantizationScheme(weightBits: 5), removesDeadChannels: true,
+            scheme: QuantizationScheme(weightBits: 5),
+            range: variant == .prepared ? .mse : .minmax,
+            equalization: variant == .prepared ? .crossLayer : nil, removesDeadChannels: true,
             correction: CorrectionOptions(
                 match: variant == .post ? .post : .pre, iterations: 2), rangeImages: 9,
-            correctionImages: 7, shardImages: 2,
+            correctionImages: 7, shardImages: 2, guardImages: variant == .prepared ? 2 : nil,
             tuning: variant == .tuned ? Self.tuning : nil)
-        let encoding = SmallNetwork.encoding(for: network)
+        encoding = SmallNetwork.encoding(for: network)
         let payloads = SmallNetwork.images(9, for: network, seed: 8)
         images = payloads.map { payload in
             guard case .pixels(let bytes) = payload else { preconditionFailure("pixels expected") }
@@ -65,7 +71,7 @@ struct SimulatedJob: Sendable {
         networkBlob = try NetworkBlob(network: network, encoding: encoding).encoded()
         digest = Digest.sha256(of: "simulated \(variant)")
         let blob = try NetworkBlob(decoding: networkBlob)
-        let computer = ShardComputer(network: blob.network, encoding: blob.encoding, threads: 1)
+        var computer = ShardComputer(network: blob.network, encoding: blob.encoding, threads: 1)
         var job = try Self.job(network, options, payloads.count)
         var (rounds, results): ([[[UInt8]]], [Key: [UInt8]]) = ([], [:])
         while let round = job.nextRound {
@@ -87,7 +93,12 @@ struct SimulatedJob: Sendable {
             }
             rounds.append(ordered)
             try job.complete(ordered)
-            if round.kind == .statistics, let quantized = job.quantized { computer.load(quantized) }
+            if round.kind == .statistics {
+                computer = ShardComputer(network: job.network, encoding: encoding, threads: 1)
+            }
+            if !round.kind.needsQuantizedNetwork, let quantized = job.quantized {
+                computer.load(quantized)
+            }
         }
         (self.rounds, self.results, progress) = (rounds, results, job.progress)
     }

@@ -1,5 +1,6 @@
 import Calibration
 import Cluster
+import Quantization
 import Storage
 import TestSupport
 
@@ -119,7 +120,10 @@ extension SeededGenerator {
     fileprivate mutating func task() -> TaskMessage {
         let layer = Int.random(in: 0...200, using: &self)
         let kinds: [RoundKind] = [
-            .statistics, .measure, .layerSums(layer: layer, match: .pre),
+            .statistics,
+            .histograms(edges: [
+                ActivationRange(lower: -1.5, upper: 0), ActivationRange(lower: 0, upper: 6),
+            ]), .measure, .layerSums(layer: layer, match: .pre),
             .layerSums(layer: layer, match: .post), .teacher,
             .loss(TuningLoss(.kl, temperature: 0.5)),
             .gradient(TuningLoss(.relativeL2, temperature: 1)),

@@ -280,6 +280,9 @@ nonisolated struct Counterbias_Wire_Task: Sendable {
   /// Clears the value of `loss`. Subsequent reads from it will return its default value.
   mutating func clearLoss() {self._loss = nil}
 
+  /// Of HISTOGRAMS: lower and upper edge of each node in turn.
+  var edges: [Float] = []
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   nonisolated enum Kind: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -292,6 +295,7 @@ nonisolated struct Counterbias_Wire_Task: Sendable {
     case teacher // = 5
     case loss // = 6
     case gradient // = 7
+    case histograms // = 8
     case UNRECOGNIZED(Int)
 
     init() {
@@ -308,6 +312,7 @@ nonisolated struct Counterbias_Wire_Task: Sendable {
       case 5: self = .teacher
       case 6: self = .loss
       case 7: self = .gradient
+      case 8: self = .histograms
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -322,6 +327,7 @@ nonisolated struct Counterbias_Wire_Task: Sendable {
       case .teacher: return 5
       case .loss: return 6
       case .gradient: return 7
+      case .histograms: return 8
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -336,6 +342,7 @@ nonisolated struct Counterbias_Wire_Task: Sendable {
       .teacher,
       .loss,
       .gradient,
+      .histograms,
     ]
 
   }
@@ -947,7 +954,7 @@ nonisolated extension Counterbias_Wire_Chunk: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Counterbias_Wire_Task: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Task"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_digest\0\u{1}epoch\0\u{1}round\0\u{1}shard\0\u{1}attempt\0\u{1}kind\0\u{1}layer\0\u{1}images\0\u{3}network_digest\0\u{3}quantized_digest\0\u{1}loss\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_digest\0\u{1}epoch\0\u{1}round\0\u{1}shard\0\u{1}attempt\0\u{1}kind\0\u{1}layer\0\u{1}images\0\u{3}network_digest\0\u{3}quantized_digest\0\u{1}loss\0\u{1}edges\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -966,6 +973,7 @@ nonisolated extension Counterbias_Wire_Task: SwiftProtobuf.Message, SwiftProtobu
       case 9: try { try decoder.decodeSingularBytesField(value: &self.networkDigest) }()
       case 10: try { try decoder.decodeSingularBytesField(value: &self.quantizedDigest) }()
       case 11: try { try decoder.decodeSingularMessageField(value: &self._loss) }()
+      case 12: try { try decoder.decodeRepeatedFloatField(value: &self.edges) }()
       default: break
       }
     }
@@ -1009,6 +1017,9 @@ nonisolated extension Counterbias_Wire_Task: SwiftProtobuf.Message, SwiftProtobu
     try { if let v = self._loss {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
     } }()
+    if !self.edges.isEmpty {
+      try visitor.visitPackedFloatField(value: self.edges, fieldNumber: 12)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1024,13 +1035,14 @@ nonisolated extension Counterbias_Wire_Task: SwiftProtobuf.Message, SwiftProtobu
     if lhs.networkDigest != rhs.networkDigest {return false}
     if lhs.quantizedDigest != rhs.quantizedDigest {return false}
     if lhs._loss != rhs._loss {return false}
+    if lhs.edges != rhs.edges {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
 }
 
 nonisolated extension Counterbias_Wire_Task.Kind: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNKNOWN\0\u{1}STATISTICS\0\u{1}LAYER_SUMS_PRE\0\u{1}LAYER_SUMS_POST\0\u{1}MEASURE\0\u{1}TEACHER\0\u{1}LOSS\0\u{1}GRADIENT\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNKNOWN\0\u{1}STATISTICS\0\u{1}LAYER_SUMS_PRE\0\u{1}LAYER_SUMS_POST\0\u{1}MEASURE\0\u{1}TEACHER\0\u{1}LOSS\0\u{1}GRADIENT\0\u{1}HISTOGRAMS\0")
 }
 
 nonisolated extension Counterbias_Wire_Loss: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

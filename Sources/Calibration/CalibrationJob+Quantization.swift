@@ -1,0 +1,141 @@
+import NetworkGraph
+import Quantization
+
+/// From statistics to the integer network.
+extension CalibrationJob {
+    mutating func completeStatistics(_ results: [[UInt8]]) throws {
+        let channels = ChannelLayout(network.graph).total
+        var total = NetworkStatistics(channels: channels)
+        let ranges = options.rangeImages
+        let corrections = min(options.correctionImages, correctableImages)
+        for (shard, payload) in zip(statisticsShards, results) {
+            let statistics = try NetworkStatistics(payload: payload, channels: channels)
+            if shard.images.allSatisfy({ $0 < ranges }) { total.widen(statistics) }
+            if shard.images.allSatisfy({ $0 < corrections }) {
+                total.addSums(statistics)
+            }
+        }
+        if options.equalization != nil, progress.stage == .statistics {
+            progress.observed = total
+            equalize(total)
+            progress.stage = .equalizing
+            return
+        }
+        progress.statistics = total
+        if options.range.usesHistogram {
+            try checkFinite(observedRanges)
+            progress.stage = .ranging
+        } else {
+            try finishRanging()
+        }
+    }
+
+    /// Replaces the network by the equalized one.
+    mutating func equalize(_ statistics: NetworkStatistics) {
+        guard let method = options.equalization else { return }
+        let extrema = statistics.extrema(original.graph)
+        let moments = statistics.moments(original.graph)
+        let dead =
+            options.removesDeadChannels
+            ? DeadChannels.find(in: original, extrema: extrema, scheme: options.scheme) : []
+        var reduced = original
+        DeadChannels.remove(dead, from: &reduced)
+        let result = Equalization(
+            of: reduced, method: method,
+            statistics: EqualizationStatistics(
+                extrema: extrema, means: moments.map(\.means),
+                deviations: moments.map(\.deviations)),
+            granularity: options.scheme.granularity, dead: dead)
+        deadChannels = dead
+        network = result.network
+        equalization = result
+    }
+
+    /// Ranges of all nodes from smallest to largest value.
+    var observedRanges: [ActivationRange] {
+        progress.statistics?.extrema(network.graph).ranges ?? []
+    }
+
+    /// Bins between infinities would be endless.
+    private func checkFinite(_ ranges: [ActivationRange]) throws(QuantizationError) {
+        for (node, range) in zip(network.graph.nodes, ranges) {
+            guard range.lower.isFinite, range.upper.isFinite else {
+                throw QuantizationError(
+                    .nonFiniteRange(lower: range.lower, upper: range.upper), layer: node.name)
+            }
+        }
+    }
+
+    mutating func completeRanging(_ results: [[UInt8]]) throws {
+        let nodes = network.graph.nodes.count
+        var total = ActivationHistograms(nodes: nodes)
+        for payload in results {
+            total.add(try ActivationHistograms(payload: payload, nodes: nodes))
+        }
+        progress.ranges = observedRanges.enumerated().map { node, edges in
+            total.histogram(node: node, edges: edges)
+                .range(options.range, type: options.scheme.activationType)
+        }
+        try finishRanging()
+    }
+
+    private mutating func finishRanging() throws {
+        guard let statistics = progress.statistics else {
+            preconditionFailure("ranges without statistics")
+        }
+        try quantize(statistics)
+        progress.biases = quantized.map(BiasState.init(of:))
+        if options.guardImages != nil {
+            progress.guarding = GuardProgress()
+            progress.stage = .guarding(.teacher)
+        } else {
+            try startCorrection()
+        }
+    }
+
+    mutating func startCorrection() throws {
+        if options.correction != nil, !network.graph.convolutions.isEmpty {
+            progress.stage = .correcting(layer: 0)
+        } else {
+            try finishCorrection()
+        }
+    }
+
+    mutating func quantize(_ statistics: NetworkStatistics) throws {
+        let extrema = statistics.extrema(network.graph)
+        var reduced = network
+        if options.removesDeadChannels {
+            deadChannels += DeadChannels.find(in: network, extrema: extrema, scheme: options.scheme)
+            DeadChannels.remove(deadChannels, from: &reduced)
+        }
+        let range =
+            inputRange
+            ?? ActivationRange(lower: statistics.inputLower, upper: statistics.inputUpper)
+        let network = try QuantizedNetwork(
+            quantizing: reduced, inputRange: range, ranges: progress.ranges ?? extrema.ranges,
+            power: power(statistics), scheme: options.scheme)
+        biasLimits = network.graph.convolutions.compactMap { node in
+            guard let parameters = network.parameters[node],
+                let input = network.activations[network.graph.nodes[node].inputs[0]]
+            else { return nil }
+            return BiasQuantization.limits(
+                parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
+        }
+        quantized = network
+    }
+
+    /// Mean squares of all values' channels over the correction images, in front of the layers that read them. Bias correction takes the
+    /// error of the mean out, so only the variance is left to count. Channels without any keep a small part, since other images may
+    /// have some.
+    private func power(_ statistics: NetworkStatistics) -> [[Float]] {
+        let isCorrected = options.correction != nil
+        return [[]]
+            + statistics.moments(network.graph).map { moments in
+                let powers = zip(moments.means, moments.deviations).map { mean, deviation in
+                    deviation * deviation + (isCorrected ? 0 : mean * mean)
+                }
+                let least = 0.01 * powers.reduce(0, +) / Double(powers.count)
+                return powers.map { Float(max($0, least)) }
+            }
+    }
+}
