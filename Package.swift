@@ -60,7 +60,8 @@ let package = Package(
 
         // The outside world, one thing each.
         .target(
-            name: "ONNXFormat", dependencies: ["NetworkGraph", "Quantization", protobuf],
+            name: "ONNXFormat",
+            dependencies: ["NetworkGraph", "Quantization", "Storage", protobuf],
             exclude: ["onnx.proto"], swiftSettings: swift),
         .target(name: "Imaging", dependencies: ["CImageCodecs"], swiftSettings: swift),
         .target(name: "Storage", dependencies: ["CCrypto"], swiftSettings: swift),
@@ -140,7 +141,10 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "ONNXFormatQDQTests",
-            dependencies: ["NetworkGraph", "ONNXFormat", "Quantization", "TestSupport", protobuf],
+            dependencies: [
+                "Execution", "NetworkGraph", "ONNXFormat", "Quantization", "Storage", "TestSupport",
+                protobuf,
+            ],
             swiftSettings: swift),
         .testTarget(
             name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"],

@@ -21,7 +21,8 @@ extension CalibrationJob {
         let layout = ChannelLayout(network.graph)
         let sums = match == .pre ? statistics.sumsBefore : statistics.sumsAfter
         let count = Double(statistics.sumImages * network.graph.nodes[node].shape.pixels)
-        var means = sums[layout.range(node)].map { $0 / count }
+        let observed = match == .pre ? node : network.graph.clamps(behind: node).last ?? node
+        var means = sums[layout.range(observed)].map { $0 / count }
         // A removed channel outputs its constant on every pixel; that is what it has to match.
         for dead in deadChannels where dead.node == node {
             for (channel, constant) in zip(dead.channels, dead.constants) {
@@ -29,7 +30,7 @@ extension CalibrationJob {
             }
         }
         return LayerCorrector(
-            parameters: parameters, input: input, output: quantized.activations[node + 1],
+            parameters: parameters, input: input, output: quantized.activations[observed + 1],
             count: count, floatMeans: means, limits: biasLimits[layer])
     }
 

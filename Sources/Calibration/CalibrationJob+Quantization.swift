@@ -102,6 +102,20 @@ extension CalibrationJob {
     }
 
     mutating func quantize(_ statistics: NetworkStatistics) throws {
+        let network = try given ?? quantizedNetwork(statistics)
+        biasLimits = network.graph.convolutions.compactMap { node in
+            guard let parameters = network.parameters[node],
+                let input = network.activations[network.graph.nodes[node].inputs[0]]
+            else { return nil }
+            return BiasQuantization.limits(
+                parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
+        }
+        quantized = network
+    }
+
+    private mutating func quantizedNetwork(
+        _ statistics: NetworkStatistics
+    ) throws -> QuantizedNetwork {
         let extrema = statistics.extrema(network.graph)
         var reduced = network
         if options.removesDeadChannels {
@@ -111,17 +125,9 @@ extension CalibrationJob {
         let range =
             inputRange
             ?? ActivationRange(lower: statistics.inputLower, upper: statistics.inputUpper)
-        let network = try QuantizedNetwork(
+        return try QuantizedNetwork(
             quantizing: reduced, inputRange: range, ranges: progress.ranges ?? extrema.ranges,
             power: power(statistics), scheme: options.scheme)
-        biasLimits = network.graph.convolutions.compactMap { node in
-            guard let parameters = network.parameters[node],
-                let input = network.activations[network.graph.nodes[node].inputs[0]]
-            else { return nil }
-            return BiasQuantization.limits(
-                parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
-        }
-        quantized = network
     }
 
     /// Mean squares of all values' channels over the correction images, in front of the layers that read them. Bias correction takes the

@@ -101,6 +101,8 @@ package struct CalibrationJob: Sendable {
     package let options: CalibrationOptions
     /// Known range of the input, for images that arrive as pixels.
     package let inputRange: ActivationRange?
+    /// A quantization made elsewhere, of the same graph: only its biases change.
+    package let given: QuantizedNetwork?
     package internal(set) var progress: Progress
     package internal(set) var deadChannels: [DeadChannels] = []
     /// The integer network with its initial biases, once ranges are known.
@@ -123,18 +125,22 @@ package struct CalibrationJob: Sendable {
     ///   - options: what decides the result.
     ///   - imageCount: images in the pool, at least 1; `options` counts are limited to it.
     ///   - inputRange: range of the input where it is known; nil takes it from the images.
+    ///   - given: the network to correct, with the float network's graph; nil quantizes the float network.
     ///   - labels: index of the right logit of every image; only fine-tuning with cross-entropy needs them.
     ///   - progress: from a checkpoint of the same job.
     /// - Throws: ``CalibrationError``, ``TuningError`` for options out of range, or ``QuantizationError`` when a checkpoint's statistics
     ///   cannot be quantized.
     package init(
         network: FloatNetwork, options: CalibrationOptions, imageCount: Int,
-        inputRange: ActivationRange?, labels: [Int]? = nil, resuming progress: Progress = Progress()
+        inputRange: ActivationRange?, given: QuantizedNetwork? = nil, labels: [Int]? = nil,
+        resuming progress: Progress = Progress()
     ) throws {
         guard imageCount > 0 else { throw CalibrationError(.noImages) }
         guard (0..<imageCount).contains(options.guardImages ?? 0) else {
             throw CalibrationError(.guardImages(options.guardImages ?? 0, pool: imageCount))
         }
+        precondition(given.map { $0.graph == network.graph } ?? true)
+        try given?.validate()
         try options.tuning?.validate()
         if options.tuning?.loss == .crossEntropy {
             let classes = network.graph.shape(of: network.graph.output.value).count
@@ -151,6 +157,7 @@ package struct CalibrationJob: Sendable {
         self.network = network
         self.options = options
         self.inputRange = inputRange
+        self.given = given
         self.progress = progress
         let ranges = min(options.rangeImages, imageCount)
         let corrections = min(
@@ -179,7 +186,7 @@ package struct CalibrationJob: Sendable {
     package func restarted() throws -> CalibrationJob {
         try CalibrationJob(
             network: original, options: options, imageCount: imageCount, inputRange: inputRange,
-            labels: labels)
+            given: given, labels: labels)
     }
 
     /// The round to run next; nil when the job is finished.

@@ -199,6 +199,7 @@ package final class ShardComputer {
     ) -> [UInt8] {
         guard let integer else { preconditionFailure("no integer network") }
         let node = integer.graph.convolutions[layer]
+        let clamps = integer.graph.clamps(behind: node).map(integer.table(ofClamp:))
         let restingRuns = takeResting(task, layer: layer)
         let results = pool.map(images.count) { [encoding] index, workspace in
             var run =
@@ -206,7 +207,9 @@ package final class ShardComputer {
                 ?? integer.start(encoding.encode(images[index]), workspace: workspace)
             while run.next < node { run.step(biases: task.biases, workspace: workspace) }
             run.accumulate(workspace: workspace)
-            return (run, run.channelSums(match: match, biases: task.biases, workspace: workspace))
+            let sums = run.channelSums(
+                match: match, biases: task.biases, clamps: clamps, workspace: workspace)
+            return (run, sums)
         }
         resting[task.shard.images] = RestingRuns(
             runs: results.map(\.0), layer: layer, passed: task.biases.layers[..<layer],
@@ -244,8 +247,11 @@ package final class ShardComputer {
 }
 
 extension IntegerRun {
-    /// Per-channel sums of the layer this run rests in: of its accumulators, or of the 8-bit output they give.
-    fileprivate func channelSums(match: Match, biases: BiasState, workspace: Workspace) -> [Int64] {
+    /// Per-channel sums of the layer this run rests in: of its accumulators, or of the 8-bit output they give
+    /// behind the clamps that follow.
+    fileprivate func channelSums(
+        match: Match, biases: BiasState, clamps: [[UInt8]], workspace: Workspace
+    ) -> [Int64] {
         let shape = nextNode.shape
         var sums = [Int64](repeating: 0, count: shape.channels)
         switch match {
@@ -255,6 +261,10 @@ extension IntegerRun {
         case .post:
             let output = workspace.take(byteCount: shape.count)
             preview(biases: biases, output: output.bytes)
+            for table in clamps {
+                IntegerKernels.lookup(
+                    output.bytes, count: shape.count, table: table, output.bytes)
+            }
             StatisticsKernels.byteSums(
                 output.bytes, pixels: shape.pixels, channels: shape.channels, sums: &sums)
             workspace.give(output)

@@ -88,6 +88,9 @@ package final class IntegerExecutor: Sendable {
         }
     }
 
+    /// Of a clamp node: from its input's 8-bit values to its own, 256 entries.
+    package func table(ofClamp node: Int) -> [UInt8] { tables[node][0] }
+
     /// Starts one image.
     /// - Parameters:
     ///   - input: NHWC, `graph.input.shape.count` elements; quantized as the model's first node does.

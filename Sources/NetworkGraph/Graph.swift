@@ -98,6 +98,20 @@ package struct Graph: Hashable, Sendable, Codable {
         nodes.indices.filter { nodes[$0].convolution != nil }
     }
 
+    /// Where a convolution's activation is done: the clamp nodes behind it, as long as they alone read it.
+    /// - Returns: their indices in order; none where the convolution clamps itself.
+    package func clamps(behind node: Int) -> [Int] {
+        let readers = consumers
+        var found: [Int] = []
+        while let next = readers[(found.last ?? node) + 1].first,
+            readers[(found.last ?? node) + 1].count == 1, nodes[next].operation == .clamp,
+            output.value != (found.last ?? node) + 1
+        {
+            found.append(next)
+        }
+        return found
+    }
+
     /// For each value, the index of the last node that reads it; `nodes.count` for the output.
     package var lastUses: [Int] {
         var last = [Int](repeating: -1, count: valueCount)

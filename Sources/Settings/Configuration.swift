@@ -5,6 +5,8 @@
 package struct Configuration: Codable, Equatable, Sendable {
     /// Path of the float network.
     package var model: String
+    /// Path of an 8-bit model of it whose biases are corrected; nil quantizes `model`.
+    package var quantized: String?
     /// Directory of the images.
     package var images: String
     /// Directory of the results; nil for commands that write none.
@@ -38,7 +40,7 @@ package struct Configuration: Codable, Equatable, Sendable {
     package var skipBadImages: Bool
 
     enum CodingKeys: String, CodingKey {
-        case model, images, out, method, limit
+        case model, quantized, images, out, method, limit
         case rangeImages = "range_images"
         case ibcImages = "ibc_images"
         case shardImages = "shard_images"

@@ -20,6 +20,7 @@ extension PartialConfiguration {
     /// Everything that a resolved configuration says.
     init(_ configuration: Configuration) {
         model = configuration.model
+        quantized = configuration.quantized
         images = configuration.images
         out = configuration.out
         method = configuration.method
@@ -80,7 +81,8 @@ extension PartialConfiguration {
 extension Configuration {
     init(_ all: PartialConfiguration) throws(SettingsError) {
         try self.init(
-            model: required(all.model, "model"), images: required(all.images, "images"),
+            model: required(all.model, "model"), quantized: all.quantized,
+            images: required(all.images, "images"),
             out: all.out, method: required(all.method, "method"), limit: all.limit,
             rangeImages: required(all.rangeImages, "range_images"),
             ibcImages: required(all.ibcImages, "ibc_images"),

@@ -3,6 +3,7 @@
 /// For the meaning of each value see `Configuration`.
 package struct PartialConfiguration: Equatable, Sendable {
     package var model: String?
+    package var quantized: String?
     package var images: String?
     package var out: String?
     package var method: CorrectionMethods?

@@ -7,6 +7,7 @@ enum Schema {
 
     static let fields: [Field] = [
         Field("model", \.model, .path),
+        Field("quantized", \.quantized, .path, absent: "none"),
         Field("images", \.images, .path),
         Field("out", \.out, .path, absent: "none"),
         Field("method", \.method, .methods),

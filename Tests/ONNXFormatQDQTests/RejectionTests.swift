@@ -156,12 +156,15 @@ import Testing
         #expect(error.tensor == "conv_quantized")
     }
 
-    @Test func maxPoolMustKeepTheQuantization() throws {
+    @Test func activationsNeedOneScale() throws {
         let error = try Self.error {
-            try Self.node("pool_quantize", of: &$0) { $0.input[1] = "x_scale" }
+            try Self.tensor("conv_scale", of: &$0) {
+                $0.rawData = Self.floats([0.25, 0.25, 0.25])
+                $0.dims = [3]
+            }
         }
-        #expect(error.code == .inconsistentQuantization)
-        #expect(error.node == "pool")
+        #expect(error.code == .perChannelActivations)
+        #expect(error.node == "conv_quantize")
     }
 
     @Test func scalesMustBePositive() throws {
@@ -267,15 +270,14 @@ import Testing
         }
         #expect(attribute.code == .unsupported)
         #expect(attribute.detail.contains("block_size"))
-        let ceiling = try Self.error {
-            try Self.node("pool", of: &$0) {
-                $0.attribute.append(QDQProto.attribute("ceil_mode", 1))
-            }
+        let norm = try Self.error {
+            try Self.node("pool", of: &$0) { $0.opType = "BatchNormalization" }
         }
-        #expect(ceiling.code == .unsupported)
+        #expect(norm.code == .notFolded)
+        #expect(norm.node == "pool")
         let gemm = try Self.error { try Self.node("head", of: &$0) { $0.attribute[0].i = 0 } }
         #expect(gemm.code == .unsupported)
-        let opset = try Self.error { $0.opsetImport[0].version = 12 }
+        let opset = try Self.error { $0.opsetImport[0].version = 10 }
         #expect(opset.code == .unsupported)
     }
 

@@ -118,8 +118,9 @@ import Testing
         for index in graph.nodes.indices { graph.nodes[index].name = hostile[index] }
         let renamed = QuantizedNetwork(
             graph: graph, parameters: network.parameters, activations: network.activations)
-        #expect(try QDQModel.decode(QDQModel.encode(renamed)).network == renamed)
-        let names = QDQModel.quantizedTensorNames(of: renamed).compactMap { $0 }
+        let contents = try QDQModel.decode(QDQModel.encode(renamed))
+        #expect(contents.network == renamed)
+        let names = contents.tensors.compactMap { $0 }
         #expect(Set(names).count == names.count)
     }
 

@@ -30,6 +30,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
         #expect(
             try resolve(minimal).describe() == """
                 model: m.onnx
+                quantized: none
                 images: photos
                 out: results
                 method: ibc

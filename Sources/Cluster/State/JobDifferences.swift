@@ -27,6 +27,13 @@ package enum JobDifferences {
                 "the model: \(old.model.name) with SHA-256 \(old.model.digest.prefix(12)) then, "
                     + "\(new.model.name) with \(new.model.digest.prefix(12)) now")
         }
+        if old.quantized?.digest != new.quantized?.digest {
+            func named(_ image: JobRecord.Image?) -> String {
+                image.map { "\($0.name) with SHA-256 \($0.digest.prefix(12))" } ?? "none"
+            }
+            differences.append(
+                change("the quantized model", named(old.quantized), named(new.quantized)))
+        }
         let changes = settings(old, new) { $0.hasPrefix("preprocessing.") }
         // With another preprocessing every image has other pixels; that says nothing about the files.
         return differences + changes
@@ -36,7 +43,9 @@ package enum JobDifferences {
     /// Differing keys of the whole configuration but those that never decide the bits; for keys ``of(_:_:)`` does not
     /// know.
     package static func otherSettings(_ old: JobRecord, _ new: JobRecord) -> [String] {
-        let without: Set = ["model", "images", "out", "limit", "labels.file", "skip_bad_images"]
+        let without: Set = [
+            "model", "quantized", "images", "out", "limit", "labels.file", "skip_bad_images",
+        ]
         return settings(old, new) {
             !without.contains($0) && !$0.hasPrefix("cluster.") && !$0.hasPrefix("preprocessing.")
         }

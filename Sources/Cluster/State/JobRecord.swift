@@ -24,6 +24,8 @@ package struct JobRecord: Codable, Hashable, Sendable {
     package var folder: String
     /// Path of the model and digest of the file.
     package var model: Image
+    /// The given quantized model's; nil where the model is quantized here.
+    package var quantized: Image?
     /// In order.
     package var images: [Image]
     /// All keys of the resolved configuration, with their values.
@@ -31,13 +33,14 @@ package struct JobRecord: Codable, Hashable, Sendable {
 
     package init(
         job: Digest, version: String, command: [String], folder: String, model: Image,
-        images: [Image], configuration: [String: String]
+        quantized: Image? = nil, images: [Image], configuration: [String: String]
     ) {
         self.job = job.hex
         self.version = version
         self.command = command
         self.folder = folder
         self.model = model
+        self.quantized = quantized
         self.images = images
         self.configuration = configuration
     }

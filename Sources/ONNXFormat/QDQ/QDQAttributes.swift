@@ -24,6 +24,13 @@ struct QDQAttributes {
         return Int(attribute.i)
     }
 
+    /// Any integers; none where the attribute is missing.
+    func ints(_ name: String) throws -> [Int] {
+        guard let attribute = byName[name] else { return [] }
+        guard attribute.type == .ints else { throw wrongType(name) }
+        return attribute.ints.map { Int(clamping: $0) }
+    }
+
     func float(_ name: String, default standard: Float) throws -> Float {
         guard let attribute = byName[name] else { return standard }
         guard attribute.type == .float else { throw wrongType(name) }
@@ -52,6 +59,16 @@ struct QDQAttributes {
         return attribute.ints.map(Int.init)
     }
 
+    /// What QuantizeLinear and DequantizeLinear may have up to operator set 23.
+    static let ofQuantizers: Set = [
+        "axis", "saturate", "block_size", "output_dtype", "precision",
+    ]
+
+    /// Blocked quantization, and results of another type than the zero point's, are not read.
+    func requireNoBlocks() throws {
+        for name in ["block_size", "output_dtype", "precision"] { try require(name, 0) }
+    }
+
     /// Demands the value that means "not used".
     func require(_ name: String, _ value: Int) throws {
         let found = try int(name, default: value)
@@ -61,22 +78,27 @@ struct QDQAttributes {
         }
     }
 
-    /// The sliding window; `kernel` counts where the attribute `kernel_shape` is missing.
-    func window(kernel: [Int]? = nil) throws -> Window {
-        let automatic = try text("auto_pad", default: "NOTSET")
-        guard automatic == "NOTSET" else {
-            throw QDQError(
-                .unsupported, node: node.name, "the attribute 'auto_pad' is \(automatic)")
-        }
+    /// The sliding window over images of `shape`; `kernel` counts where the attribute `kernel_shape` is missing.
+    func window(over shape: FeatureShape, kernel: [Int]? = nil) throws -> Window {
         let kernelShape = try extents("kernel_shape", count: 2, default: kernel)
         let strides = try extents("strides", count: 2, default: [1, 1])
         let dilations = try extents("dilations", count: 2, default: [1, 1])
         let pads = try extents("pads", count: 4, default: [0, 0, 0, 0])
-        let window = Window(
+        var window = Window(
             kernelHeight: kernelShape[0], kernelWidth: kernelShape[1],
             strideHeight: strides[0], strideWidth: strides[1],
             dilationHeight: dilations[0], dilationWidth: dilations[1]
         ).withPads(pads)
+        if QDQShapes.isPlausible(window) {
+            do throws(ONNXError) {
+                let call = try OperatorCall(node)
+                let ceiling = try call.flag("ceil_mode", default: false)
+                window = try WindowAttributes(call, kernel: kernelShape)
+                    .resolved(for: shape, ceiling: ceiling, at: call).window
+            } catch {
+                throw QDQError(.malformedGraph, node: node.name, error.detail)
+            }
+        }
         guard QDQShapes.isPlausible(window) else {
             throw QDQError(
                 .malformedGraph, node: node.name, "kernel, strides and dilations must be positive")

@@ -13,8 +13,14 @@ package struct QDQError: Error, Hashable, Sendable {
         case unsupportedType
         /// A float value lies where an 8-bit one is needed.
         case missingQuantization
+        /// Activations with more than one scale.
+        case perChannelActivations
+        /// An operator that quantizers expect to be folded into its neighbour.
+        case notFolded
         /// Scales, zero points or axes that belong together disagree.
         case inconsistentQuantization
+        /// The quantized network is not one of the float network beside it.
+        case otherNetwork
         /// A metadata entry of ours that does not fit the graph.
         case invalidMetadata
         /// The network to write breaks an invariant of its type.
@@ -60,7 +66,16 @@ extension QDQError: CustomStringConvertible {
         case .malformedGraph, .inconsistentQuantization, .invalidMetadata:
             "The file was damaged or edited; export it again."
         case .unsupported, .unsupportedType, .missingQuantization:
-            "Only QDQ models as `counterbias calibrate` writes them can be read."
+            "QDQ models as `counterbias calibrate`, ONNX Runtime's quantize_static and NNCF write them "
+                + "are read; docs/bring-your-own.md says what they must look like."
+        case .otherNetwork:
+            "Give the float model that was quantized, with the same BatchNormalization and input."
+        case .perChannelActivations:
+            "Quantize activations per tensor; with NNCF, give advanced_parameters with "
+                + "activations_quantization_params=QuantizationParameters(per_channel=False)."
+        case .notFolded:
+            "Fold it before you quantize, with onnxruntime.quantization.shape_inference."
+                + "quant_pre_process, and quantize again."
         case .invalidNetwork: "This network cannot be written as a QDQ model."
         }
     }

@@ -13,6 +13,10 @@ package enum QDQModel {
     /// A decoded file.
     package struct Contents: Hashable, Sendable {
         package var network: QuantizedNetwork
+        /// Where the bias of each node lies; nil where the node is not a convolution.
+        package var biases: [BiasTensor?]
+        /// 8-bit tensor of each value; nil where a quantizer is left out, since the value keeps its input's.
+        package var tensors: [String?]
         /// What the caller of `encode` gave; own entries are left out.
         package var metadata: [String: String]
     }
@@ -66,25 +70,59 @@ package enum QDQModel {
     /// - Returns: The network, and the metadata given to `encode`.
     /// - Throws: ``QDQError``.
     package static func decode(_ bytes: [UInt8], file: String? = nil) throws -> Contents {
-        let model: Onnx_ModelProto
         do {
-            model = try Onnx_ModelProto(serializedBytes: bytes)
-        } catch {
-            throw QDQError(.notAModel, file: file, "is no ONNX model (\(error))")
-        }
-        do {
-            var reader = try QDQReader(model)
-            let network = try reader.read()
-            return Contents(network: network, metadata: QDQAnnotation.foreignEntries(of: model))
+            return try read(try parsed(bytes))
         } catch var error as QDQError {
             error.file = file
             throw error
         }
     }
 
+    private static func parsed(_ bytes: [UInt8]) throws -> Onnx_ModelProto {
+        do {
+            return try Onnx_ModelProto(serializedBytes: bytes)
+        } catch {
+            throw QDQError(.notAModel, "is no ONNX model (\(error))")
+        }
+    }
+
+    private static func read(_ model: Onnx_ModelProto) throws -> Contents {
+        var reader = try QDQReader(model)
+        let network = try reader.read()
+        return Contents(
+            network: network, biases: reader.biases, tensors: reader.tensors,
+            metadata: QDQAnnotation.foreignEntries(of: model))
+    }
+
+    /// What has to change in a file's bytes so that its network has other biases.
+    /// - Parameters:
+    ///   - bytes: of the file.
+    ///   - biases: of all convolutions, in their order in the file.
+    /// - Returns: edits in ascending order, nothing but biases among them.
+    /// - Throws: ``QDQError`` as `decode`, and where a bias cannot be written.
+    package static func edits(of bytes: [UInt8], to biases: BiasState) throws -> [ByteEdit] {
+        let model = try parsed(bytes)
+        let contents = try read(model)
+        var layer = 0
+        var changes: [BiasEditor.Change] = []
+        for (parameters, tensor) in zip(contents.network.parameters, contents.biases) {
+            guard let parameters, let tensor else { continue }
+            changes.append(
+                BiasEditor.Change(
+                    tensor: tensor, old: parameters.bias, new: biases.layers[layer]))
+            layer += 1
+        }
+        return try BiasEditor.edits(of: bytes, model, changes)
+    }
+
     /// Reads the network from a file: `load(path)` after `write(n, to: path)` equals `n`.
     /// - Throws: ``QDQError``.
     package static func load(path: String) throws -> QuantizedNetwork {
+        try read(path: path).network
+    }
+
+    /// As `load`, with what else the file says.
+    package static func read(path: String) throws -> Contents {
         let data: Data
         do {
             data = try Data(contentsOf: URL(fileURLWithPath: path))
@@ -92,14 +130,6 @@ package enum QDQModel {
             throw QDQError(
                 .fileAccess, file: path, "cannot be read (\(error.localizedDescription))")
         }
-        return try decode([UInt8](data), file: path).network
-    }
-
-    /// Name of the 8-bit tensor of each value in the written file: `NAME_quantized`, with a number
-    /// behind it where that name is taken. Nil for an output that stays float.
-    package static func quantizedTensorNames(of network: QuantizedNetwork) -> [String?] {
-        QDQNames(network.graph).quantized.enumerated().map { value, name in
-            network.activations[value] == nil ? nil : name
-        }
+        return try decode([UInt8](data), file: path)
     }
 }

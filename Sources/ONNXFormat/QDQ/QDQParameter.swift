@@ -3,12 +3,23 @@ import Quantization
 
 /// A constant that went through DequantizeLinear: weights (8-bit) or a bias (int32).
 struct QDQParameter {
+    /// Scales and zero points.
+    struct Steps: Hashable {
+        /// One element, or one per extent of `axis`.
+        var scales: [Float]
+        var zeroPoints: [Int]
+        /// Axis of the scales; nil where there is one for the tensor.
+        var axis: Int?
+        /// Of the 8-bit elements; nil for int32.
+        var type: IntegerType?
+    }
+
     var constant: QDQConstant
-    /// One element, or one per extent of `axis`.
-    var scales: [Float]
-    var zeroPoints: [Int]
-    /// Axis of the scales; nil where there is one for the tensor.
-    var axis: Int?
+    var steps: Steps
+
+    var scales: [Float] { steps.scales }
+    var zeroPoints: [Int] { steps.zeroPoints }
+    var axis: Int? { steps.axis }
 
     private func fail(_ code: QDQError.Code, _ detail: String) -> QDQError {
         QDQError(code, tensor: constant.name, detail)
@@ -62,5 +73,24 @@ struct QDQParameter {
                     + "scale * weight scale gives \(expected[channel]) (\(expected.count) in all)")
         }
         return values.map { Int32(truncatingIfNeeded: $0) }
+    }
+}
+
+extension QDQParameter.Steps {
+    /// QuantizeLinear, elements row-major: `clamp(rint(value / scale) + zeroPoint)`.
+    func quantized(_ constant: QDQConstant) throws -> [Int] {
+        let type = type ?? .int8
+        let values = try constant.floats()
+        let inner = axis.map { constant.axes[($0 + 1)...].reduce(1, *) } ?? 1
+        return try values.enumerated().map { index, value in
+            guard value.isFinite else {
+                throw QDQError(
+                    .malformedGraph, tensor: constant.name, "element \(index) is \(value)")
+            }
+            let group = axis == nil ? 0 : index / inner % scales.count
+            return TensorQuantization(
+                scale: scales[group], zeroPoint: zeroPoints[group], type: type
+            ).quantized(value)
+        }
     }
 }

@@ -49,7 +49,7 @@ extension QDQReader {
         case .result(let index, let arrangement):
             value = try take(index, activation: nil)
             view = arrangement
-        case .quantized, .image, .parameter:
+        case .quantized, .image, .weight, .parameter:
             throw QDQError(.unsupported, tensor: info.name, "the output must be a float result")
         }
         let rank: Int

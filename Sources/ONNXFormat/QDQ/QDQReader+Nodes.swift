@@ -10,6 +10,7 @@ extension QDQReader {
         switch node.opType {
         case "QuantizeLinear": try readQuantize(node)
         case "DequantizeLinear": try readDequantize(node)
+        case "Constant": try readConstant(node)
         case "Conv": try readConvolution(node)
         case "Gemm": try readFullyConnected(node)
         case "Add": try readAdd(node)
@@ -21,7 +22,14 @@ extension QDQReader {
         case "Relu", "Clip", "Identity": try readClamp(node)
         case "Transpose": try readTranspose(node)
         case "Flatten": try readFlatten(node)
+        case "Reshape": try readReshape(node)
+        case "Squeeze": try readSqueeze(node)
+        case "ReduceMean": try readMean(node)
         case "Unsqueeze": try readUnsqueeze(node)
+        case "BatchNormalization":
+            throw QDQError(
+                .notFolded,
+                "BatchNormalization is left as a node of its own, which runs in float")
         default: throw QDQError(.unsupported, "the operator \(node.opType) is not read")
         }
     }
@@ -29,7 +37,7 @@ extension QDQReader {
     /// Records an operator's result, to be completed by a quantizer.
     mutating func append(
         _ node: Onnx_NodeProto, _ operation: Operation, inputs: [ValueID], clamp: Clamp = .none,
-        parameters: QuantizedParameters? = nil, view: View
+        parameters: QuantizedParameters? = nil, bias: BiasTensor? = nil, view: View
     ) throws {
         let shapes = inputs.map { shape(of: $0) }
         guard
@@ -43,19 +51,19 @@ extension QDQReader {
             name: Self.name(of: node), operation: operation, inputs: inputs, clamp: clamp,
             shape: shape)
         try define(node, .result(results.count, view))
-        results.append(Result(node: made, parameters: parameters))
+        results.append(Result(node: made, parameters: parameters, bias: bias))
     }
 
     /// Turns a result into a value, with what its annotation adds.
     mutating func take(_ index: Int, activation: TensorQuantization?) throws -> ValueID {
-        guard !results[index].isTaken else {
+        guard results[index].value == nil else {
             throw QDQError(
-                .unsupported, node: results[index].node.name, "its result is quantized twice")
+                .unsupported, node: results[index].node.name,
+                "its result is quantized twice, with different scales")
         }
         guard !activations.isEmpty else {
             throw QDQError(.missingQuantization, tensor: input.name, "the input is not quantized")
         }
-        results[index].isTaken = true
         var node = results[index].node
         if let annotation = annotations.removeValue(forKey: node.name) {
             try apply(annotation, to: &node, activation: activation)
@@ -70,7 +78,10 @@ extension QDQReader {
         }
         nodes.append(node)
         parameters.append(results[index].parameters)
+        biases.append(results[index].bias)
+        tensors.append(nil)
         activations.append(activation)
+        results[index].value = nodes.count
         return nodes.count
     }
 
@@ -158,26 +169,26 @@ extension QDQReader {
                     "kernel_shape", "strides", "pads", "dilations", "auto_pad", "ceil_mode",
                     "storage_order",
                 ])
-            try attributes.require("ceil_mode", 0)
             try attributes.require("storage_order", 0)
-            try append(
-                node, .maxPool(try attributes.window()), inputs: [source], view: .map(.nchw))
+            let window = try attributes.window(over: shape(of: source))
+            try append(node, .maxPool(window), inputs: [source], view: .map(.nchw))
         default:
             let attributes = try QDQAttributes(
                 node,
                 known: [
                     "kernel_shape", "strides", "pads", "auto_pad", "ceil_mode", "count_include_pad",
                 ])
-            try attributes.require("ceil_mode", 0)
             let counts = try attributes.int("count_include_pad", default: 0) != 0
+            if counts { try attributes.require("ceil_mode", 0) }
+            let window = try attributes.window(over: shape(of: source))
             try append(
-                node, .averagePool(try attributes.window(), countIncludePad: counts),
-                inputs: [source], view: .map(.nchw))
+                node, .averagePool(window, countIncludePad: counts), inputs: [source],
+                view: .map(.nchw))
         }
     }
 
     /// The operand of an operator over feature maps.
-    func featureMap(_ node: Onnx_NodeProto) throws -> ValueID {
+    mutating func featureMap(_ node: Onnx_NodeProto) throws -> ValueID {
         let name = try Self.operand(node, 0)
         let operand = try value(name)
         guard operand.view == .map(.nchw) else {
@@ -198,7 +209,7 @@ extension QDQReader {
         }
         let name = try Self.operand(node, 0)
         if case .result(let index, let view) = try meaning(name) {
-            guard !results[index].isTaken else {
+            guard results[index].value == nil else {
                 throw QDQError(.unsupported, tensor: name, "is read by other nodes too")
             }
             results[index].node.clamp = results[index].node.clamp.followed(by: clamp)
@@ -233,7 +244,8 @@ extension QDQReader {
             throw QDQError(
                 .malformedGraph, tensor: weights.constant.name, "weights have the shape \(axes)")
         }
-        let window = try attributes.window(kernel: [axes[2], axes[3]])
+        let window = try attributes.window(
+            over: shape(of: source), kernel: [axes[2], axes[3]])
         let groups = try attributes.int("group", default: 1)
         let channels = shape(of: source).channels
         guard [window.kernelHeight, window.kernelWidth] == [axes[2], axes[3]], groups > 0,
@@ -244,12 +256,13 @@ extension QDQReader {
                 "weights of shape \(axes) do not fit \(channels) channels in \(groups) groups")
         }
         var parameters = try weights.weights(rank: 4, taps: axes[2] * axes[3])
-        parameters.bias = try bias(node, source: source, weights: parameters, outputs: axes[0])
+        let bias = try bias(node, source: source, weights: parameters, outputs: axes[0])
+        parameters.bias = bias.values
         let convolution = Convolution(
             window: window, groups: groups, hadBias: Self.optionalOperand(node, 2) != nil)
         try append(
             node, .convolution(convolution), inputs: [source], parameters: parameters,
-            view: .map(.nchw))
+            bias: bias.tensor, view: .map(.nchw))
     }
 
     private mutating func readFullyConnected(_ node: Onnx_NodeProto) throws {
@@ -275,13 +288,14 @@ extension QDQReader {
                 "weights of shape \(axes) do not fit \(extent.count) inputs")
         }
         var parameters = try weights.weights(rank: 2, taps: extent.pixels)
-        parameters.bias = try bias(node, source: source.id, weights: parameters, outputs: axes[0])
+        let bias = try bias(node, source: source.id, weights: parameters, outputs: axes[0])
+        parameters.bias = bias.values
         let window = Window(kernelHeight: extent.height, kernelWidth: extent.width)
         let convolution = Convolution(
             window: window, isFullyConnected: true, hadBias: Self.optionalOperand(node, 2) != nil)
         try append(
             node, .convolution(convolution), inputs: [source.id], parameters: parameters,
-            view: .flat(.nchw))
+            bias: bias.tensor, view: .flat(.nchw))
     }
 
     private func parameter(_ node: Onnx_NodeProto, _ index: Int) throws -> QDQParameter {
@@ -294,15 +308,39 @@ extension QDQReader {
         return parameter
     }
 
-    /// The bias, zeros where the node has none.
+    /// The bias, zeros where the node has none, and where it lies in the file.
+    ///
+    /// A float bias, which some quantizers leave, is read as the int32 bias that runtimes make of it when they
+    /// fuse the operator: `rint(bias / (input scale * weight scale))`.
     private func bias(
         _ node: Onnx_NodeProto, source: ValueID, weights: QuantizedParameters, outputs: Int
-    ) throws -> [Int32] {
-        guard Self.optionalOperand(node, 2) != nil else {
-            return [Int32](repeating: 0, count: outputs)
-        }
+    ) throws -> (values: [Int32], tensor: BiasTensor) {
         let inputScale = try activation(of: source).scale
-        return try parameter(node, 2)
-            .bias(inputScale: inputScale, weights: weights, outputs: outputs)
+        let steps = weights.scales.map { BiasQuantization.scale(input: inputScale, weight: $0) }
+        var tensor = BiasTensor(node: Self.name(of: node), position: position, steps: steps)
+        guard let name = Self.optionalOperand(node, 2) else {
+            return ([Int32](repeating: 0, count: outputs), tensor)
+        }
+        if constants[name] != nil {
+            let bias = try constant(name)
+            tensor.place = .float(name)
+            return (try tensor.integers(bias, outputs: outputs), tensor)
+        }
+        let parameter = try parameter(node, 2)
+        tensor.place = .int32(parameter.constant.name)
+        let values = try parameter.bias(
+            inputScale: inputScale, weights: weights, outputs: outputs)
+        return (values, tensor)
+    }
+
+    /// A constant that stands among the nodes.
+    private mutating func readConstant(_ node: Onnx_NodeProto) throws {
+        guard var tensor = node.attribute.first(where: { $0.name == "value" })?.t,
+            node.attribute.count == 1, let name = node.output.first, meanings[name] == nil
+        else { throw QDQError(.unsupported, "this Constant is not read") }
+        tensor.name = name
+        guard constants.updateValue(tensor, forKey: name) == nil else {
+            throw QDQError(.malformedGraph, tensor: name, "is defined twice")
+        }
     }
 }

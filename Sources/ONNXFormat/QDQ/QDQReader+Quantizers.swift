@@ -4,38 +4,94 @@ import Quantization
 /// QuantizeLinear and DequantizeLinear.
 extension QDQReader {
     mutating func readQuantize(_ node: Onnx_NodeProto) throws {
-        let quantization = try tensorQuantization(node)
         let source = try Self.operand(node, 0)
+        if constants[source] != nil { return try readWeight(node, source: source) }
+        let quantization = try tensorQuantization(node)
         switch try meaning(source) {
         case .image(let isTransposed):
             guard activations.isEmpty else {
-                throw QDQError(.unsupported, tensor: source, "the input is quantized twice")
+                guard activations[0] == quantization else {
+                    throw QDQError(
+                        .unsupported, tensor: source,
+                        "the input is quantized twice, with different scales")
+                }
+                return try define(node, value: 0, .map(.nchw))
             }
             if isTransposed { inputIsNHWC() }
             guard QDQShapes.isPlausible(input.shape) else {
                 throw QDQError(.malformedGraph, tensor: source, "the input's shape is too large")
             }
             activations.append(quantization)
-            try define(node, .quantized(0, .map(.nchw)))
+            tensors.append(nil)
+            try define(node, value: 0, .map(.nchw))
         case .result(let index, let view):
-            let value = try take(index, activation: quantization)
-            try define(node, .quantized(value, view))
+            try define(node, value: try quantize(node, index, view, to: quantization), view)
         case .float(let value, let view):
-            guard activations[value] == quantization else {
-                throw QDQError(
-                    .inconsistentQuantization, tensor: source,
-                    "a change of shape changes scale or zero point")
-            }
-            try define(node, .quantized(value, view))
-        case .quantized, .parameter:
+            let same = activations[value] == quantization
+            let id = same ? value : try requantize(node, value, view, to: quantization)
+            try define(node, value: id, view)
+        case .quantized, .weight, .parameter:
             throw QDQError(
                 .unsupported, tensor: source, "QuantizeLinear must read float activations")
         }
     }
 
+    private mutating func define(_ node: Onnx_NodeProto, value: ValueID, _ view: View) throws {
+        try define(node, .quantized(value, view))
+        tensors[value] = tensors[value] ?? node.output.first
+    }
+
+    /// The value of a result behind its quantizer. Two quantizers of one result must agree; a max-pool
+    /// selects among its input's values first.
+    private mutating func quantize(
+        _ node: Onnx_NodeProto, _ index: Int, _ view: View, to quantization: TensorQuantization
+    ) throws -> ValueID {
+        if let value = results[index].value, activations[value] == quantization { return value }
+        let made = results[index].node
+        if case .maxPool = made.operation, results[index].value == nil,
+            let exact = exactActivation(of: made), exact != quantization
+        {
+            let pooled = try take(index, activation: exact)
+            results[index].isExact = true
+            return try requantize(node, pooled, view, to: quantization)
+        }
+        return try take(index, activation: quantization)
+    }
+
+    /// A node that brings a value to another scale.
+    private mutating func requantize(
+        _ node: Onnx_NodeProto, _ value: ValueID, _ view: View, to quantization: TensorQuantization
+    ) throws -> ValueID {
+        let made = Node(
+            name: Self.name(of: node), operation: .clamp, inputs: [value], shape: shape(of: value))
+        results.append(Result(node: made))
+        return try take(results.count - 1, activation: quantization)
+    }
+
+    /// QuantizeLinear over a float constant: weights that are stored in float.
+    private mutating func readWeight(_ node: Onnx_NodeProto, source: String) throws {
+        let float = try constant(source)
+        let steps = try steps(node, of: float, type: nil)
+        guard let type = steps.type else {
+            throw QDQError(
+                .unsupportedType, tensor: source, "weights must be quantized to int8 or uint8")
+        }
+        var made = float
+        made.elements = .bytes(try steps.quantized(float), type)
+        try define(node, .weight(made, steps))
+    }
+
     mutating func readDequantize(_ node: Onnx_NodeProto) throws {
         let source = try Self.operand(node, 0)
-        if constants[source] != nil { return try readParameter(node, source: source) }
+        if constants[source] != nil { return try readParameter(node, try constant(source)) }
+        if case .weight(let constant, let steps) = try meaning(source) {
+            guard try self.steps(node, of: constant, type: steps.type) == steps else {
+                throw QDQError(
+                    .inconsistentQuantization, tensor: source,
+                    "scale or zero point differ from those it was quantized with")
+            }
+            return try readParameter(node, constant)
+        }
         guard case .quantized(let value, let view) = try meaning(source) else {
             throw QDQError(.unsupported, tensor: source, "DequantizeLinear must read 8-bit values")
         }
@@ -49,13 +105,14 @@ extension QDQReader {
 
     /// Scale and zero point of activations: scalars.
     private func tensorQuantization(_ node: Onnx_NodeProto) throws -> TensorQuantization {
-        let attributes = try QDQAttributes(node, known: ["axis", "saturate"])
+        let attributes = try QDQAttributes(node, known: QDQAttributes.ofQuantizers)
+        try attributes.requireNoBlocks()
         _ = try attributes.int("axis", default: 1)
         let scale = try constant(Self.operand(node, 1))
         guard scale.isScalar else {
             throw QDQError(
-                .inconsistentQuantization, tensor: scale.name,
-                "activations need one scale per tensor")
+                .perChannelActivations, tensor: scale.name,
+                "these activations have \(scale.axes) scales; runtimes compute that in float")
         }
         let value = try scale.scales()[0]
         guard let name = Self.optionalOperand(node, 2) else {
@@ -73,33 +130,44 @@ extension QDQReader {
         return TensorQuantization(scale: value, zeroPoint: points[0], type: type)
     }
 
-    private mutating func readParameter(_ node: Onnx_NodeProto, source: String) throws {
-        let attributes = try QDQAttributes(node, known: ["axis"])
-        let data = try constant(source)
+    private mutating func readParameter(_ node: Onnx_NodeProto, _ data: QDQConstant) throws {
+        let type: IntegerType? = if case .bytes(_, let type) = data.elements { type } else { nil }
+        let parameter = QDQParameter(
+            constant: data, steps: try steps(node, of: data, type: type))
+        try define(node, .parameter(parameter))
+    }
+
+    /// Scales and zero points of a constant; `type` is that of its 8-bit elements, nil for int32 and where the
+    /// zero point decides.
+    private func steps(
+        _ node: Onnx_NodeProto, of data: QDQConstant, type: IntegerType?
+    ) throws -> QDQParameter.Steps {
+        let attributes = try QDQAttributes(node, known: QDQAttributes.ofQuantizers)
+        try attributes.requireNoBlocks()
         let scale = try constant(Self.operand(node, 1))
         let scales = try scale.scales()
         let axis = try parameterAxis(attributes, data: data, scale: scale)
-        var points = [Int](repeating: 0, count: scales.count)
-        if let name = Self.optionalOperand(node, 2) {
-            let zeroPoint = try constant(name)
-            switch (zeroPoint.elements, data.elements) {
-            case (.bytes(let values, let type), .bytes(_, let dataType)) where type == dataType:
-                points = values
-            case (.int32(let values), .int32): points = values
-            default:
-                throw QDQError(
-                    .unsupportedType, tensor: name,
-                    "the zero point has another type than '\(source)'")
-            }
-            guard zeroPoint.axes == scale.axes else {
-                throw QDQError(
-                    .inconsistentQuantization, tensor: name,
-                    "zero points and scales differ in number")
-            }
+        var steps = QDQParameter.Steps(
+            scales: scales, zeroPoints: [Int](repeating: 0, count: scales.count), axis: axis,
+            type: type)
+        guard let name = Self.optionalOperand(node, 2) else { return steps }
+        let zeroPoint = try constant(name)
+        switch (zeroPoint.elements, data.elements) {
+        case (.bytes(let values, let found), .bytes) where found == type: steps.zeroPoints = values
+        case (.bytes(let values, let found), .float):
+            (steps.zeroPoints, steps.type) = (values, found)
+        case (.int32(let values), .int32): steps.zeroPoints = values
+        default:
+            throw QDQError(
+                .unsupportedType, tensor: name,
+                "the zero point has another type than '\(data.name)'")
         }
-        let parameter = QDQParameter(
-            constant: data, scales: scales, zeroPoints: points, axis: axis)
-        try define(node, .parameter(parameter))
+        guard zeroPoint.axes == scale.axes || zeroPoint.isScalar && scale.isScalar else {
+            throw QDQError(
+                .inconsistentQuantization, tensor: name,
+                "zero points and scales differ in number")
+        }
+        return steps
     }
 
     /// Axis of the scales, checked against the tensor; nil for one scale.

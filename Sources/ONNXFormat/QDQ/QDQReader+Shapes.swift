@@ -30,8 +30,7 @@ extension QDQReader {
     }
 
     mutating func readUnsqueeze(_ node: Onnx_NodeProto) throws {
-        _ = try QDQAttributes(node, known: [])
-        let axes = try constant(Self.operand(node, 1)).int64s()
+        let axes = try axes(of: node, QDQAttributes(node, known: ["axes"]))
         try rearrange(node, try Self.operand(node, 0)) { view, shape in
             guard case .flat = view, shape.pixels == 1 else { return nil }
             switch axes {
@@ -40,6 +39,62 @@ extension QDQReader {
             default: return nil
             }
         }
+    }
+
+    /// Axes as an input, or as an attribute in earlier operator sets.
+    private func axes(of node: Onnx_NodeProto, _ attributes: QDQAttributes) throws -> [Int] {
+        try Self.optionalOperand(node, 1).map { try constant($0).int64s() }
+            ?? attributes.ints("axes")
+    }
+
+    mutating func readSqueeze(_ node: Onnx_NodeProto) throws {
+        let axes = try axes(of: node, QDQAttributes(node, known: ["axes"]))
+            .map { $0 < 0 ? $0 + 4 : $0 }
+        try rearrange(node, try Self.operand(node, 0)) { view, shape in
+            guard case .map(let layout) = view, shape.pixels == 1 else { return nil }
+            return axes.sorted() == (layout == .nchw ? [2, 3] : [1, 2]) ? .flat(layout) : nil
+        }
+    }
+
+    /// Reshape that flattens, leaves a flat value as it is, or gives one without pixels its axes back.
+    mutating func readReshape(_ node: Onnx_NodeProto) throws {
+        let attributes = try QDQAttributes(node, known: ["allowzero"])
+        try attributes.require("allowzero", 0)
+        let target = try constant(Self.operand(node, 1)).int64s()
+        let batch = input.batch
+        try rearrange(node, try Self.operand(node, 0)) { view, shape in
+            // Extents 0 and -1 keep or infer the batch, and one of them infers the elements.
+            let keepsBatch =
+                target.first == 0 || target.first == -1 && target.last == shape.count
+                || target.first == batch ?? 1
+            switch (view, target.count) {
+            case (.map(let layout), 2), (.flat(let layout), 2):
+                return keepsBatch && [-1, shape.count].contains(target[1]) ? .flat(layout) : nil
+            case (_, 4):
+                let axes = [shape.channels, shape.height, shape.width]
+                let isSame = zip(target[1...], axes).allSatisfy { $0 == $1 }
+                return shape.pixels == 1 && isSame ? .map(.nchw) : nil
+            default: return nil
+            }
+        }
+    }
+
+    /// Mean over height and width.
+    mutating func readMean(_ node: Onnx_NodeProto) throws {
+        let attributes = try QDQAttributes(
+            node, known: ["axes", "keepdims", "noop_with_empty_axes"])
+        let keeps = try attributes.int("keepdims", default: 1) != 0
+        let name = try Self.operand(node, 0)
+        let operand = try value(name)
+        let axes = try axes(of: node, attributes).map { $0 < 0 ? $0 + 4 : $0 }.sorted()
+        guard case .map(let layout) = operand.view, axes == (layout == .nchw ? [2, 3] : [1, 2])
+        else {
+            throw QDQError(
+                .unsupported, tensor: name, "ReduceMean must average over height and width")
+        }
+        try append(
+            node, .globalAveragePool, inputs: [operand.id],
+            view: keeps ? .map(layout) : .flat(layout))
     }
 
     /// Gives the output the operand's value in another arrangement; nil means it has none.
@@ -59,7 +114,7 @@ extension QDQReader {
             try define(node, .float(value, try changed(view, shape(of: value))))
         case .result(let index, let view):
             try define(node, .result(index, try changed(view, results[index].node.shape)))
-        case .image, .parameter:
+        case .image, .weight, .parameter:
             throw QDQError(.unsupported, tensor: name, "this \(node.opType) is not read")
         }
     }

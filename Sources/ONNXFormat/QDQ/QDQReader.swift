@@ -5,8 +5,9 @@ import Quantization
 ///
 /// Each tensor is given a meaning as soon as its node is met, whatever the names are: the patterns
 /// are `DequantizeLinear -> operator -> [Relu | Clip] -> QuantizeLinear`, and shape changes that
-/// keep a value's quantization. So files of other quantizers differ in what operators are added here, not
-/// in how they are matched.
+/// keep a value's quantization. Other quantizers leave quantizers out where an operator only selects values
+/// (a max-pool, a Concat of equal quantizations), which then keeps its input's quantization, and quantize
+/// a value again with another scale, which becomes a node of its own.
 struct QDQReader {
     /// How the axes of a tensor that holds a value are arranged.
     enum View: Hashable {
@@ -25,6 +26,8 @@ struct QDQReader {
         case float(ValueID, View)
         /// Float result of an operator, not yet quantized: index into `results`.
         case result(Int, View)
+        /// Float constant behind QuantizeLinear.
+        case weight(QDQConstant, QDQParameter.Steps)
         /// Dequantized constant.
         case parameter(QDQParameter)
     }
@@ -33,7 +36,11 @@ struct QDQReader {
     struct Result {
         var node: Node
         var parameters: QuantizedParameters?
-        var isTaken = false
+        var bias: BiasTensor?
+        /// The value it became.
+        var value: ValueID?
+        /// The 8-bit value is exact without a quantizer, and the float tensor may be read as well.
+        var isExact = false
     }
 
     let file: Onnx_GraphProto
@@ -47,6 +54,11 @@ struct QDQReader {
     var nodes: [Node] = []
     var nodeNames: Set<String> = []
     var parameters: [QuantizedParameters?] = []
+    var biases: [BiasTensor?] = []
+    /// Name of the first 8-bit tensor of each value.
+    var tensors: [String?] = []
+    /// Position in the file of the node in work.
+    var position = 0
     /// Quantization of each value met so far; the input's comes first.
     var activations: [TensorQuantization?] = []
 
@@ -55,9 +67,9 @@ struct QDQReader {
             throw QDQError(.notAModel, "has no graph")
         }
         let standard = model.opsetImport.first { Self.isStandard($0.domain) }
-        guard let standard, standard.version >= 13 else {
+        guard let standard, standard.version >= 11 else {
             throw QDQError(
-                .unsupported, "has operator set \(standard?.version ?? 0); at least 13 is needed")
+                .unsupported, "has operator set \(standard?.version ?? 0); at least 11 is needed")
         }
         file = model.graph
         for tensor in file.initializer {
@@ -73,9 +85,12 @@ struct QDQReader {
     static func isStandard(_ domain: String) -> Bool { domain.isEmpty || domain == "ai.onnx" }
 
     mutating func read() throws -> QuantizedNetwork {
-        for node in file.node { try readNaming(node) }
+        for (index, node) in file.node.enumerated() {
+            position = index
+            try readNaming(node)
+        }
         let output = try readOutput()
-        if let unused = results.first(where: { !$0.isTaken }) {
+        if let unused = results.first(where: { $0.value == nil }) {
             throw QDQError(
                 .missingQuantization, node: unused.node.name, "no QuantizeLinear reads its result")
         }
@@ -144,6 +159,11 @@ extension QDQReader {
     }
 
     func meaning(_ name: String) throws -> Meaning {
+        if case .result(let index, let view) = meanings[name], results[index].isExact,
+            let value = results[index].value
+        {
+            return .float(value, view)
+        }
         guard let meaning = meanings[name] else {
             throw QDQError(
                 constants[name] == nil ? .malformedGraph : .missingQuantization, tensor: name,
@@ -177,10 +197,20 @@ extension QDQReader {
     }
 
     /// The value that a float operand holds, and its arrangement.
-    func value(_ name: String) throws -> (id: ValueID, view: View) {
+    mutating func value(_ name: String) throws -> (id: ValueID, view: View) {
         switch try meaning(name) {
         case .float(let value, let view): return (value, view)
-        case .quantized:
+        case .result(let index, let view) where results[index].value == nil:
+            guard let activation = exactActivation(of: results[index].node) else {
+                throw QDQError(
+                    .missingQuantization, tensor: name,
+                    "the result of node '\(results[index].node.name)' is read in float; quantize it"
+                )
+            }
+            let value = try take(index, activation: activation)
+            results[index].isExact = true
+            return (value, view)
+        case .quantized, .weight:
             throw QDQError(
                 .unsupported, tensor: name, "is 8-bit, but is read without DequantizeLinear")
         case .image, .result:
@@ -188,5 +218,32 @@ extension QDQReader {
         case .parameter:
             throw QDQError(.unsupported, tensor: name, "is a constant, but is read as activations")
         }
+    }
+}
+
+// MARK: - Values without a quantizer
+
+extension QDQReader {
+    /// The quantization in which a result is exact as it stands: that of the values it selects from.
+    func exactActivation(of node: Node) -> TensorQuantization? {
+        guard let first = activations[node.inputs[0]] else { return nil }
+        switch node.operation {
+        case .maxPool, .clamp, .concat:
+            let isShared = node.inputs.allSatisfy { activations[$0] == first }
+            return isShared && first.represents(node.clamp) ? first : nil
+        case .convolution, .add, .multiply, .averagePool, .globalAveragePool, .activation,
+            .localResponseNormalization:
+            return nil
+        }
+    }
+}
+
+extension TensorQuantization {
+    /// True where clamping a value of this quantization gives one of it again.
+    fileprivate func represents(_ clamp: Clamp) -> Bool {
+        [clamp.lower, clamp.upper].allSatisfy { bound in
+            guard let bound else { return true }
+            return Float(quantized(bound) - zeroPoint) * scale == bound
+        } || implies(clamp)
     }
 }

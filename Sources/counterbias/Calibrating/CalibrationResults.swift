@@ -12,17 +12,20 @@ struct CalibrationResults {
     let configuration: Configuration
     let description: JobDescription
     let job: CalibrationJob
+    /// Nil where the network was quantized here.
+    let given: GivenQuantization?
     let skipped: [PreparedPool.SkippedImage]
     let timings: Timings
     private let ledger: Ledger?
 
     init(
         configuration: Configuration, description: JobDescription, job: CalibrationJob,
-        skipped: [PreparedPool.SkippedImage], timings: Timings
+        given: GivenQuantization?, skipped: [PreparedPool.SkippedImage], timings: Timings
     ) {
         self.configuration = configuration
         self.description = description
         self.job = job
+        self.given = given
         self.skipped = skipped
         self.timings = timings
         ledger = Ledger(job)
@@ -59,6 +62,7 @@ struct CalibrationResults {
             "network": description.network.hex, "images": description.images.hex,
             "job": ((try? description.text()).map { Digest.sha256(of: $0).hex }) ?? "",
         ]
+        if let given { digests["quantized"] = given.digest.hex }
         if let biases = job.biases {
             digests["biases"] = Digest.sha256(of: biases.encoded()).hex
         }
@@ -78,14 +82,14 @@ struct CalibrationResults {
 
     var warnings: [String] {
         var warnings: [String] = []
-        if configuration.weights.scheme == .symmetric {
+        let weights = job.quantized?.parameters.compactMap { $0 } ?? []
+        if weights.contains(where: { $0.type == .int8 }) {
             warnings.append(
                 "int8 weights: ONNX Runtime adds pairs of products in 16 bits on x86 CPUs without VNNI and "
                     + "saturates; exact there are asymmetric (uint8) weights, or the session option "
                     + "session.x64quantprecision=1")
         }
-        let weights = configuration.weights
-        if weights.scheme == .asymmetric, weights.granularity == .channel {
+        if weights.contains(where: { $0.type == .uint8 && $0.isPerChannel }) {
             warnings.append(
                 "uint8 weights with a zero point per channel: ONNX Runtime before 1.27 refuses to run "
                     + "the model; for older versions use symmetric weights or granularity tensor")
@@ -104,12 +108,15 @@ struct CalibrationResults {
     }
 
     func write(to out: String) throws {
-        guard let network = job.result, let ledger else {
+        guard let network = job.result, let ledger, let quantized = job.quantized else {
             preconditionFailure("results of an unfinished job")
         }
-        let metadata = ["counterbias.version": Build.version]
-        try AtomicFile.write(
-            try QDQModel.encode(network, metadata: metadata), to: out + "/model.int8.onnx")
+        let uncorrected =
+            try given?.bytes
+            ?? QDQModel.encode(quantized, metadata: ["counterbias.version": Build.version])
+        let patch = try BiasPatch(of: uncorrected, to: BiasState(of: network))
+        try AtomicFile.write(try patch.apply(to: uncorrected), to: out + "/model.int8.onnx")
+        try AtomicFile.write(try patch.file().sealed(), to: out + "/bias.patch.safetensors")
         try AtomicFile.write(try biasFile(network).sealed(), to: out + "/bias.safetensors")
         try AtomicFile.write(try json(ledger, isPretty: false), to: out + "/ledger.json")
         try AtomicFile.write(try json(summary), to: out + "/run.json")

@@ -45,22 +45,29 @@ struct CalibrationRun {
         let lock = try DirectoryLock(directory: out)
         defer { withExtendedLifetime(lock) {} }
 
-        let network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
+        var network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
+        let given = try configuration.quantized.map {
+            try GivenQuantization(path: $0, float: network)
+        }
+        if let given {
+            network = given.float
+            given.report(to: logger)
+        }
         timings.load = (clock.now - started).seconds
         let pool = try preparePool(network, stop)
         timings.images = (clock.now - started).seconds - timings.load
         let encoding = InputEncoding(tables: pool.preprocessing.lookupTables())
         let blob = try NetworkBlob(network: network, encoding: encoding).encoded()
-        let options = CalibrationOptions(configuration)
+        let options = CalibrationOptions(configuration, isQuantized: given != nil)
         let labels = try labels(of: pool, classes: network.outputCount, options)
         let description = JobDescription(
-            network: Digest.sha256(of: blob),
+            network: Digest.sha256(of: blob), quantized: given?.digest,
             images: Digest.sha256(of: pool.images.flatMap { $0.reference.digest.bytes }),
             imageCount: pool.images.count, labels: labels, options: options)
         let text = try description.text()
 
         var store = JobStore(directory: out + "/checkpoint")
-        let record = try makeRecord(job: Digest.sha256(of: text), pool)
+        let record = try makeRecord(job: Digest.sha256(of: text), pool, given)
         let checkpoint = try loadCheckpoint(
             &store, description: description, record: record, out: out)
         try record.write(to: store.directory)
@@ -68,7 +75,8 @@ struct CalibrationRun {
             network: network, options: options, imageCount: pool.images.count,
             inputRange: pool.isPixels
                 ? ActivationRange(lower: encoding.range.lower, upper: encoding.range.upper) : nil,
-            labels: labels, resuming: checkpoint?.progress ?? CalibrationJob.Progress())
+            given: given?.network, labels: labels,
+            resuming: checkpoint?.progress ?? CalibrationJob.Progress())
 
         let display = ProgressDisplay(quiet: isQuiet, logger: logger)
         let driver = try CoordinatorDriver(
@@ -92,7 +100,7 @@ struct CalibrationRun {
 
         timings.total = (clock.now - started).seconds
         let results = CalibrationResults(
-            configuration: configuration, description: description, job: finished,
+            configuration: configuration, description: description, job: finished, given: given,
             skipped: pool.skipped, timings: timings)
         try results.write(to: out)
         if printsJSON {
@@ -112,7 +120,9 @@ struct CalibrationRun {
         }
     }
 
-    private func makeRecord(job: Digest, _ pool: PreparedPool) throws -> JobRecord {
+    private func makeRecord(
+        job: Digest, _ pool: PreparedPool, _ given: GivenQuantization?
+    ) throws -> JobRecord {
         let model = try Data(contentsOf: URL(fileURLWithPath: configuration.model))
         return JobRecord(
             job: job, version: Build.version,
@@ -120,6 +130,7 @@ struct CalibrationRun {
             folder: FileManager.default.currentDirectoryPath,
             model: JobRecord.Image(
                 name: configuration.model, digest: Digest.sha256(of: Array(model)).hex),
+            quantized: given.map { JobRecord.Image(name: $0.path, digest: $0.digest.hex) },
             images: zip(pool.names, pool.images).map {
                 JobRecord.Image(name: $0, digest: $1.reference.digest.hex)
             },
@@ -136,7 +147,7 @@ struct CalibrationRun {
         let wanted = min(
             limit,
             max(
-                configuration.rangeImages,
+                configuration.quantized == nil ? configuration.rangeImages : 1,
                 configuration.method.contains(.ibc) ? configuration.ibcImages : 0,
                 configuration.method.contains(.bft) ? configuration.bft.images : 0)
                 + (configuration.guardImages ?? 0))

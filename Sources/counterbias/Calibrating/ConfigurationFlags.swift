@@ -6,6 +6,11 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: ArgumentHelp("Float model.", valueName: "M.onnx"))
     var model: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Correct this 8-bit QDQ model of it, instead of quantizing.", valueName: "THEIRS.onnx"))
+    var quantized: String?
+
     @Option(help: ArgumentHelp("Folder of unlabeled images (.jpg, .png, .npy).", valueName: "DIR"))
     var images: String?
 
@@ -120,7 +125,9 @@ struct ConfigurationFlags: ParsableArguments {
     {
         if let metrics { _ = try MetricsServer.address(metrics) }
         var flags = PartialConfiguration()
+        try checkQuantized()
         flags.model = model
+        flags.quantized = quantized
         flags.images = images
         flags.out = out
         if let method {
@@ -159,6 +166,22 @@ struct ConfigurationFlags: ParsableArguments {
         flags.listen = listen
         let file = try config.map { try PartialConfiguration(contentsOf: $0) }
         return try (file ?? PartialConfiguration()).merging(flags: flags).resolved()
+    }
+}
+
+extension ConfigurationFlags {
+    /// A given quantization leaves nothing to choose about weights and ranges.
+    private func checkQuantized() throws {
+        guard quantized != nil else { return }
+        let others: [(flag: String, isGiven: Bool)] = [
+            ("--range-images", rangeImages != nil), ("--granularity", granularity != nil),
+            ("--weights", weights != nil), ("--weight-scale", weightScale != nil),
+            ("--range", range != nil), ("--equalize", equalize != nil), ("--keep-dead-channels", keepDeadChannels),
+        ]
+        if let other = others.first(where: \.isGiven) {
+            throw ValidationError(
+                "\(other.flag) has no effect on the model that --quantized gives; leave it out")
+        }
     }
 }
 

@@ -9,6 +9,8 @@ import Storage
 struct JobDescription: Codable, Hashable {
     /// Digest of the folded float network with its pixel encoding.
     var network: Digest
+    /// Digest of the given quantized model's file; nil where the network is quantized here.
+    var quantized: Digest?
     /// Digest over the digests of all images, in order.
     var images: Digest
     var imageCount: Int
@@ -45,6 +47,7 @@ struct JobDescription: Codable, Hashable {
             }
         } else {
             if network != other.network { names.append("the model or its preprocessing") }
+            if quantized != other.quantized { names.append("the quantized model") }
             if imageCount != other.imageCount {
                 names.append("the number of images (\(other.imageCount) then, \(imageCount) now)")
             } else if images != other.images {
@@ -64,7 +67,8 @@ struct JobDescription: Codable, Hashable {
 }
 
 extension CalibrationOptions {
-    init(_ configuration: Configuration) {
+    /// `isQuantized`: the network is given quantized, which leaves ranges and dead channels as they are.
+    init(_ configuration: Configuration, isQuantized: Bool) {
         self.init(
             scheme: QuantizationScheme(
                 granularity: configuration.weights.granularity == .channel ? .channel : .tensor,
@@ -73,16 +77,17 @@ extension CalibrationOptions {
                 weightScale: WeightScaleEstimator(configuration.weights.scale),
                 activationType: configuration.activations.type == .int8 ? .int8 : .uint8,
                 quantizesOutput: configuration.output.quantized),
-            range: RangeEstimator(configuration.activations),
-            equalization: EqualizationMethod(configuration.equalization),
-            removesDeadChannels: configuration.deadChannels.remove,
+            range: isQuantized ? .minmax : RangeEstimator(configuration.activations),
+            equalization: isQuantized ? nil : EqualizationMethod(configuration.equalization),
+            removesDeadChannels: configuration.deadChannels.remove && !isQuantized,
             correction: configuration.method.contains(.ibc)
                 ? CorrectionOptions(
                     match: configuration.match == .post ? .post : .pre,
                     iterations: configuration.matchIterations,
                     tolerance: configuration.matchTolerance)
                 : nil,
-            rangeImages: configuration.rangeImages, correctionImages: configuration.ibcImages,
+            rangeImages: isQuantized ? configuration.ibcImages : configuration.rangeImages,
+            correctionImages: configuration.ibcImages,
             shardImages: configuration.shardImages, guardImages: configuration.guardImages,
             tuning: configuration.method.contains(.bft) ? TuningOptions(configuration.bft) : nil,
             tuningShardImages: configuration.bft.shardImages)

@@ -26,7 +26,8 @@ struct EvaluationRun {
     /// - Throws: any module's error; the exit code follows from it.
     func run(trace: (path: String, images: Int)?) throws -> EvaluationReport {
         let network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
-        let quantized = try QDQModel.load(path: quantizedPath)
+        let contents = try QDQModel.read(path: quantizedPath)
+        let quantized = contents.network
         try quantized.validate()
         try check(network.graph, quantized.graph)
         let float = FloatExecutor(network)
@@ -44,7 +45,8 @@ struct EvaluationRun {
         var evaluation = Evaluation()
         var skipped: [PreparedPool.SkippedImage] = []
         var tracer = trace.map {
-            EvaluationTrace(float: float, integer: integer, images: $0.images)
+            EvaluationTrace(
+                float: float, integer: integer, tensors: contents.tensors, images: $0.images)
         }
         let shape = float.graph.input.shape
         for start in stride(from: 0, to: entries.count, by: Self.batch) {

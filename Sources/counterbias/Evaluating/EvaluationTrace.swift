@@ -9,10 +9,13 @@ import Storage
 struct EvaluationTrace {
     private let float: FloatExecutor
     private let integer: IntegerExecutor
+    private let tensors: [String?]
     private let limit: Int
     private var inputs: [[Float]] = []
 
-    init(float: FloatExecutor, integer: IntegerExecutor, images: Int) {
+    /// `tensors` are the names of the values' 8-bit tensors in the file.
+    init(float: FloatExecutor, integer: IntegerExecutor, tensors: [String?], images: Int) {
+        self.tensors = tensors
         self.float = float
         self.integer = integer
         limit = images
@@ -22,7 +25,7 @@ struct EvaluationTrace {
         inputs += images.prefix(max(limit - inputs.count, 0))
     }
 
-    /// Tensors: `input` in the model's own layout; `NAME_quantized` NHWC per value; `output`, `output_float`.
+    /// Tensors: `input` in the model's own layout; the file's 8-bit tensors, NHWC; `output`, `output_float`.
     func write(to path: String) throws {
         let graph = integer.graph
         let biases = BiasState(of: integer.network)
@@ -49,13 +52,12 @@ struct EvaluationTrace {
             shape: isChannelsFirst
                 ? [inputs.count, shape.channels, shape.height, shape.width]
                 : [inputs.count, shape.height, shape.width, shape.channels])
-        let names = QDQModel.quantizedTensorNames(of: integer.network)
         for value in 0..<graph.valueCount {
             guard let quantization = integer.network.activations[value], !activations[value].isEmpty
             else { continue }
             let shape = graph.shape(of: value)
             let axes = [inputs.count, shape.height, shape.width, shape.channels]
-            guard let name = names[value] else { continue }
+            guard let name = tensors[value] else { continue }
             switch quantization.type {
             case .uint8: try file.add(name, activations[value], shape: axes)
             case .int8:

@@ -72,7 +72,8 @@ extension ZeroMQError {
 private func exitCode(of error: any Error) -> Int32 {
     switch error {
     case let error as CommandError: error.exitCode
-    case is ONNXError, is QDQError, is ImageError, is QuantizationError, is CalibrationError,
+    case is ONNXError, is QDQError, is BiasPatchError, is ImageError, is QuantizationError,
+        is CalibrationError,
         is TuningError, is CheckpointError, is SafetensorsError, is BlobError:
         EX_DATAERR
     case is SettingsError: EX_CONFIG

@@ -1,4 +1,5 @@
 import Calibration
+
 @testable import Cluster
 
 extension SimulatedCluster {

@@ -1,0 +1,73 @@
+import Quantization
+
+/// Where the bias of one convolution lies in a file, and what its int32 values mean there.
+package struct BiasTensor: Hashable, Sendable {
+    package enum Place: Hashable, Sendable {
+        /// The node has no bias.
+        case absent
+        /// int32 initializer behind DequantizeLinear.
+        case int32(String)
+        /// float32 initializer that the node reads itself.
+        case float(String)
+    }
+
+    /// Name of the Conv or Gemm node.
+    package var node: String
+    /// Its position among the file's nodes.
+    var position: Int
+    /// Real value of one int32 step: one element, or one per output channel.
+    var steps: [Float]
+    package var place = Place.absent
+
+    /// Name of the initializer; nil where there is none.
+    package var name: String? {
+        switch place {
+        case .absent: nil
+        case .int32(let name), .float(let name): name
+        }
+    }
+
+    /// Stored as float32.
+    package var isFloat: Bool { if case .float = place { true } else { false } }
+
+    private func step(_ channel: Int) -> Float { steps[steps.count > 1 ? channel : 0] }
+
+    /// The int32 bias a runtime makes of a float one.
+    func integers(_ bias: QDQConstant, outputs: Int) throws -> [Int32] {
+        let values = try bias.floats()
+        guard bias.axes == [outputs] else {
+            throw QDQError(
+                .malformedGraph, tensor: bias.name,
+                "a bias has the shape \(bias.axes), not [\(outputs)]")
+        }
+        return try values.enumerated().map { channel, value in
+            guard let integer = Self.integer(value, step: step(channel)) else {
+                throw QDQError(
+                    .inconsistentQuantization, tensor: bias.name,
+                    "channel \(channel) of the bias, \(value), is no int32 in steps of \(step(channel))"
+                )
+            }
+            return integer
+        }
+    }
+
+    /// Float values that runtimes round to these integers.
+    func floats(_ integers: [Int32]) throws -> [Float] {
+        try integers.enumerated().map { channel, integer in
+            let step = step(channel)
+            let nearest = Float(Double(integer) * Double(step))
+            for candidate in [nearest, nearest.nextUp, nearest.nextDown]
+            where Self.integer(candidate, step: step) == integer {
+                return candidate
+            }
+            throw QDQError(
+                .inconsistentQuantization, node: node, tensor: name,
+                "no float32 bias stands for \(integer) steps of \(step) in channel \(channel)")
+        }
+    }
+
+    private static func integer(_ value: Float, step: Float) -> Int32? {
+        let rounded = (value / step).rounded(.toNearestOrEven)
+        return Int32(exactly: rounded)
+    }
+}

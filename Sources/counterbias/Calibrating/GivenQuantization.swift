@@ -1,0 +1,53 @@
+import Foundation
+import Logging
+import NetworkGraph
+import ONNXFormat
+import Quantization
+import Storage
+
+/// A quantized model that a user brings: its file, and what it says of the float network.
+struct GivenQuantization {
+    let path: String
+    /// Of the file; nothing but biases will differ in the result.
+    let bytes: [UInt8]
+    let digest: Digest
+    /// Both have one graph, that of the quantized model.
+    let float: FloatNetwork
+    let network: QuantizedNetwork
+    /// Where each layer's bias lies.
+    private let biases: [BiasTensor]
+
+    /// - Throws: `QDQError` naming the file, and node or layer.
+    init(path: String, float: FloatNetwork) throws {
+        self.path = path
+        do {
+            bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+        } catch {
+            throw CommandError(
+                EX_DATAERR, "\(path): cannot be read (\(error.localizedDescription))")
+        }
+        digest = Digest.sha256(of: bytes)
+        let contents = try QDQModel.decode(bytes, file: path)
+        biases = contents.biases.compactMap { $0 }
+        do {
+            let matching = try NetworkMatching(float: float, quantized: contents.network)
+            self.float = matching.float
+            network = matching.quantized
+        } catch var error as QDQError {
+            error.file = path
+            throw error
+        }
+    }
+
+    func report(to logger: Logger) {
+        let added = biases.filter { $0.place == .absent }.map(\.node)
+        if !added.isEmpty {
+            logger.notice(
+                "biases added", metadata: ["layers": "\(added.joined(separator: ", "))"])
+        }
+        let floats = biases.filter(\.isFloat).count
+        if floats > 0 {
+            logger.notice("float biases", metadata: ["layers": "\(floats)"])
+        }
+    }
+}

@@ -1,0 +1,153 @@
+import Foundation
+import NetworkGraph
+import Quantization
+import Storage
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+@testable import ONNXFormat
+
+/// Other biases in somebody's file: nothing else may change, and everything comes back.
+@Suite struct BiasPatchTests {
+    /// New biases of every layer; small, since float biases stand for any int32 below 2^24.
+    private static func biases(of network: QuantizedNetwork, seed: UInt64) -> BiasState {
+        var random = SeededGenerator(seed: seed)
+        return BiasState(
+            layers: BiasState(of: network).layers.map {
+                $0.map { $0 &+ Int32.random(in: -5000...5000, using: &random) }
+            })
+    }
+
+    @Test(arguments: ForeignModelTests.names)
+    func onlyBiasesChangeAndAllComesBack(name: String) throws {
+        let bytes = try ForeignModelTests.bytes(name)
+        let before = try QDQModel.decode(bytes)
+        let biases = Self.biases(of: before.network, seed: 3)
+        let patch = try BiasPatch(of: bytes, to: biases)
+        let patched = try patch.apply(to: bytes)
+        let after = try QDQModel.decode(patched)
+        #expect(BiasState(of: after.network) == biases)
+        #expect(after.network.activations == before.network.activations)
+        for (old, new) in zip(before.network.parameters, after.network.parameters) {
+            #expect(old?.weights == new?.weights)
+            #expect(old?.scales == new?.scales)
+            #expect(old?.zeroPoints == new?.zeroPoints)
+        }
+        #expect(try patch.revert(from: patched) == bytes)
+
+        let read = try BiasPatch(decoding: try patch.file().sealed())
+        #expect(read == patch)
+        try Self.expectOnlyBiases(bytes, patched, before.biases.compactMap { $0 })
+    }
+
+    /// Walks both files: the same messages but for the elements of biases, and what an added bias needs.
+    private static func expectOnlyBiases(
+        _ old: [UInt8], _ new: [UInt8], _ biases: [BiasTensor]
+    ) throws {
+        var before = try Onnx_ModelProto(serializedBytes: old)
+        var after = try Onnx_ModelProto(serializedBytes: new)
+        let names = Set(biases.compactMap(\.name))
+        let added = biases.filter { $0.place == .absent }
+        #expect(after.graph.initializer.count == before.graph.initializer.count + 2 * added.count)
+        #expect(after.graph.node.count == before.graph.node.count + added.count)
+        if added.isEmpty {
+            #expect(old.count == new.count)
+            let places = try Self.elements(of: names, in: old)
+            for position in old.indices where old[position] != new[position] {
+                #expect(places.contains { $0.contains(position) }, "byte \(position)")
+            }
+        }
+        after.graph.node.removeFirst(added.count)
+        after.graph.initializer.removeLast(2 * added.count)
+        for bias in added {
+            let index = try #require(
+                after.graph.node.firstIndex { $0.name == bias.node })
+            #expect(after.graph.node[index].input.count == 3)
+            after.graph.node[index].input.removeLast()
+        }
+        for index in before.graph.initializer.indices {
+            #expect(before.graph.initializer[index].name == after.graph.initializer[index].name)
+            guard names.contains(before.graph.initializer[index].name) else { continue }
+            before.graph.initializer[index].rawData = Data()
+            after.graph.initializer[index].rawData = Data()
+        }
+        #expect(before == after)
+    }
+
+    /// Where the elements of the named initializers lie.
+    private static func elements(of names: Set<String>, in bytes: [UInt8]) throws -> [Range<Int>] {
+        let graph = try #require(try ProtobufMessage(bytes, in: bytes.indices).all(7).first)
+        return try ProtobufMessage(bytes, in: graph.content).all(5).compactMap { tensor in
+            let fields = try ProtobufMessage(bytes, in: tensor.content)
+            let place = try #require(fields.all(8).first).content
+            let name = String(decoding: bytes[place], as: UTF8.self)
+            return names.contains(name) ? fields.all(9).first?.content : nil
+        }
+    }
+
+    @Test func ownModelsTakePatches() throws {
+        let network = RejectionTests.network()
+        let bytes = try QDQModel.encode(network)
+        let biases = Self.biases(of: network, seed: 5)
+        let patched = try BiasPatch(of: bytes, to: biases).apply(to: bytes)
+        #expect(try QDQModel.encode(network.replacingBiases(biases)) == patched)
+    }
+
+    @Test func integersInVarintsAreRewritten() throws {
+        let network = RejectionTests.network()
+        var model = try Onnx_ModelProto(serializedBytes: try QDQModel.encode(network))
+        try RejectionTests.tensor("head_bias_quantized", of: &model) {
+            $0.clearRawData()
+            $0.int32Data = [-1, 1]
+        }
+        let bytes: [UInt8] = try model.serializedBytes()
+        let biases = BiasState(layers: [[70_000, 8, -9], [-3, 1 << 20]])
+        let patch = try BiasPatch(of: bytes, to: biases)
+        let patched = try patch.apply(to: bytes)
+        #expect(BiasState(of: try QDQModel.decode(patched).network) == biases)
+        #expect(try patch.revert(from: patched) == bytes)
+    }
+
+    @Test func unchangedBiasesMakeAnEmptyPatch() throws {
+        let bytes = try ForeignModelTests.bytes("bare.ort-u8s8-channel")
+        let network = try QDQModel.decode(bytes).network
+        let patch = try BiasPatch(of: bytes, to: BiasState(of: network))
+        #expect(patch.edits.isEmpty)
+        #expect(patch.model == patch.patched)
+    }
+
+    @Test func wrongModelsAndStatesAreNamed() throws {
+        let bytes = try ForeignModelTests.bytes("mobile.ort-u8u8-tensor")
+        let network = try QDQModel.decode(bytes).network
+        let patch = try BiasPatch(of: bytes, to: Self.biases(of: network, seed: 7))
+        let patched = try patch.apply(to: bytes)
+        #expect(throws: BiasPatchError(.alreadyApplied)) { try patch.apply(to: patched) }
+        #expect(throws: BiasPatchError(.notApplied)) { try patch.revert(from: bytes) }
+        let other = try ForeignModelTests.bytes("mobile.nncf-mixed")
+        let found = Digest.sha256(of: other).hex
+        #expect(
+            throws: BiasPatchError(.otherModel(found: found, expected: patch.model.hex))
+        ) { try patch.apply(to: other) }
+    }
+
+    @Test func damagedPatchesAreRefused() throws {
+        let bytes = try ForeignModelTests.bytes("bare.ort-u8s8-channel")
+        let network = try QDQModel.decode(bytes).network
+        let patch = try BiasPatch(of: bytes, to: Self.biases(of: network, seed: 11))
+        let good = try patch.file().sealed()
+        for position in stride(from: 0, to: good.count, by: 37) {
+            var damaged = good
+            damaged[position] ^= 1
+            #expect(throws: SafetensorsError.self, "byte \(position)") {
+                try BiasPatch(decoding: damaged)
+            }
+        }
+        var file = try patch.file()
+        file.metadata["offsets"] = "5"
+        #expect(throws: BiasPatchError.self) { try BiasPatch(decoding: file.sealed()) }
+        file = try patch.file()
+        file.metadata["format"] = "another"
+        #expect(throws: BiasPatchError.self) { try BiasPatch(decoding: file.sealed()) }
+    }
+}

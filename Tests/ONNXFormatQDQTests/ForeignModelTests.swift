@@ -1,0 +1,136 @@
+import Execution
+import Foundation
+import NetworkGraph
+import Quantization
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+@testable import ONNXFormat
+
+/// Models that ONNX Runtime's and NNCF's quantizers made (scripts/make-foreign-fixtures.py).
+@Suite struct ForeignModelTests {
+    struct Golden: Decodable {
+        /// Row-major NCHW.
+        var input: [[Float]]
+        /// ONNX Runtime's, by model and image.
+        var output: [String: [[Float]]]
+    }
+
+    static let folder = Resources.fixtures.appendingPathComponent("foreign")
+
+    static let names = [
+        "mobile.ort-u8u8-tensor", "mobile.ort-u8s8-channel", "mobile.ort-s8s8-tensor",
+        "mobile.nncf-mixed", "mobile.nncf-performance", "mobile.nncf-tensor",
+        "residual.ort-u8u8-tensor", "residual.ort-s8s8-tensor", "residual.nncf-mixed",
+        "branches.ort-u8s8-channel", "branches.nncf-tensor", "bare.ort-u8s8-channel",
+        "bare.nncf-tensor",
+    ]
+
+    static func path(_ name: String) -> String {
+        folder.appendingPathComponent("\(name).onnx").path
+    }
+
+    static func bytes(_ name: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(fileURLWithPath: path(name))))
+    }
+
+    static func float(of name: String) throws -> FloatNetwork {
+        try ONNXImporter.loadFloatNetwork(path: path(String(name.prefix { $0 != "." })))
+    }
+
+    private static func golden() throws -> Golden {
+        try JSONDecoder().decode(
+            Golden.self, from: Data(contentsOf: folder.appendingPathComponent("golden.json")))
+    }
+
+    /// NHWC of an image.
+    private static func channelsLast(_ image: [Float], _ shape: FeatureShape) -> [Float] {
+        (0..<shape.pixels).flatMap { pixel in
+            (0..<shape.channels).map { image[$0 * shape.pixels + pixel] }
+        }
+    }
+
+    /// Outputs are those of ONNX Runtime: to the bit where they are 8-bit, within rounding where they are float.
+    @Test(arguments: names)
+    func outputsAreThoseOfONNXRuntime(name: String) throws {
+        let network = try QDQModel.load(path: Self.path(name))
+        try network.validate()
+        let golden = try Self.golden()
+        let outputs = try #require(golden.output[name])
+        let executor = IntegerExecutor(network)
+        for (image, expected) in zip(golden.input, outputs) {
+            let found = executor.run(
+                Self.channelsLast(image, network.graph.input.shape),
+                biases: BiasState(of: network), workspace: Workspace())
+            #expect(found.count == expected.count)
+            let isFloat = network.activations[network.graph.output.value] == nil
+            let limit = isFloat ? 1e-5 * (expected.map(abs).max() ?? 0) : 0
+            for (ours, theirs) in zip(found, expected) {
+                #expect(abs(ours - theirs) <= limit, "\(ours) and \(theirs)")
+            }
+        }
+    }
+
+    /// In the structure of the quantized network, the float network computes the bits it did.
+    @Test(arguments: names)
+    func matchedFloatNetworkIsTheSame(name: String) throws {
+        let float = try Self.float(of: name)
+        let matching = try NetworkMatching(
+            float: float, quantized: QDQModel.load(path: Self.path(name)))
+        #expect(matching.float.graph == matching.quantized.graph)
+        let image = Self.channelsLast(try Self.golden().input[0], float.graph.input.shape)
+        #expect(
+            FloatExecutor(matching.float).run(image, workspace: Workspace())
+                == FloatExecutor(float).run(image, workspace: Workspace()))
+    }
+
+    @Test func unusableModelsAreRefusedByName() throws {
+        let unfolded = try #require(throws: QDQError.self) {
+            try QDQModel.load(path: Self.path("mobile.ort-unfolded"))
+        }
+        #expect(unfolded.code == .notFolded)
+        #expect(unfolded.node == "BatchNormalization_7")
+        let channels = try #require(throws: QDQError.self) {
+            try QDQModel.load(path: Self.path("mobile.nncf-channels"))
+        }
+        #expect(channels.code == .perChannelActivations)
+        #expect(channels.description.contains("per_channel=False"))
+    }
+
+    @Test func otherFloatNetworksAreRefusedByLayer() throws {
+        let quantized = try QDQModel.load(path: Self.path("mobile.ort-u8u8-tensor"))
+        let other = try #require(throws: QDQError.self) {
+            try NetworkMatching(float: Self.float(of: "residual"), quantized: quantized)
+        }
+        #expect(other.code == .otherNetwork)
+        #expect(other.node == "Conv_2")
+        var retrained = try Self.float(of: "mobile")
+        let layer = retrained.graph.convolutions[2]
+        retrained.parameters[layer]?.weights.reverse()
+        let weights = try #require(throws: QDQError.self) {
+            try NetworkMatching(float: retrained, quantized: quantized)
+        }
+        #expect(weights.code == .otherNetwork)
+        #expect(weights.description.contains(retrained.graph.nodes[layer].name))
+    }
+
+    /// A second scale behind a max-pool is a node of its own.
+    @Test func requantizedMaxPoolIsRead() throws {
+        let network = RejectionTests.network()
+        var model = try Onnx_ModelProto(serializedBytes: try QDQModel.encode(network))
+        for name in ["pool_quantize", "pool_dequantize"] {
+            try RejectionTests.node(name, of: &model) { $0.input[1] = "x_scale" }
+        }
+        for name in ["head_flattened_quantize", "head_flattened_dequantize"] {
+            try RejectionTests.node(name, of: &model) { $0.input[1] = "x_scale" }
+        }
+        try RejectionTests.tensor("head_bias_scale", of: &model) {
+            $0.rawData = RejectionTests.floats([0.5 * 0.05])
+        }
+        let read = try QDQModel.decode(try model.serializedBytes()).network
+        #expect(read.graph.nodes.map(\.operation)[2] == .clamp)
+        #expect(read.activations[2] == network.activations[1])
+        #expect(read.activations[3]?.scale == 0.5)
+    }
+}
