@@ -91,6 +91,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
     /// Every key with a value that is not its default.
     static let everything = """
         model: a.onnx
+        quantized: d.onnx
         images: b
         out: c
         method: bft

@@ -175,8 +175,10 @@ extension ConfigurationFlags {
         guard quantized != nil else { return }
         let others: [(flag: String, isGiven: Bool)] = [
             ("--range-images", rangeImages != nil), ("--granularity", granularity != nil),
-            ("--weights", weights != nil), ("--weight-scale", weightScale != nil),
-            ("--range", range != nil), ("--equalize", equalize != nil), ("--keep-dead-channels", keepDeadChannels),
+            ("--weights", weights != nil), ("--bits", bits != nil),
+            ("--weight-scale", weightScale != nil), ("--range", range != nil),
+            ("--percentile", percentile != nil), ("--equalize", equalize != nil),
+            ("--keep-dead-channels", keepDeadChannels),
         ]
         if let other = others.first(where: \.isGiven) {
             throw ValidationError(
