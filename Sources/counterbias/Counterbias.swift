@@ -14,7 +14,8 @@ struct Counterbias: ParsableCommand {
             """,
         version: Build.version,
         subcommands: [
-            Calibrate.self, Evaluate.self, Coordinator.self, Worker.self, Status.self, Inspect.self,
-            Bench.self, Keygen.self,
+            Calibrate.self, Evaluate.self, Coordinator.self, Worker.self, Status.self,
+            ReportCommand.self,
+            Inspect.self, Bench.self, Keygen.self,
         ])
 }

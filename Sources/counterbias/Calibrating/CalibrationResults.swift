@@ -4,6 +4,7 @@ import Foundation
 import NetworkGraph
 import ONNXFormat
 import Quantization
+import Report
 import Settings
 import Storage
 
@@ -14,22 +15,24 @@ struct CalibrationResults {
     let job: CalibrationJob
     let skipped: [PreparedPool.SkippedImage]
     let timings: Timings
+    let timeline: WorkerTimeline
     private let ledger: Ledger?
 
     init(
         configuration: Configuration, description: JobDescription, job: CalibrationJob,
-        skipped: [PreparedPool.SkippedImage], timings: Timings
+        skipped: [PreparedPool.SkippedImage], timings: Timings, timeline: WorkerTimeline
     ) {
         self.configuration = configuration
         self.description = description
         self.job = job
         self.skipped = skipped
         self.timings = timings
+        self.timeline = timeline
         ledger = Ledger(job)
     }
 
     /// `run.json`, and what `--json` prints.
-    struct Summary: Encodable {
+    struct Summary: Codable {
         var version: String
         var configuration: Configuration
         var digests: [String: String]
@@ -113,6 +116,10 @@ struct CalibrationResults {
         try AtomicFile.write(try biasFile(network).sealed(), to: out + "/bias.safetensors")
         try AtomicFile.write(try json(ledger, isPretty: false), to: out + "/ledger.json")
         try AtomicFile.write(try json(summary), to: out + "/run.json")
+        try AtomicFile.write(try json(timeline, isPretty: false), to: out + "/timeline.json")
+        let data = ReportData(
+            ledger: ledger, run: ReportData.Run(summary), timeline: timeline)
+        try AtomicFile.write(ReportPage(data).html, to: out + "/report.html")
     }
 
     private func biasFile(_ network: QuantizedNetwork) throws -> SafetensorsFile {
@@ -160,6 +167,7 @@ struct CalibrationResults {
             \(description.imageCount) images, \(job.progress.rounds) rounds, \
             \(timings.total.formatted(decimals: 2)) s; \(dead) dead channels removed
             \(equalized)\(tuning)\(guarded)\(out)/model.int8.onnx
+            \(out)/report.html
             """
     }
 }
