@@ -15,7 +15,7 @@ package struct Advice: Hashable, Sendable {
     package enum Rule: String, Sendable, CaseIterable {
         case helped, uncorrected, worsened, variance, residualShift, weakestLayer, keptDeadChannels
         case fewImages, narrowSignal, headroom, skippedLayers, tuningKeptStart, tuningStillFalling
-        case tuningDiverged, tryTuning, skippedImages
+        case guardKept, guardTookBack, tuningDiverged, tryTuning, skippedImages
     }
 
     package var rule: Rule
@@ -34,7 +34,7 @@ package struct Advice: Hashable, Sendable {
 
     /// - Returns: what the data says, what helped first.
     package static func find(in data: ReportData) -> [Advice] {
-        correction(data) + noise(data) + ranges(data) + tuning(data) + images(data)
+        correction(data) + guarding(data) + noise(data) + ranges(data) + tuning(data) + images(data)
     }
 
     private static func names(_ layers: [Ledger.Layer]) -> String {
@@ -86,6 +86,36 @@ package struct Advice: Hashable, Sendable {
                     text:
                         "Bias correction left \(NumberText.count(skipped.count, "layer")) or some of its channels alone: \(names(skipped))."
                 ))
+        }
+        return found
+    }
+
+    private static func guarding(_ data: ReportData) -> [Advice] {
+        guard let guarding = data.ledger.guarding else { return [] }
+        var found: [Advice] = []
+        let images = NumberText.count(guarding.images, "held-out image")
+        if let before = guarding.lossBefore, let after = guarding.lossAfter, after < before {
+            found.append(
+                Advice(
+                    rule: .guardKept, kind: .helped,
+                    text:
+                        "On \(images), which no correction saw, the squared error of the output fell from "
+                        + "\(NumberText.percent(before)) to \(NumberText.percent(after)) of the signal."
+                ))
+        }
+        var rejected: [String] = []
+        if !guarding.rejectedLayers.isEmpty {
+            rejected.append(
+                "the correction of \(NumberText.count(guarding.rejectedLayers.count, "layer"))")
+        }
+        if guarding.rejectsTuning { rejected.append("the result of fine-tuning") }
+        if !rejected.isEmpty {
+            found.append(
+                Advice(
+                    rule: .guardTookBack, kind: .caution,
+                    text: "Taken back, since \(images) became worse: "
+                        + rejected.joined(separator: " and ") + ".",
+                    remedy: "more images behind the correction (--ibc-images, --bft-images)"))
         }
         return found
     }

@@ -1,4 +1,5 @@
 import Calibration
+import Foundation
 import Testing
 
 @testable import Report
@@ -101,5 +102,22 @@ import Testing
         #expect(speaks(.tuningDiverged, try tuned(best: 1, diverged: [2])))
         #expect(!speaks(.tuningDiverged, try tuned(best: 1)))
         #expect(!speaks(.tryTuning, try tuned(best: 1)))
+    }
+
+    @Test func guarding() throws {
+        func guarded(_ after: Double, rejected: String) throws -> ReportData {
+            var data = Samples.data()
+            let json =
+                "{\"images\":16,\"lossBefore\":0.2,\"lossAfter\":\(after),"
+                + "\"rejectedLayers\":[\(rejected)],\"rejectsTuning\":false}"
+            data.ledger.guarding = try JSONDecoder().decode(
+                GuardSummary.self, from: Data(json.utf8))
+            return data
+        }
+        #expect(speaks(.guardKept, try guarded(0.1, rejected: "")))
+        #expect(!speaks(.guardKept, try guarded(0.2, rejected: "")))
+        #expect(speaks(.guardTookBack, try guarded(0.1, rejected: "\"conv\"")))
+        #expect(!speaks(.guardTookBack, try guarded(0.1, rejected: "")))
+        #expect(!speaks(.guardTookBack, Samples.data()))
     }
 }
