@@ -79,11 +79,14 @@ let package = Package(
             ],
             exclude: ["Wire/wire.proto"],
             swiftSettings: swift),
+        .target(
+            name: "Report", dependencies: ["Calibration", "Cluster", "Quantization"],
+            swiftSettings: swift),
         .executableTarget(
             name: "counterbias",
             dependencies: [
                 "Calibration", "Cluster", "Execution", "Imaging", "NetworkGraph", "ONNXFormat",
-                "Quantization", "Settings", "Storage", "ZeroMQ", argumentParser, logging,
+                "Quantization", "Report", "Settings", "Storage", "ZeroMQ", argumentParser, logging,
             ] + flyingFox,
             swiftSettings: swift),
 
@@ -162,6 +165,10 @@ let package = Package(
                 "Storage", "TestSupport", "ZeroMQ", protobuf,
             ],
             exclude: ["fuzz-failures"], swiftSettings: swift),
+        .testTarget(
+            name: "ReportTests",
+            dependencies: ["Calibration", "Cluster", "Quantization", "Report"],
+            swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

@@ -23,6 +23,48 @@ package struct Ledger: Hashable, Sendable, Codable {
         package var rqnsrBefore: Double
         package var rqnsrAfter: Double
         package var channel: Channels
+        /// Of the activation behind the layer; nil in ledgers of earlier releases.
+        package var range: Range?
+        /// Largest `|bias| / limit` over channels, with the limit that keeps the accumulator in int32 on any input.
+        package var headroom: Double?
+
+        package init(
+            name: String, kind: String, channels: Int, rounds: Int = 0, skipped: String? = nil,
+            biasAdded: Bool = false, deadChannels: [Int] = [], mssrBefore: Double,
+            mssrAfter: Double, rqnsrBefore: Double, rqnsrAfter: Double, channel: Channels,
+            range: Range? = nil, headroom: Double? = nil
+        ) {
+            self.name = name
+            self.kind = kind
+            self.channels = channels
+            self.rounds = rounds
+            self.skipped = skipped
+            self.biasAdded = biasAdded
+            self.deadChannels = deadChannels
+            self.mssrBefore = mssrBefore
+            self.mssrAfter = mssrAfter
+            self.rqnsrBefore = rqnsrBefore
+            self.rqnsrAfter = rqnsrAfter
+            self.channel = channel
+            self.range = range
+            self.headroom = headroom
+        }
+    }
+
+    /// What a layer's float activation reaches over the range images, and how it is quantized.
+    package struct Range: Hashable, Sendable, Codable {
+        package var lower: Float
+        package var upper: Float
+        /// 0 where the output stays float.
+        package var scale: Float
+        package var zeroPoint: Int
+
+        package init(lower: Float, upper: Float, scale: Float, zeroPoint: Int) {
+            self.lower = lower
+            self.upper = upper
+            self.scale = scale
+            self.zeroPoint = zeroPoint
+        }
     }
 
     /// One element per output channel in every column.
@@ -41,6 +83,22 @@ package struct Ledger: Hashable, Sendable, Codable {
         package var mssrAfter: [Float]
         package var rqnsrBefore: [Float]
         package var rqnsrAfter: [Float]
+
+        package init(
+            shiftBefore: [Float], shiftAfter: [Float], correction: [Float], int32: [Int32],
+            residual: [Float], mssrBefore: [Float], mssrAfter: [Float], rqnsrBefore: [Float],
+            rqnsrAfter: [Float]
+        ) {
+            self.shiftBefore = shiftBefore
+            self.shiftAfter = shiftAfter
+            self.correction = correction
+            self.int32 = int32
+            self.residual = residual
+            self.mssrBefore = mssrBefore
+            self.mssrAfter = mssrAfter
+            self.rqnsrBefore = rqnsrBefore
+            self.rqnsrAfter = rqnsrAfter
+        }
     }
 
     package var method: String
@@ -53,6 +111,17 @@ package struct Ledger: Hashable, Sendable, Codable {
     /// What equalization did, one per convolution; nil without it.
     package var equalization: [Equalization.Layer]?
     package var layers: [Layer]
+
+    package init(
+        method: String, match: String? = nil, images: Int, tuning: TuningSummary? = nil,
+        layers: [Layer]
+    ) {
+        self.method = method
+        self.match = match
+        self.images = images
+        self.tuning = tuning
+        self.layers = layers
+    }
 }
 
 extension Ledger {
@@ -77,7 +146,7 @@ extension Ledger {
                 let input = quantized.activations[job.network.graph.nodes[node].inputs[0]]
             else { return nil }
             let corrections = job.progress.corrections
-            return Layer(
+            var entry = Layer(
                 node: job.network.graph.nodes[node],
                 kind: job.network.graph.nodes[node].operation.kind(
                     input: job.network.graph.shape(of: job.network.graph.nodes[node].inputs[0])),
@@ -92,6 +161,16 @@ extension Ledger {
                 initial: parameters.bias, final: biases.layers[layer],
                 squares: Array(statistics.squaresAfter[layout.range(node)]),
                 errors: errors.slice(errorLayout.range(node)), images: errors.images)
+            let channels = layout.range(node)
+            let output = quantized.activations[node + 1]
+            entry.range = Range(
+                lower: statistics.lower[channels].min() ?? 0,
+                upper: statistics.upper[channels].max() ?? 0,
+                scale: output?.scale ?? 0, zeroPoint: output?.zeroPoint ?? 0)
+            entry.headroom = zip(biases.layers[layer], job.biasLimits[layer]).map {
+                Double($0.magnitude) / Double(max($1, 1))
+            }.max()
+            return entry
         }
     }
 }

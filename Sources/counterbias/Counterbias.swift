@@ -15,6 +15,7 @@ struct Counterbias: ParsableCommand {
         version: Build.version,
         subcommands: [
             Calibrate.self, Evaluate.self, Apply.self, Coordinator.self, Worker.self, Status.self,
+            ReportCommand.self,
             Inspect.self, Bench.self, Keygen.self,
         ])
 }

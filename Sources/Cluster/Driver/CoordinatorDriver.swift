@@ -75,6 +75,10 @@ package final class CoordinatorDriver {
     /// Results of a quarantined worker are in rounds that are over.
     private var mustStartOver = false
     private var nextTick = Duration.zero
+    /// What workers did since this incarnation started.
+    package private(set) var timeline = WorkerTimeline()
+    private var timelineStart = Duration.zero
+    private var workerNames: [WorkerID: String] = [:]
 
     /// Longest wait for something to happen, in milliseconds.
     private static let tick = 100
@@ -121,6 +125,7 @@ package final class CoordinatorDriver {
         }
         // The incarnation is durable before anybody hears of it.
         try save()
+        timelineStart = clock.now
         do {
             while let round = job.calibration.nextRound {
                 let started = clock.now
@@ -137,6 +142,9 @@ package final class CoordinatorDriver {
                 if !wasQuantized, job.calibration.quantized != nil {
                     report(.quantized(dead: job.calibration.deadChannels))
                 }
+                timeline.finish(
+                    round.kind.stageName, from: (started - timelineStart).seconds,
+                    to: (clock.now - timelineStart).seconds)
                 report(
                     .roundFinished(
                         round, seconds: (clock.now - started).seconds,
@@ -249,6 +257,9 @@ package final class CoordinatorDriver {
                     event = .malformed(worker, error)
                 }
                 metrics?.received(event, message.frames, from: worker, at: clock.now)
+                if case .received(_, .result) = event, let name = workerNames[worker] {
+                    timeline.note(name, at: (clock.now - timelineStart).seconds)
+                }
                 try perform(core.handle(event, at: clock.now), on: socket)
             case .oversized(let message, _, let bytes):
                 guard let peer = message.peer, gatekeeper.admits(message, at: clock.now) else {
@@ -397,15 +408,36 @@ package final class CoordinatorDriver {
         metrics?.update { $0.observe(entry) }
         entry.write(to: logger)
         switch entry {
-        case .workerAdmitted(let worker, _):
+        case .workerAdmitted(let worker, let hello):
             gatekeeper.trust(peers.descriptor(worker))
+            workerNames[worker] = hello.place
+            timeline.admit(hello.place)
             report(.workers(core.workerCount))
-        case .workerLost:
+        case .workerLost(let worker, _, _, _):
+            workerNames[worker] = nil
             report(.workers(core.workerCount))
         default:
             break
         }
     }
+}
+
+extension RoundKind {
+    /// For the time line; rounds of a stage are shown as one.
+    fileprivate var stageName: String {
+        switch self {
+        case .statistics: "statistics"
+        case .histograms: "histograms"
+        case .layerSums: "correction"
+        case .teacher, .loss, .gradient: "fine-tuning"
+        case .measure: "measurement"
+        }
+    }
+}
+
+extension Hello {
+    /// Names a worker in the time line.
+    fileprivate var place: String { "\(host) · \(process)" }
 }
 
 extension Duration {

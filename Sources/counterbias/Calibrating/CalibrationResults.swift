@@ -4,6 +4,7 @@ import Foundation
 import NetworkGraph
 import ONNXFormat
 import Quantization
+import Report
 import Settings
 import Storage
 
@@ -16,11 +17,13 @@ struct CalibrationResults {
     let given: GivenQuantization?
     let skipped: [PreparedPool.SkippedImage]
     let timings: Timings
+    let timeline: WorkerTimeline
     private let ledger: Ledger?
 
     init(
         configuration: Configuration, description: JobDescription, job: CalibrationJob,
-        given: GivenQuantization?, skipped: [PreparedPool.SkippedImage], timings: Timings
+        given: GivenQuantization?, skipped: [PreparedPool.SkippedImage], timings: Timings,
+        timeline: WorkerTimeline
     ) {
         self.configuration = configuration
         self.description = description
@@ -28,11 +31,12 @@ struct CalibrationResults {
         self.given = given
         self.skipped = skipped
         self.timings = timings
+        self.timeline = timeline
         ledger = Ledger(job)
     }
 
     /// `run.json`, and what `--json` prints.
-    struct Summary: Encodable {
+    struct Summary: Codable {
         var version: String
         var configuration: Configuration
         var digests: [String: String]
@@ -120,6 +124,10 @@ struct CalibrationResults {
         try AtomicFile.write(try biasFile(network).sealed(), to: out + "/bias.safetensors")
         try AtomicFile.write(try json(ledger, isPretty: false), to: out + "/ledger.json")
         try AtomicFile.write(try json(summary), to: out + "/run.json")
+        try AtomicFile.write(try json(timeline, isPretty: false), to: out + "/timeline.json")
+        let data = ReportData(
+            ledger: ledger, run: ReportData.Run(summary), timeline: timeline)
+        try AtomicFile.write(ReportPage(data).html, to: out + "/report.html")
     }
 
     private func biasFile(_ network: QuantizedNetwork) throws -> SafetensorsFile {
@@ -167,6 +175,7 @@ struct CalibrationResults {
             \(description.imageCount) images, \(job.progress.rounds) rounds, \
             \(timings.total.formatted(decimals: 2)) s; \(dead) dead channels removed
             \(equalized)\(tuning)\(guarded)\(out)/model.int8.onnx
+            \(out)/report.html
             """
     }
 }

@@ -101,7 +101,7 @@ struct CalibrationRun {
         timings.total = (clock.now - started).seconds
         let results = CalibrationResults(
             configuration: configuration, description: description, job: finished, given: given,
-            skipped: pool.skipped, timings: timings)
+            skipped: pool.skipped, timings: timings, timeline: driver.timeline)
         try results.write(to: out)
         if printsJSON {
             try Console.print(json: results.summary)

@@ -1,0 +1,50 @@
+/// A piece of HTML or SVG. What is interpolated into it as text is escaped; only markup goes in as it is.
+package struct Markup: Hashable, Sendable, ExpressibleByStringInterpolation {
+    package private(set) var text: String
+
+    package init(stringLiteral value: String) { text = value }
+    package init(stringInterpolation: Interpolation) { text = stringInterpolation.text }
+    package init(escaping value: String) { text = Self.escape(value) }
+
+    package struct Interpolation: StringInterpolationProtocol {
+        var text = ""
+
+        package init(literalCapacity: Int, interpolationCount: Int) {
+            text.reserveCapacity(literalCapacity + 16 * interpolationCount)
+        }
+        package mutating func appendLiteral(_ literal: String) { text += literal }
+        package mutating func appendInterpolation(_ value: String) { text += Markup.escape(value) }
+        package mutating func appendInterpolation(_ value: Int) { text += "\(value)" }
+        /// A coordinate.
+        package mutating func appendInterpolation(_ value: Double) {
+            text += NumberText.coordinate(value)
+        }
+        package mutating func appendInterpolation(_ value: Markup) { text += value.text }
+        package mutating func appendInterpolation(_ values: [Markup]) {
+            for value in values { text += value.text }
+        }
+    }
+
+    static func + (left: Markup, right: Markup) -> Markup { "\(left)\(right)" }
+
+    /// For element content and quoted attributes. Control characters, which no XML may hold, become U+FFFD.
+    private static func escape(_ value: String) -> String {
+        var result = ""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            case "'": result += "&#39;"
+            case "\t", "\n": result.unicodeScalars.append(scalar)
+            case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{FFFE}", "\u{FFFF}":
+                result += "\u{FFFD}"
+            // Directions of text that would run on into the page.
+            case "\u{202A}"..."\u{202E}", "\u{2066}"..."\u{2069}": result += "\u{FFFD}"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}
