@@ -141,7 +141,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 "match_iterations":7,"match_tolerance":0.0001,"method":"bft","model":"a.onnx",\
                 "out":"c","output":{"quantized":false},"preprocessing":{"channel_order":"bgr",\
                 "crop":[192,224],"exif_orientation":"refuse","interpolation":"bicubic",\
-                "mean":[104,117,123],"resize_short_side":"none","std":[1]},"range_images":32,\
+                "mean":[104,117,123],"resize_short_side":"none","std":[1]},"quantized":"d.onnx","range_images":32,\
                 "shard_images":4,"skip_bad_images":true,\
                 "weights":{"bits":4,"granularity":"channel","scale":"mse","scheme":"symmetric"}}
                 """)
