@@ -20,7 +20,9 @@ extension CalibrationJob {
         else { return nil }
         let layout = ChannelLayout(network.graph)
         let sums = match == .pre ? statistics.sumsBefore : statistics.sumsAfter
-        let count = Double(statistics.sumImages * network.graph.nodes[node].shape.pixels)
+        let count =
+            Double(statistics.sumImages)
+            * Double(network.graph.nodes[node].shape.pixels)
         let observed = match == .pre ? node : network.graph.clamps(behind: node).last ?? node
         var means = sums[layout.range(observed)].map { $0 / count }
         // A removed channel outputs its constant on every pixel; that is what it has to match.

@@ -55,7 +55,7 @@ package struct NetworkStatistics: Hashable, Sendable {
     func moments(_ graph: Graph) -> [(means: [Double], deviations: [Double])] {
         let layout = ChannelLayout(graph)
         return graph.nodes.enumerated().map { index, node in
-            let count = Double(sumImages * node.shape.pixels)
+            let count = Double(sumImages) * Double(node.shape.pixels)
             let means = layout.range(index).map { sumsAfter[$0] / count }
             let deviations = zip(layout.range(index), means).map { channel, mean in
                 max(squaresAfter[channel] / count - mean * mean, 0).squareRoot()

@@ -25,7 +25,9 @@ import Testing
             let bias =
                 Double(stage.biases.layers[place.layer][place.channel])
                 * problem.layers[place.layer].steps[place.channel]
-            #expect(abs(bias - mean) < 0.1, "channel \(channel)")
+            // The state that is best on held-out images may be from before the last epochs: within a full step.
+            let step = options.learningRate * problem.layers[place.layer].unit
+            #expect(abs(bias - mean) < max(0.1, step), "channel \(channel)")
         }
         let outcome = try #require(stage.outcome)
         #expect(outcome.improved)

@@ -22,9 +22,11 @@ extension SimulatedCluster {
                 "round \(acknowledged) was under way, and round \(started.job.progress.rounds) is "
                     + "what the disk knows")
         }
-        acknowledged = started.job.progress.rounds
+        // What it read may not have reached the disk's depth: it says nothing before it has saved.
+        acknowledged = min(acknowledged, started.job.progress.rounds)
         damage = nil
         guard try save(&started) else { return }
+        acknowledged = started.job.progress.rounds
         let opening = started.nextRound()
         coordinator = started
         starts += 1

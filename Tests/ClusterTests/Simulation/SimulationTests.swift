@@ -74,6 +74,13 @@ import Testing
 }
 
 extension SimulationTests {
+    /// A checkpoint whose directory was not synchronized was read, and lost with the machine before anything was told.
+    @Test func seedOfACheckpointThatWasNeverDurable() throws {
+        var cluster = SimulatedCluster(
+            SimulationPlan(seed: 6_189_486_124_740_482_772, variant: .post))
+        #expect(try cluster.run() == cluster.simulated.progress)
+    }
+
     /// A liar that was killed and came back as another process confirmed its own wrong result.
     @Test func seedOfALiarThatComesBack() throws {
         var cluster = SimulatedCluster(
