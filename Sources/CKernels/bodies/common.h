@@ -7,6 +7,13 @@
 #define CK_FUNCTION CK_ATTRIBUTES static
 #define CK_INLINE CK_ATTRIBUTES static inline __attribute__((always_inline))
 
+/// Before a loop over the registers of a tile: unrolled whole, or else they would live in memory.
+#if defined(__clang__)
+#define CK_UNROLL_WHOLE _Pragma("clang loop unroll(full)")
+#else
+#define CK_UNROLL_WHOLE _Pragma("GCC unroll 16")
+#endif
+
 /// Clamp of one value, in the order the contract fixes; NaN becomes the bound it meets.
 CK_INLINE float clamp_value(float value, ck_clamp clamp) {
     if (clamp.has_lower) value = value > clamp.lower ? value : clamp.lower;
