@@ -51,6 +51,8 @@ typedef struct ck_taps {
 CK_INLINE ck_taps valid_taps(
     ptrdiff_t origin, ptrdiff_t dilation, ptrdiff_t kernel, ptrdiff_t extent) {
     ck_taps taps = {0, kernel};
+    // The interior, without divisions.
+    if (origin >= 0 && origin + (kernel - 1) * dilation < extent) return taps;
     if (origin < 0) taps.first = (-origin + dilation - 1) / dilation;
     ptrdiff_t reach = origin >= extent ? 0 : (extent - 1 - origin) / dilation + 1;
     if (taps.end > reach) taps.end = reach;
