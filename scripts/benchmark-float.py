@@ -66,19 +66,17 @@ class Peer:
         return [self.count / self.seconds() for _ in range(REPETITIONS)]
 
 
-def our_rates(binary, model):
+def our_rates(binary, model, executor):
     done = subprocess.run(
         [str(binary), "bench", "--model", str(model), "--threads", "1", "--repetitions",
          str(REPETITIONS), "--json"], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{model}: {done.stderr.strip()}")
-    return json.loads(done.stdout)["float"]["repetitions"]
+    return json.loads(done.stdout)[executor]["repetitions"]
 
 
-def compare(binary, model, rounds):
-    """The cells of the model's row."""
-    peer = Peer(onnx.load(model))
-    pairs = [(our_rates(binary, model), peer.rates()) for _ in range(rounds)]
+def cells(pairs):
+    """The cells of a row: per round, our rates and the peer's."""
     medians = [tuple(map(statistics.median, pair)) for pair in pairs]
     ratios = [ours / theirs for ours, theirs in medians]
     ours, theirs = (statistics.median(side) for side in zip(*medians))
@@ -86,6 +84,12 @@ def compare(binary, model, rounds):
     return [f"{ours:.1f}", f"{theirs:.1f}", f"{statistics.median(ratios):.2f}",
             f"{min(ratios):.2f} to {max(ratios):.2f}",
             f"{best:.1f}", f"{peer_best:.1f}", f"{best / peer_best:.2f}"]
+
+
+def compare(binary, model, rounds):
+    """The cells of the model's row."""
+    peer = Peer(onnx.load(model))
+    return cells([(our_rates(binary, model, "float"), peer.rates()) for _ in range(rounds)])
 
 
 def models(folder):
@@ -120,8 +124,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="counterbias-benchmark-") as folder:
         chosen = [(m.stem, m) for m in arguments.models] or models(folder)
         for name, model in chosen:
-            cells = compare(arguments.binary.resolve(), model, arguments.rounds)
-            print(row.format(name, *cells), flush=True)
+            made = compare(arguments.binary.resolve(), model, arguments.rounds)
+            print(row.format(name, *made), flush=True)
     if not arguments.models and not (cases.SHARED / "models").is_dir():
         print("\nSKIPPED: the real networks of ../shared are absent")
 

@@ -156,14 +156,24 @@ static uint64_t digest_float_convolution(const ck_isa *isa, ptrdiff_t index) {
     return hash;
 }
 
-static uint64_t digest_integer_convolution(const ck_isa *isa, ptrdiff_t index) {
-    uint64_t state = 2000 + (uint64_t)index, hash = KG_SEED;
+/// `is_wide`: weights anywhere in [-255, 255]; else bytes minus a zero point, one per channel, as
+/// quantized networks have them.
+static void draw_weights(uint64_t *state, const ck_geometry *g, int is_wide, int16_t *weights) {
+    static const int16_t zero_points[] = {128, 0, 255, 121, 200};
+    ptrdiff_t depth = weight_count(g) / g->output_channels;
+    for (ptrdiff_t i = 0; i < weight_count(g); i++) {
+        weights[i] = is_wide ? (int16_t)draw_int(state, -255, 255)
+                             : (int16_t)(draw_int(state, 0, 255) - zero_points[i / depth % 5]);
+    }
+}
+
+static uint64_t digest_sums_and_bytes(
+    const ck_isa *isa, ptrdiff_t index, uint64_t state, int is_wide) {
+    uint64_t hash = KG_SEED;
     ck_geometry g = geometry_of(&shapes[index]);
     uint8_t *input = byte_input(&state, g.input_height * g.input_width * g.input_channels);
     int16_t *weights = make_input((size_t)weight_count(&g) * sizeof *weights);
-    for (ptrdiff_t i = 0; i < weight_count(&g); i++) {
-        weights[i] = (int16_t)draw_int(&state, -255, 255);
-    }
+    draw_weights(&state, &g, is_wide, weights);
     int32_t *bias = int_input(&state, g.output_channels, 100000);
     float *multipliers = scale_input(&state, g.output_channels);
     static const uint8_t zero_points[] = {0, 255, 128, 3};
@@ -183,6 +193,14 @@ static uint64_t digest_integer_convolution(const ck_isa *isa, ptrdiff_t index) {
     ck_integer_convolution_destroy(c);
     free(scratch), free(multipliers), free(bias), free(weights), free(input);
     return hash;
+}
+
+static uint64_t digest_integer_convolution(const ck_isa *isa, ptrdiff_t index) {
+    return digest_sums_and_bytes(isa, index, 2000 + (uint64_t)index, 1);
+}
+
+static uint64_t digest_byte_weights(const ck_isa *isa, ptrdiff_t index) {
+    return digest_sums_and_bytes(isa, index, 13000 + (uint64_t)index, 0);
 }
 
 // Everything else.
@@ -486,6 +504,7 @@ static const struct {
     {"gradients", digest_gradients, 2},
     {"inward windows", digest_inward_windows, 4},
     {"functions", digest_functions, 2},
+    {"integer convolution, weights of a byte", digest_byte_weights, KG_SHAPES},
 };
 
 static const uint64_t expected[] = {

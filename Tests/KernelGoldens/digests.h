@@ -70,3 +70,21 @@
 0x734ee5dffe05f0c8,  // inward windows
 0x547ff3bea75d29c9,  // functions
 0x93b076c3c53aa99c,  // functions
+0xebed346e35243bef,  // pointwise
+0x82fbd70b40cdd182,  // pointwise, depth over two blocks
+0x6248755fb47aa6fe,  // pointwise, several row blocks
+0xbcbf308046e68ed6,  // strided 1x1
+0x53e9d42e0029367d,  // first layer
+0xe5ba48ebe4abf093,  // dense 3x3, dilated
+0x5ccd7889cabc781f,  // dense 5x4, asymmetric
+0xc06654589abae723,  // padding wider than input
+0x12f1cb1aff737e13,  // grouped
+0xcf8c10a61a7214e9,  // grouped pointwise
+0x8f1ac78347512b1f,  // depth multiplier 3
+0x0e856b1c027fffb7,  // depthwise 3x3
+0xacc10517a6cdde4a,  // depthwise 3x3 stride 2
+0x56ff6946162f1723,  // depthwise 5x5 dilated
+0x5382f04407f2afb8,  // depthwise 9x9
+0xf5a2dc729fb2decc,  // depthwise 1x1
+0x3d4682a25bcd71be,  // fully connected
+0x8cf3cb7b1b704720,  // kernel covers input

@@ -34,11 +34,19 @@ import Testing
         #expect(source.values == input, "input changed: \(test)")
     }
 
-    @Test(arguments: 0..<90 as Range<UInt64>)
-    func equalsScalarReference(seed: UInt64) {
+    /// Weights anywhere in `[-255, 255]`, or bytes minus a zero point per channel as in quantized
+    /// networks: kernels may pack the two differently.
+    @Test(arguments: 0..<90 as Range<UInt64>, [false, true])
+    func equalsScalarReference(seed: UInt64, isByte: Bool) {
         var test = ConvolutionCase(seed: seed)
         let input = test.random.bytes(test.input.count)
-        let weights = (0..<test.weightCount).map { _ in Int16(test.random.int(-255...255)) }
+        let depth = test.weightCount / test.output.channels
+        let zeroPoints = (0..<test.output.channels).map { _ in Int(test.random.zeroPoint()) }
+        let weights = (0..<test.weightCount).map { index in
+            isByte
+                ? Int16(test.random.int(0...255) - zeroPoints[index / depth])
+                : Int16(test.random.int(-255...255))
+        }
         let channels = test.output.channels
         check(
             test, input, weights: weights, inputZeroPoint: test.random.zeroPoint(),

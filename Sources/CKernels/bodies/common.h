@@ -7,6 +7,13 @@
 #define CK_FUNCTION CK_ATTRIBUTES static
 #define CK_INLINE CK_ATTRIBUTES static inline __attribute__((always_inline))
 
+/// Before a loop over the registers of a tile: unrolled whole, or else they would live in memory.
+#if defined(__clang__)
+#define CK_UNROLL_WHOLE _Pragma("clang loop unroll(full)")
+#else
+#define CK_UNROLL_WHOLE _Pragma("GCC unroll 16")
+#endif
+
 /// Clamp of one value, in the order the contract fixes; NaN becomes the bound it meets.
 CK_INLINE float clamp_value(float value, ck_clamp clamp) {
     if (clamp.has_lower) value = value > clamp.lower ? value : clamp.lower;
@@ -44,6 +51,8 @@ typedef struct ck_taps {
 CK_INLINE ck_taps valid_taps(
     ptrdiff_t origin, ptrdiff_t dilation, ptrdiff_t kernel, ptrdiff_t extent) {
     ck_taps taps = {0, kernel};
+    // The interior, without divisions.
+    if (origin >= 0 && origin + (kernel - 1) * dilation < extent) return taps;
     if (origin < 0) taps.first = (-origin + dilation - 1) / dilation;
     ptrdiff_t reach = origin >= extent ? 0 : (extent - 1 - origin) / dilation + 1;
     if (taps.end > reach) taps.end = reach;

@@ -1,7 +1,7 @@
 // Integer convolution of one image with the layout of integer_quads.h: blocks of output pixels times
 // pairs of weight panels, or lines of a depthwise convolution.
 
-/// Bytes of scratch: rows as gathered (depthwise: interleaved columns), their sums, accumulators of
+/// Bytes of scratch: rows as gathered, and 16 more (depthwise: interleaved columns), their sums, accumulators of
 /// a masked run.
 typedef struct ck_quad_scratch {
     ptrdiff_t rows, sums, accumulators;
@@ -17,7 +17,7 @@ CK_INLINE ck_quad_scratch quad_scratch(const ck_integer_convolution *c) {
             g->output_width * g->output_channels * (ptrdiff_t)sizeof(int32_t);
         return sizes;
     }
-    if (!is_direct(plan)) sizes.rows = ck_round_up(plan->block_rows * c->padded_depth, 64);
+    if (!is_direct(plan)) sizes.rows = ck_round_up(plan->block_rows * c->padded_depth + 16, 64);
     if (c->offsets) {
         sizes.sums = ck_round_up(plan->block_rows * (ptrdiff_t)sizeof(int32_t), 64);
     }

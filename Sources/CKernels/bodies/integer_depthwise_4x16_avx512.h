@@ -61,6 +61,7 @@ CK_INLINE void depthwise_tile(
     ck_columns columns, ptrdiff_t parts, const int8_t *w, ptrdiff_t ox, const ck_lanes *lanes,
     const ck_sink *sink) {
     __m512i sums[4];
+    CK_UNROLL_WHOLE
     for (int p = 0; p < pixels; p++) sums[p] = lanes->start;
     ptrdiff_t step = 64 * g->stride_width, tap = 64 * g->dilation_width;
     ptrdiff_t taps = column_taps ? column_taps : g->kernel_width;
@@ -70,6 +71,7 @@ CK_INLINE void depthwise_tile(
             const uint8_t *x = line;
             for (ptrdiff_t kx = 0; kx < taps; kx++, w += 64, x += tap) {
                 __m512i weights = _mm512_load_si512(w);
+                CK_UNROLL_WHOLE
                 for (int p = 0; p < pixels; p++) {
                     __m512i quads = _mm512_load_si512(x + p * step);
                     sums[p] = _mm512_dpbusd_epi32(sums[p], quads, weights);
@@ -77,6 +79,7 @@ CK_INLINE void depthwise_tile(
             }
         }
     }
+    CK_UNROLL_WHOLE
     for (int p = 0; p < pixels; p++) {
         store_lanes(is_bytes, lanes, sums[p], sink, (ox + p) * sink->stride);
     }

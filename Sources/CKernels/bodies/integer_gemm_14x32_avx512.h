@@ -29,12 +29,16 @@ CK_INLINE void quad_tile(
     const int rows, const int vectors, const int is_bytes, const ck_quad_rows *a, ptrdiff_t row,
     const ck_quad_panels *panels, const ck_sink *sink) {
     __m512i sums[14][2];
+    CK_UNROLL_WHOLE
     for (int r = 0; r < rows; r++) {
+        CK_UNROLL_WHOLE
         for (int v = 0; v < vectors; v++) sums[r][v] = panels->lanes[v].start;
     }
     if (a->sums) {
+        CK_UNROLL_WHOLE
         for (int r = 0; r < rows; r++) {
             __m512i sum = _mm512_set1_epi32(a->sums[row + r]);
+            CK_UNROLL_WHOLE
             for (int v = 0; v < vectors; v++) {
                 sums[r][v] =
                     _mm512_add_epi32(sums[r][v], _mm512_mullo_epi32(sum, panels->offsets[v]));
@@ -46,18 +50,23 @@ CK_INLINE void quad_tile(
         const uint8_t *x = a->bytes + row * a->stride;
         for (ptrdiff_t k = 0; k < a->quads; k++, x += 4, w += 64) {
             __m512i weights[2];
+            CK_UNROLL_WHOLE
             for (int v = 0; v < vectors; v++) {
                 weights[v] = _mm512_load_si512(w + v * panels->panel_bytes);
             }
+            CK_UNROLL_WHOLE
             for (int r = 0; r < rows; r++) {
                 __m512i quad = broadcast_quad(x + r * a->stride);
+                CK_UNROLL_WHOLE
                 for (int v = 0; v < vectors; v++) {
                     sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], quad, weights[v]);
                 }
             }
         }
     }
+    CK_UNROLL_WHOLE
     for (int r = 0; r < rows; r++) {
+        CK_UNROLL_WHOLE
         for (int v = 0; v < vectors; v++) {
             store_lanes(
                 is_bytes, &panels->lanes[v], sums[r][v], sink,

@@ -111,7 +111,18 @@ CK_FUNCTION int integer_pack(ck_integer_convolution *c, const int16_t *weights) 
     return 1;
 }
 
-/// Writes the windows of output pixels [first, first + rows) as matrix rows [rows][padded depth].
+/// Copies a run; a short one in one step that also writes up to 15 bytes behind it.
+CK_INLINE void copy_run(uint8_t *target, const uint8_t *source, ptrdiff_t count) {
+    if (count > 16) {
+        memcpy(target, source, (size_t)count);
+        return;
+    }
+    __mmask16 mask = (__mmask16)((1u << count) - 1);
+    _mm_storeu_si128((__m128i *)target, _mm_maskz_loadu_epi8(mask, source));
+}
+
+/// Writes the windows of output pixels [first, first + rows) as matrix rows [rows][padded depth],
+/// in order, and up to 15 bytes behind them.
 CK_FUNCTION void gather_quads(
     const ck_integer_convolution *c, ptrdiff_t group, ptrdiff_t first, ptrdiff_t rows,
     const uint8_t *input, uint8_t *gathered) {
@@ -125,7 +136,6 @@ CK_FUNCTION void gather_quads(
         ck_taps columns = valid_taps(ix, g->dilation_width, g->kernel_width, g->input_width);
         int is_whole = g->groups == 1 && g->dilation_width == 1
             && columns.first == 0 && columns.end == g->kernel_width;
-        for (ptrdiff_t k = plan->depth; k < c->padded_depth; k++) gathered[k] = 0;
         uint8_t *target = gathered;
         for (ptrdiff_t ky = 0; ky < g->kernel_height; ky++, target += g->kernel_width * run) {
             ptrdiff_t y = iy + ky * g->dilation_height;
@@ -135,7 +145,7 @@ CK_FUNCTION void gather_quads(
             }
             const uint8_t *line = input + y * g->input_width * g->input_channels + group * run;
             if (is_whole) {
-                memcpy(target, line + ix * run, (size_t)(g->kernel_width * run));
+                copy_run(target, line + ix * run, g->kernel_width * run);
                 continue;
             }
             for (ptrdiff_t kx = 0; kx < g->kernel_width; kx++) {
@@ -143,9 +153,10 @@ CK_FUNCTION void gather_quads(
                     memset(target + kx * run, (int)zero_point, (size_t)run);
                 } else {
                     const uint8_t *x = line + (ix + kx * g->dilation_width) * g->input_channels;
-                    memcpy(target + kx * run, x, (size_t)run);
+                    copy_run(target + kx * run, x, run);
                 }
             }
         }
+        for (ptrdiff_t k = plan->depth; k < c->padded_depth; k++) gathered[k] = 0;
     }
 }
