@@ -1,0 +1,55 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// A quantized model that a user brings.
+    @Suite(.serialized) struct Quantized {
+        let scratch: Scratch
+
+        init() throws { scratch = try Scratch() }
+
+        private func run(_ status: Int32 = 0, _ arguments: [String]) throws -> String {
+            let outcome = try ChildProcess.run(arguments)
+            #expect(outcome.status == status, "\(outcome.log)")
+            return outcome.log
+        }
+
+        private func correct(_ model: String, _ more: String...) throws -> [String] {
+            [
+                "calibrate", "--config", Example.config, "--out", scratch("out"), "--quantized",
+                model, "--limit", "8", "--match", "pre",
+            ] + more
+        }
+
+        @Test func isCorrectedPatchedAndItsOwnJob() throws {
+            let made = ["calibrate"] + Example.flags(out: scratch("theirs")) + ["--method", "none"]
+            _ = try run(0, made)
+            let theirs = scratch("theirs/model.int8.onnx")
+            _ = try run(0, try correct(theirs))
+            let corrected = try scratch.bytes("out/model.int8.onnx")
+            #expect(corrected.count == (try scratch.bytes("theirs/model.int8.onnx")).count)
+
+            let patch = ["--patch", scratch("out/bias.patch.safetensors")]
+            let model = scratch("out/model.int8.onnx")
+            let back = scratch("back.onnx")
+            _ = try run(0, ["apply", "--model", model, "--out", back, "--revert"] + patch)
+            #expect(try scratch.bytes("back.onnx") == scratch.bytes("theirs/model.int8.onnx"))
+            _ = try run(0, ["apply", "--model", back, "--out", scratch("again.onnx")] + patch)
+            #expect(try scratch.bytes("again.onnx") == corrected)
+            let twice = try run(
+                65, ["apply", "--model", model, "--out", scratch("no.onnx")] + patch)
+            #expect(twice.contains(model) && twice.contains("already has"))
+            #expect(!scratch.exists("no.onnx"))
+
+            // Another model is another job.
+            let other = try run(65, try correct(model, "--resume"))
+            #expect(other.contains("the quantized model (\(theirs)"), "\(other)")
+        }
+
+        @Test func optionsOfQuantizationAreRefused() throws {
+            let log = try run(64, try correct("any.onnx", "--granularity", "channel"))
+            #expect(log.contains("--granularity has no effect"))
+            #expect(try run(65, try correct(scratch("none.onnx"))).contains("none.onnx"))
+        }
+    }
+}
