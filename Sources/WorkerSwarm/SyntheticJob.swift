@@ -39,7 +39,8 @@ struct SyntheticJob {
             imageCount: shards, inputRange: ActivationRange(lower: -1, upper: 1))
         return CoordinatorDriver.Job(
             digest: Digest.sha256(of: blob), calibration: calibration, epoch: 1, network: blob,
-            images: Array(repeating: image, count: shards), configuration: "synthetic")
+            images: Array(repeating: image, count: shards),
+            names: (0..<shards).map { "synthetic \($0)" }, configuration: "synthetic")
     }
 
     private func network() -> FloatNetwork {

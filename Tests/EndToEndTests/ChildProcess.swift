@@ -30,9 +30,9 @@ final class ChildProcess: @unchecked Sendable {
     private var output = Data()
     private var log = Data()
     private var openPipes = 2
+    private let vitals: VitalsRecord
+    private var isWatched = false
     private var hasExited = false
-    /// Taken whenever it logs something.
-    private var vitals: [Vitals] = []
     /// Complete lines of the log, and how many of them waits have consumed.
     private var lines: [String] = []
     private var consumed = 0
@@ -43,6 +43,8 @@ final class ChildProcess: @unchecked Sendable {
         _ arguments: [String], on host: Laboratory.Host? = nil, environment: [String: String] = [:]
     ) throws {
         command = arguments.joined(separator: " ")
+        vitals = VitalsRecord(command: command)
+        StaysFlat.watch?.add(vitals)
         let binary = try Binary.counterbias()
         if let host {
             // Both replace themselves by the program, so the process id stays.
@@ -73,7 +75,7 @@ final class ChildProcess: @unchecked Sendable {
         follow(err) { child, data in
             child.log += data
             child.splitLog()
-            if let now = Vitals(of: child.identifier) { child.vitals.append(now) }
+            child.watch()
         }
     }
 
@@ -117,9 +119,6 @@ final class ChildProcess: @unchecked Sendable {
 
     /// Everything logged so far.
     var logText: String { condition.withLock { String(decoding: log, as: UTF8.self) } }
-
-    /// What the process held whenever it logged something, in order.
-    var history: [Vitals] { condition.withLock { vitals } }
 
     /// Runs a command to its end.
     static func run(_ arguments: [String]) throws -> Outcome {
@@ -170,6 +169,15 @@ final class ChildProcess: @unchecked Sendable {
                 }
                 if data.isEmpty { return }
             }
+        }
+    }
+
+    /// Looks at what the process holds, now and from its first line to its end.
+    private func watch() {
+        guard vitals.look(at: identifier), !isWatched else { return }
+        isWatched = true
+        Thread.detachNewThread { [vitals, identifier] in
+            while vitals.look(at: identifier) { usleep(20_000) }
         }
     }
 

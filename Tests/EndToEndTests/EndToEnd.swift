@@ -1,4 +1,4 @@
 import Testing
 
 /// Tests with real processes, one after the other: they share the machine's cores.
-@Suite(.serialized) enum EndToEnd {}
+@Suite(.serialized, .staysFlat) enum EndToEnd {}

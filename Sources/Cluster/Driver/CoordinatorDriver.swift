@@ -27,18 +27,22 @@ package final class CoordinatorDriver {
         package var epoch: UInt64
         package var network: [UInt8]
         package var images: [(reference: ImageReference, bytes: [UInt8])]
+        /// Of the images, in their order; for failures.
+        package var names: [String]
         /// Text of the configuration, for the checkpoint.
         package var configuration: String
 
         package init(
             digest: Digest, calibration: CalibrationJob, epoch: UInt64, network: [UInt8],
-            images: [(reference: ImageReference, bytes: [UInt8])], configuration: String
+            images: [(reference: ImageReference, bytes: [UInt8])], names: [String],
+            configuration: String
         ) {
             self.digest = digest
             self.calibration = calibration
             self.epoch = epoch
             self.network = network
             self.images = images
+            self.names = names
             self.configuration = configuration
         }
     }
@@ -200,7 +204,7 @@ package final class CoordinatorDriver {
         while completed == nil || mustStartOver {
             if mustStartOver { return nil }
             try step(socket)
-            if let failure { throw failure }
+            if let failure { throw named(failure, round.kind) }
             if let signal = stop.received { throw Interrupted(signal: signal) }
             if let progress = core.roundProgress, progress.done != lastDone {
                 lastDone = progress.done
@@ -211,6 +215,14 @@ package final class CoordinatorDriver {
             }
         }
         return completed
+    }
+
+    /// Positions are those of the round's kind; an operator knows images by their names.
+    private func named(_ failure: CoordinatorFailure, _ kind: RoundKind) -> CoordinatorFailure {
+        let names = job.calibration.images(of: kind, in: job.names) { $0 + ", mirrored," }
+        var failure = failure
+        failure.names = failure.shard.images.map { names[$0] }
+        return failure
     }
 
     private func step(_ socket: Socket) throws {

@@ -55,9 +55,15 @@ package struct CoordinatorFailure: Error, Hashable, Sendable, CustomStringConver
     package var shard: Shard
     package var attempts: Int
     package var reason: String
+    /// Of the shard's images, in its order; empty where only positions are known.
+    package var names: [String] = []
 
     package var description: String {
-        "round \(round), shard \(shard.index) (images \(shard.images)) failed \(attempts) times, "
-            + "last: \(reason)"
+        let images =
+            names.isEmpty
+            ? shard.images.map { "\($0)" }
+            : zip(names, shard.images).map { "\($0) at position \($1)" }
+        return "round \(round), shard \(shard.index) (images: \(images.joined(separator: ", "))) "
+            + "failed \(attempts) times, last: \(reason)"
     }
 }

@@ -83,7 +83,7 @@ struct CalibrationRun {
             job: CoordinatorDriver.Job(
                 digest: Digest.sha256(of: text), calibration: job,
                 epoch: (checkpoint?.epoch ?? 0) + 1, network: blob, images: pool.images,
-                configuration: text),
+                names: pool.names, configuration: text),
             store: store, listener: listener,
             limits: CoordinatorLimits(configuration.cluster),
             stop: stop, logger: logger, metrics: board,

@@ -126,7 +126,10 @@ import Testing
             ])
         #expect(
             failure.description
-                == "round 0, shard 1 (images [1]) failed 4 times, last: bad image")
+                == "round 0, shard 1 (images: 1) failed 4 times, last: bad image")
+        var named = failure
+        named.names = ["b.png"]
+        #expect(named.description.contains("(images: b.png at position 1)"))
     }
 
     @Test func workersLostWithAShardCountAsFailures() {

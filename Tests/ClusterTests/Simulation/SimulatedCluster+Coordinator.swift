@@ -233,6 +233,8 @@ extension SimulatedCluster {
             counts.ignored += 1
         case .log(.workerLost):
             counts.lost += 1
+        case .log(.noWorkers):
+            counts.lonely += 1
         case .log:
             break
         }

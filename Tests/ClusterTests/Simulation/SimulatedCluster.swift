@@ -70,6 +70,7 @@ struct SimulatedCluster {
         var replays = 0
         var ignored = 0
         var lost = 0
+        var lonely = 0
         var duplicated = 0
         var hung = 0
         var audited = 0
@@ -92,7 +93,9 @@ struct SimulatedCluster {
     /// - Returns: the finished job's progress.
     mutating func run() throws -> CalibrationJob.Progress {
         queue.insert(.coordinatorStarts, at: random(0...500))
-        for worker in workers.indices { queue.insert(.workerStarts(worker), at: random(0...8_000)) }
+        for worker in workers.indices { 
+            queue.insert(.workerStarts(worker), at: random(plan.workersStart))
+        }
         queue.insert(.fault, at: random(0...plan.faultGap))
         queue.insert(.faultsEnd, at: plan.faultsEnd)
         while let (time, event) = queue.next() {

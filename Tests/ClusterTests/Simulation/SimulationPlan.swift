@@ -36,6 +36,8 @@ struct SimulationPlan {
     var workers: Int
     /// Faults come until then, unless the job is finished before.
     var faultsEnd: Int
+    /// When the first workers start.
+    var workersStart = 0...8_000
     /// Longest wait between two faults.
     var faultGap: Int
     var maximumDelay: Int

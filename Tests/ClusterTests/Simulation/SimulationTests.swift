@@ -61,6 +61,21 @@ import Testing
         }
     }
 
+    /// Half a minute with nobody there, told every ten seconds.
+    @Test(arguments: SimulatedJob.Variant.allCases)
+    func noWorkersForHalfAMinute(variant: SimulatedJob.Variant) throws {
+        for offset in 0..<20 as Range<UInt64> {
+            var plan = SimulationPlan(seed: TestSeed.value &+ offset, variant: variant).undisturbed
+            (plan.maximumDelay, plan.workersStart) = (30, 31_000...40_000)
+            plan.faultsEnd = 31_000
+            // None comes before they end.
+            plan.faultGap = .max / 2
+            var cluster = SimulatedCluster(plan)
+            #expect(try cluster.run() == cluster.simulated.progress)
+            #expect(cluster.counts.lonely == 3, "seed \(plan.seed)")
+        }
+    }
+
     /// Greetings that had piled up took shards away, and late answers released shards of the next round.
     @Test(arguments: [16, 1_008, 3_008] as [UInt64])
     func seedsThatOnceLeftAShardWithNobody(seed: UInt64) throws {
@@ -135,6 +150,7 @@ extension SimulatedCluster.Counts {
         replays += other.replays
         ignored += other.ignored
         lost += other.lost
+        lonely += other.lonely
         duplicated += other.duplicated
         hung += other.hung
         audited += other.audited

@@ -10,7 +10,7 @@ extension EndToEnd {
     /// Peers that only want to do harm, while a job runs: it ends with the same bits, and memory and descriptors stay
     /// within the bounds each test states.
     @Suite(.serialized) struct Floods {
-        @Test func portScan() throws {
+        @Test(.staysFlat(descriptors: 320)) func portScan() throws {
             let guarded = try GuardedCluster()
             let probes: [[UInt8]] = [
                 [], Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8), Array("SSH-2.0-scan\r\n".utf8),
@@ -26,7 +26,7 @@ extension EndToEnd {
             try guarded.expectUndisturbed(memory: 32)
         }
 
-        @Test func thousandHalfOpenConnections() throws {
+        @Test(.staysFlat(descriptors: 1_032)) func thousandHalfOpenConnections() throws {
             DescriptorLimit.raise()
             let guarded = try GuardedCluster()
             let peers = try (0..<1_000).map { turn in
@@ -49,7 +49,7 @@ extension EndToEnd {
             try guarded.expectUndisturbed(memory: 64)
         }
 
-        @Test func moreConnectionsThanDescriptors() throws {
+        @Test(.staysFlat(descriptors: 128)) func moreConnectionsThanDescriptors() throws {
             let guarded = try GuardedCluster()
             let limit = guarded.quiet.descriptors + 100
             let prlimit = try Process.run(
@@ -90,7 +90,7 @@ extension EndToEnd {
         }
 
         /// A message without end by a peer that never greeted: 1 MiB, then its connection ends.
-        @Test(arguments: [1, 65_536])
+        @Test(.staysFlat(mebibytes: 512), arguments: [1, 65_536])
         func endlessMessageOfAStranger(frame: Int) throws {
             let open = try OpenCluster()
             let peer = try RawPeer(open.cluster.endpoint)
@@ -112,7 +112,7 @@ extension EndToEnd {
         }
 
         /// The same by a worker with a key, who may send results of 32 MiB: 98 MiB, then its connection ends.
-        @Test func endlessMessageOfAWorker() throws {
+        @Test(.staysFlat(mebibytes: 512)) func endlessMessageOfAWorker() throws {
             let guarded = try GuardedCluster()
             let peer = try guarded.recklessPeer("one", context: Context())
             _ = try peer.takeTask()
@@ -124,7 +124,7 @@ extension EndToEnd {
         }
 
         /// Greetings and handshakes with damage, with and without security on the coordinator's side.
-        @Test func fuzzedHeaders() throws {
+        @Test(.staysFlat(descriptors: 320)) func fuzzedHeaders() throws {
             let guarded = try GuardedCluster()
             try fuzz(guarded.cluster.endpoint)
             try guarded.coordinator.line(containing: "handshake failed")

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// The wall clock jumps; leases and heartbeats must not care.
+    /// The wall clock jumps, which leases and heartbeats must not care about; or much time passes.
     @Suite(.serialized, .enabled(if: Capabilities.shim, "no C compiler is here"))
     struct Clocks {
         @Test(arguments: [3_600, -3_600], [true, false])
@@ -28,6 +28,22 @@ extension EndToEnd {
             try cluster.expectReference(in: out, events: "worker admitted")
             #expect(!cluster.coordinator.logText.contains("lease expired"))
             #expect(try worker.finish().status == 0)
+        }
+
+        /// Half a minute by the clock that leases and complaints go by, which passes at once.
+        @Test func noWorkersForHalfAMinute() throws {
+            let scratch = try Scratch()
+            let out = scratch("out")
+            let cluster = try Cluster(
+                flags: Example.flags(out: out),
+                environment: try Shim.environment(["SHIM_PASSED": scratch("passed")]))
+            try cluster.coordinator.line(containing: "round opened", "round=0 ")
+            try scratch.write("30", to: "passed")
+            let line = try cluster.coordinator.line(containing: "no workers, waiting")
+            #expect(line.contains("for=30 s"), "\(line)")
+            let late = try cluster.worker()
+            try cluster.expectReference(in: out, events: "worker admitted")
+            #expect(try late.finish().status == 0)
         }
 
         /// When a line was logged.

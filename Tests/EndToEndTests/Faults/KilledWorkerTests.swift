@@ -92,14 +92,5 @@ extension EndToEnd {
             // One that was not heard in time waits for another job.
             for worker in second { try worker.end() }
         }
-
-        /// Half a minute in the design; the coordinator complains after ten seconds.
-        @Test(.enabled(if: Capabilities.isDebugBuild, "takes ten seconds: debug build only"))
-        func noneForAWhile() throws {
-            try cluster.coordinator.line(containing: "no workers")
-            let late = try cluster.worker()
-            try cluster.expectReference(in: out, events: "no workers")
-            #expect(try late.finish().status == 0)
-        }
     }
 }

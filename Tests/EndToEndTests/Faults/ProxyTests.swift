@@ -44,7 +44,6 @@ extension EndToEnd {
                 oneOf.isEmpty || oneOf.contains(where: isLogged), "\(oneOf) in: \(logs)",
                 sourceLocation: location)
             for worker in workers {
-                worker.expectFlat(at: location)
                 try worker.end()
             }
         }

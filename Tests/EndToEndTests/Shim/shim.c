@@ -2,6 +2,7 @@
 // environment variable is set.
 //
 //   SHIM_CLOCK=FILE   while FILE exists, the wall clock is wrong by the seconds it holds
+//   SHIM_PASSED=FILE  when FILE exists, the seconds it holds have passed on the clock that runs steadily
 //   SHIM_FSYNC=FILE   while FILE exists, fsync fails with EIO
 //   SHIM_KILL=N       SIGKILL in front of the Nth step (from 1) on files whose path contains SHIM_PATH:
 //                     creating, writing, fsync, rename, unlink
@@ -21,8 +22,8 @@
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-static long seconds(void) {
-    const char *path = getenv("SHIM_CLOCK");
+static long seconds(const char *variable) {
+    const char *path = getenv(variable);
     if (!path) return 0;
     int saved = errno;
     char text[32] = {0};
@@ -38,18 +39,20 @@ static long seconds(void) {
 int clock_gettime(clockid_t clock, struct timespec *now) {
     int result = NEXT(clock_gettime)(clock, now);
     if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-        now->tv_sec += seconds();
+        now->tv_sec += seconds("SHIM_CLOCK");
+    // Swift's ContinuousClock; libzmq's and the kernel's own waits go by CLOCK_MONOTONIC.
+    if (result == 0 && clock == CLOCK_BOOTTIME) now->tv_sec += seconds("SHIM_PASSED");
     return result;
 }
 
 int gettimeofday(struct timeval *now, void *zone) {
     int result = NEXT(gettimeofday)(now, zone);
-    if (result == 0) now->tv_sec += seconds();
+    if (result == 0) now->tv_sec += seconds("SHIM_CLOCK");
     return result;
 }
 
 time_t time(time_t *out) {
-    time_t now = NEXT(time)(NULL) + seconds();
+    time_t now = NEXT(time)(NULL) + seconds("SHIM_CLOCK");
     if (out) *out = now;
     return now;
 }

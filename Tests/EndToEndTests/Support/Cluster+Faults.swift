@@ -19,7 +19,7 @@ extension Cluster {
         return (worker, try StoppedThread(computeOf: worker))
     }
 
-    /// Waits for the end of the job and checks its results, the coordinator's appetite, and that `events` were logged.
+    /// Waits for the end of the job and checks its results, and that the coordinator logged `events`.
     func expectReference(
         in out: String, _ reference: Results? = nil, events: String...,
         at location: SourceLocation = #_sourceLocation
@@ -33,27 +33,6 @@ extension Cluster {
                 outcome.log.contains(event), "'\(event)' in: \(outcome.log)",
                 sourceLocation: location)
         }
-        coordinator.expectFlat(at: location)
-    }
-}
-
-extension ChildProcess {
-    /// Checks that the process never held much more than when it began to listen: descriptors of a handful of
-    /// connections, memory of a small job.
-    func expectFlat(at location: SourceLocation = #_sourceLocation) {
-        let history = history
-        guard let first = history.first else {
-            Issue.record("nothing was measured", sourceLocation: location)
-            return
-        }
-        let descriptors = history.map(\.descriptors).max() ?? 0
-        let resident = history.map(\.residentBytes).max() ?? 0
-        #expect(
-            descriptors <= first.descriptors + 24, "from \(first) to \(descriptors) descriptors",
-            sourceLocation: location)
-        #expect(
-            resident <= first.residentBytes + 64 << 20, "from \(first) to \(resident >> 10) KiB",
-            sourceLocation: location)
     }
 }
 
