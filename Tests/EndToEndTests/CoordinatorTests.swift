@@ -49,7 +49,9 @@ extension EndToEnd {
                 for _ in 0..<2 { try coordinator.line(containing: "round opened") }
                 try coordinator.end()
             }
-            #expect(try resume().status == 0)
+            let outcome = try resume()
+            #expect(outcome.status == 0, "\(outcome.log)")
+            #expect(outcome.log.contains("resuming"), "\(outcome.log)")
             #expect(try Results(in: out) == Results.reference.get())
         }
 

@@ -35,6 +35,9 @@ extension EndToEnd {
             #expect(outcome.log.contains("stopped by SIGTERM while images were prepared"))
             #expect(!outcome.log.contains("round opened"))
             #expect(try ChildProcess.run("status", out).status == 66)
+            let next = try ChildProcess.run(["calibrate", "--resume"] + Example.flags(out: out))
+            #expect(next.status == 0, "\(next.log)")
+            #expect(try Results(in: out) == Results.reference.get())
         }
 
         @Test func aWorkerThatIsToldToStopHandsItsShardsBackAtOnce() throws {

@@ -93,7 +93,7 @@ struct SimulatedCluster {
     /// - Returns: the finished job's progress.
     mutating func run() throws -> CalibrationJob.Progress {
         queue.insert(.coordinatorStarts, at: random(0...500))
-        for worker in workers.indices { 
+        for worker in workers.indices {
             queue.insert(.workerStarts(worker), at: random(plan.workersStart))
         }
         queue.insert(.fault, at: random(0...plan.faultGap))

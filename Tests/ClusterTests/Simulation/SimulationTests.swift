@@ -66,8 +66,8 @@ import Testing
     func noWorkersForHalfAMinute(variant: SimulatedJob.Variant) throws {
         for offset in 0..<20 as Range<UInt64> {
             var plan = SimulationPlan(seed: TestSeed.value &+ offset, variant: variant).undisturbed
-            (plan.maximumDelay, plan.workersStart) = (30, 31_000...40_000)
-            plan.faultsEnd = 31_000
+            (plan.maximumDelay, plan.workersStart) = (30, 32_000...40_000)
+            plan.faultsEnd = 32_000
             // None comes before they end.
             plan.faultGap = .max / 2
             var cluster = SimulatedCluster(plan)

@@ -60,7 +60,9 @@ extension EndToEnd {
             prlimit.waitUntilExit()
             try #require(prlimit.terminationStatus == 0)
             let peers = try (0..<200).map { _ in try RawPeer(guarded.cluster.endpoint) }
-            try guarded.coordinator.line(containing: "connections near the limit of descriptors")
+            try guarded.coordinator.line(
+                containing:
+                    "connections near the limit of descriptors: new workers may not get in")
             // Those beyond the limit wait in the kernel until the first ones are out of time.
             for peer in peers { #expect(try peer.receiveToEnd().count <= 64) }
             try guarded.expectUndisturbed(memory: 32)

@@ -74,7 +74,7 @@ extension EndToEnd {
                 let task = try peer.takeTask()
                 let digest = offset == 0 ? Digest.sha256(of: "none") : task.network
                 try peer.send(.fetch(BlobRange(digest: digest, offset: offset, length: 9)))
-                try guarded.coordinator.line(containing: "unknown blob")
+                try guarded.coordinator.line(containing: "a worker asks for an unknown blob")
                 try guarded.coordinator.line(containing: "worker lost", "digest")
                 peer.socket.close()
             }

@@ -126,21 +126,21 @@ extension EndToEnd {
             var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
             bytes[bytes.count * 2 / 3] ^= 4
             try bytes.write(to: URL(fileURLWithPath: file))
-            try expectResumed(out, events: file, "damaged")
+            try expectResumed(out, events: file, "checkpoint damaged")
         }
 
         @Test func aTruncatedFile() throws {
             let out = scratch("out")
             let file = try newestCheckpoint(in: try interrupted(out))
             #expect(truncate(file, 1_000) == 0)
-            try expectResumed(out, events: file, "damaged")
+            try expectResumed(out, events: file, "checkpoint damaged")
         }
 
         @Test func aDamagedStatisticsFile() throws {
             let out = scratch("out")
             let file = try interrupted(out) + "/statistics.safetensors"
             #expect(truncate(file, 1_000) == 0)
-            try expectResumed(out, events: file, "statistics unusable")
+            try expectResumed(out, events: file, "statistics unusable, computing them again")
         }
     }
 }

@@ -15,7 +15,7 @@ extension EndToEnd {
 
         /// What is logged of damage, wherever a flipped bit hits: greeting, frame, header or payload.
         private static let damage = [
-            "malformed message", "handshake failed", "connection lost", "blob arrived damaged",
+            "malformed message", "handshake failed", "worker lost", "blob arrived damaged",
         ]
 
         /// Runs the job with two workers, each behind its own proxy: all `events` have to be in
@@ -66,6 +66,7 @@ extension EndToEnd {
             let worker = try cluster.worker(endpoint: proxy.endpoint)
             try cluster.expectReference(in: out, events: "worker admitted")
             #expect(!cluster.coordinator.logText.contains("compute hung"))
+            #expect(worker.logText.contains("welcomed"))
             try worker.end()
         }
 
@@ -75,14 +76,16 @@ extension EndToEnd {
             try run(
                 ChaosProxy.Conditions(
                     delay: 0...0.02, life: 50...60_000, ending: ending, damaged: 3),
-                encrypted: false, events: "connection lost")
+                encrypted: false, events: "worker lost",
+                "connection lost")
         }
 
         @Test func cutAtRandomPointsWithKeys() throws {
             try run(
                 ChaosProxy.Conditions(
                     delay: 0...0.02, life: 300...60_000, ending: .linger(seconds: 0.5), damaged: 3),
-                encrypted: true, events: "connection lost")
+                encrypted: true, events: "worker lost",
+                "connection lost")
         }
 
         @Test func corruptedWithKeys() throws {
