@@ -53,7 +53,8 @@ import Testing
             try #require(row.count == 4, "\(row)")
             let fault = row[0]
             let named = quoted(row[3])
-            let tests = named.compactMap { name in files.lazy.compactMap { $0.text(of: name) }.first }
+            let tests = named.compactMap { name in files.lazy.compactMap { $0.text(of: name) }.first
+            }
             #expect(!named.isEmpty && tests.count == named.count, "\(fault): tests of \(named)")
             for event in quoted(row[2]) {
                 #expect(guide.contains("`\(event)`"), "\(fault): no event '\(event)'")

@@ -14,11 +14,15 @@ extension EndToEnd {
             return outcome.log
         }
 
-        private func correct(_ model: String, _ more: String...) throws -> [String] {
+        private func flags(_ model: String, out: String) -> [String] {
             [
-                "calibrate", "--config", Example.config, "--out", scratch("out"), "--quantized",
-                model, "--limit", "8", "--match", "pre",
-            ] + more
+                "--config", Example.config, "--out", scratch(out), "--quantized", model, "--limit",
+                "8", "--match", "pre",
+            ]
+        }
+
+        private func correct(_ model: String, _ more: String...) throws -> [String] {
+            ["calibrate"] + flags(model, out: "out") + more
         }
 
         @Test func isCorrectedPatchedAndItsOwnJob() throws {
@@ -44,6 +48,24 @@ extension EndToEnd {
             // Another model is another job.
             let other = try run(65, try correct(model, "--resume"))
             #expect(other.contains("the quantized model (\(theirs)"), "\(other)")
+        }
+
+        /// Killed in the middle, continued by a coordinator with two workers: the bits of `calibrate` in one go.
+        @Test func isCorrectedAcrossWorkersAndResumed() throws {
+            let made = ["calibrate"] + Example.flags(out: scratch("theirs")) + ["--method", "none"]
+            _ = try run(0, made)
+            let theirs = scratch("theirs/model.int8.onnx")
+            _ = try run(0, try correct(theirs))
+            let flags = flags(theirs, out: "spread")
+            let first = try Cluster(flags: flags)
+            let worker = try first.worker()
+            try first.coordinator.line(containing: "round opened", "round=2 ")
+            try first.coordinator.end()
+            let second = try Cluster(flags: flags + ["--resume"], endpoint: first.endpoint)
+            let other = try second.worker()
+            try second.expectReference(
+                in: scratch("spread"), Results(in: scratch("out")), events: "resuming")
+            for worker in [worker, other] { try worker.end() }
         }
 
         @Test func optionsOfQuantizationAreRefused() throws {
