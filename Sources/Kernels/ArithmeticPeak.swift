@@ -4,7 +4,9 @@ import CKernels
 /// operations in their time.
 package enum ArithmeticPeak {
     /// Independent chains of Float fused multiply-adds.
-    /// - Parameter rounds: steps of every chain, at least 1.
+    /// - Parameters:
+    ///   - rounds: steps of every chain, at least 1.
+    ///   - isa: whose arithmetic.
     /// - Returns: operations done, two per multiply-add.
     package static func float(rounds: Int, isa: InstructionSet = .current) -> Double {
         var rest: Float = 0
@@ -13,7 +15,9 @@ package enum ArithmeticPeak {
 
     /// The multiply-adds of the integer convolutions: quads of bytes, pairs of int16 or int32, as the
     /// instruction set has them.
-    /// - Parameter rounds: steps of every chain, at least 1.
+    /// - Parameters:
+    ///   - rounds: steps of every chain, at least 1.
+    ///   - isa: whose arithmetic.
     /// - Returns: operations done, two per multiplication and addition.
     package static func integer(rounds: Int, isa: InstructionSet = .current) -> Double {
         var rest: Int32 = 0
