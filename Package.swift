@@ -85,7 +85,8 @@ let package = Package(
         .executableTarget(
             name: "counterbias",
             dependencies: [
-                "Calibration", "Cluster", "Execution", "Imaging", "NetworkGraph", "ONNXFormat",
+                "Calibration", "Cluster", "Execution", "Imaging", "Kernels", "NetworkGraph",
+                "ONNXFormat",
                 "Quantization", "Report", "Settings", "Storage", "ZeroMQ", argumentParser, logging,
             ] + flyingFox,
             swiftSettings: swift),

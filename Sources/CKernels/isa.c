@@ -317,3 +317,11 @@ void ck_quantize_mask(
     int32_t zero_point, ck_clamp clamp, uint8_t *mask) {
     isa->quantize_mask(pixels, channels, input, scale, zero_point, clamp, mask);
 }
+
+double ck_float_peak(const ck_isa *isa, ptrdiff_t rounds, float *rest) {
+    return isa->float_peak(rounds, rest);
+}
+
+double ck_integer_peak(const ck_isa *isa, ptrdiff_t rounds, int32_t *rest) {
+    return isa->integer_peak(rounds, rest);
+}

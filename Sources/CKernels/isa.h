@@ -76,6 +76,8 @@ struct ck_isa {
         ptrdiff_t, ptrdiff_t, ck_lrn, const float *, const float *, float *, double *);
     void (*quantize_mask)(
         ptrdiff_t, ptrdiff_t, const float *, float, int32_t, ck_clamp, uint8_t *);
+    double (*float_peak)(ptrdiff_t, float *);
+    double (*integer_peak)(ptrdiff_t, int32_t *);
 };
 
 extern const ck_isa ck_table_portable;

@@ -25,6 +25,7 @@
 #include "bodies/statistics.h"
 #include "bodies/mask_gradient_4x8_avx2.h"
 #include "bodies/gradient.h"
+#include "bodies/peak_avx2.h"
 #include "bodies/table.h"
 
 const ck_isa ck_table_avx2 = CK_TABLE("avx2");

@@ -30,6 +30,7 @@
 #include "bodies/statistics.h"
 #include "bodies/mask_gradient_4x8_avx2.h"
 #include "bodies/gradient.h"
+#include "bodies/peak_avx512.h"
 #include "bodies/table.h"
 
 const ck_isa ck_table_avx512 = CK_TABLE("avx512");

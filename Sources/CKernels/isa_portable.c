@@ -22,6 +22,7 @@
 #include "bodies/statistics.h"
 #include "bodies/mask_gradient_1x8.h"
 #include "bodies/gradient.h"
+#include "bodies/peak.h"
 #include "bodies/table.h"
 
 const ck_isa ck_table_portable = CK_TABLE("portable");

@@ -1,1 +1,1 @@
-"""Other tools on the same images: their quantizers, and how networks are compared. Used by scripts/reproduce."""
+"""Other tools on the same images: their quantizers, and how networks are compared. Used by scripts/reproduce and scripts/benchmark-peers."""

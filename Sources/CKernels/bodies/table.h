@@ -23,5 +23,6 @@
         .float_lrn = float_lrn, .lookup_gradient = lookup_gradient, \
         .multiply_gradient = multiply_gradient, \
         .multiply_gradient_sum = multiply_gradient_sum, .lrn_gradient = lrn_gradient, \
-        .quantize_mask = quantize_mask, \
+        .quantize_mask = quantize_mask, .float_peak = float_peak, \
+        .integer_peak = integer_peak, \
     }

@@ -273,6 +273,13 @@ void ck_error_statistics(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *reference,
     const uint8_t *values, float scale, int32_t zero_point, double *sums, double *squares);
 
+// For benchmarks.
+
+/// `rounds` steps of the kernels' arithmetic in registers alone, as fast as the processor goes: what
+/// no kernel of this table can exceed. Returns the operations done, two per multiplication and addition.
+double ck_float_peak(const ck_isa *isa, ptrdiff_t rounds, float *rest);
+double ck_integer_peak(const ck_isa *isa, ptrdiff_t rounds, int32_t *rest);
+
 #if defined(__cplusplus)
 }
 #endif

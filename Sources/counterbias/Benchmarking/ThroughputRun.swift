@@ -11,6 +11,7 @@ struct ThroughputRun {
     private let gradients: GradientExecutor
     private let biases: BiasState
     private let pool: ComputePool
+    private let summary: GraphSummary
 
     /// Distinct images; a measurement goes through them in turn.
     private static let imageCount = 4
@@ -29,6 +30,7 @@ struct ThroughputRun {
         integer = IntegerExecutor(quantized)
         gradients = GradientExecutor(integer)
         biases = BiasState(of: quantized)
+        summary = GraphSummary(network.graph)
         pool = ComputePool(threads: threads)
     }
 
@@ -55,22 +57,53 @@ struct ThroughputRun {
         return quantized
     }
 
-    /// Alternates the measurements.
-    func report(repetitions: Int) -> ThroughputReport {
+    /// Alternates the measurements; `timesLayers` adds the nodes of both forward passes, on one thread.
+    func report(repetitions: Int, timesLayers: Bool) -> ThroughputReport {
         let measurements = [runFloat, runInteger, runBackward, runTraining]
         let counts = measurements.map { warmedUp($0) }
         var rates = [[Double]](repeating: [], count: measurements.count)
+        var peak = Peak()
         for _ in 0..<repetitions {
+            peak.measure()
             for (index, measurement) in measurements.enumerated() {
                 let duration = measurement(counts[index])
                 rates[index].append(Double(counts[index]) / (duration / .seconds(1)))
             }
         }
-        let medians = rates.map { ThroughputReport.Rate($0) }
+        let operations = 2 * Double(summary.macs)
+        func rate(_ index: Int, of peak: Double? = nil) -> ThroughputReport.Rate {
+            var rate = ThroughputReport.Rate(rates[index])
+            if let peak {
+                rate.gops = rate.imagesPerSecond * operations / 1e9
+                rate.shareOfPeak = rate.imagesPerSecond * operations / (peak * Double(pool.threads))
+            }
+            return rate
+        }
         return ThroughputReport(
-            threads: pool.threads, float: medians[0], integer: medians[1], backward: medians[2],
-            training: medians[3],
-            trainingBytesPerImage: gradients.tapeBytes + gradients.gradientBytes)
+            threads: pool.threads, peak: peak, float: rate(0, of: peak.float),
+            integer: rate(1, of: peak.integer), backward: rate(2), training: rate(3),
+            trainingBytesPerImage: gradients.tapeBytes + gradients.gradientBytes,
+            layers: timesLayers ? layers(repetitions: repetitions, peak: peak) : nil)
+    }
+
+    /// Medians over as many images as a measurement of each executor takes.
+    private func layers(repetitions: Int, peak: Peak) -> [LayerReport] {
+        var times = (float: LayerTimes(), integer: LayerTimes())
+        pool.withWorkspace { workspace in
+            let clock = ContinuousClock()
+            let end = clock.now + Self.leastDuration * 2 * repetitions
+            var image = 0
+            repeat {
+                let input = images[image % images.count]
+                times.float.record(input, float, workspace: workspace)
+                times.integer.record(input, integer, biases: biases, workspace: workspace)
+                image += 1
+            } while clock.now < end
+        }
+        let isFloatOutput = integer.network.activations.map { $0 == nil }
+        return LayerReport.rows(
+            summary, times.float.medians, times.integer.medians, peak: peak,
+            isFloat: isFloatOutput)
     }
 
     private func runFloat(_ count: Int) -> Duration {
@@ -90,16 +123,14 @@ struct ThroughputRun {
         }
     }
 
-    /// The backward pass alone, of images recorded before.
+    /// The backward pass alone: each image is recorded outside of its time.
     private func runBackward(_ count: Int) -> Duration {
-        let tapes = pool.map(count) { index, workspace in
-            gradients.record(images[index % images.count], biases: biases, workspace: workspace)
+        let durations = pool.map(count) { index, workspace in
+            let tape = gradients.record(
+                images[index % images.count], biases: biases, workspace: workspace)
+            return ContinuousClock().measure { _ = backpropagate(tape, workspace: workspace) }
         }
-        return ContinuousClock().measure {
-            _ = pool.map(count) { index, workspace in
-                backpropagate(tapes[index], workspace: workspace)
-            }
-        }
+        return durations.reduce(.zero, +) / min(pool.threads, count)
     }
 
     /// Forward and backward.
@@ -129,75 +160,4 @@ struct ThroughputRun {
         while measurement(count) < Self.leastDuration { count *= 2 }
         return count
     }
-}
-
-/// What `bench --json` prints.
-struct ThroughputReport: Encodable {
-    struct Rate: Encodable {
-        /// Median over the repetitions.
-        var imagesPerSecond: Double
-        /// All repetitions, in order.
-        var repetitions: [Double]
-
-        enum CodingKeys: String, CodingKey {
-            case imagesPerSecond = "images_per_second"
-            case repetitions
-        }
-
-        /// - Parameter rates: at least one.
-        init(_ rates: [Double]) {
-            let sorted = rates.sorted()
-            imagesPerSecond = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
-            repetitions = rates
-        }
-    }
-
-    var threads: Int
-    var float: Rate
-    var integer: Rate
-    /// The backward pass of bias fine-tuning alone.
-    var backward: Rate
-    /// Its forward and its backward pass.
-    var training: Rate
-    /// What one image in training holds between its passes and at most during the backward one, besides the activations of
-    /// the forward pass: masks and gradients.
-    var trainingBytesPerImage: Int
-
-    enum CodingKeys: String, CodingKey {
-        case threads, float, integer, backward, training
-        case trainingBytesPerImage = "training_bytes_per_image"
-    }
-
-    var table: String {
-        var table = TextTable(header: ["executor", "images/s", "slowest", "fastest"])
-        let rows = [
-            ("float", float), ("integer", integer), ("backward", backward), ("training", training),
-        ]
-        for (name, rate) in rows {
-            let slowest = rate.repetitions.min() ?? 0
-            let fastest = rate.repetitions.max() ?? 0
-            let cells = [rate.imagesPerSecond, slowest, fastest].map { $0.formatted(decimals: 1) }
-            table.rows.append([name] + cells)
-        }
-        let megabytes = Double(trainingBytesPerImage) / 1e6
-        return table.text
-            + "\n\n\(threads) threads, \(float.repetitions.count) repetitions; training keeps "
-            + "\(megabytes.formatted(decimals: 1)) MB of masks and gradients per image in work"
-    }
-}
-
-/// splitmix64, the generator that scripts/benchmark-float repeats for the same input.
-struct SplitMix64 {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    /// In [-1, 1), a multiple of 2^-23.
-    mutating func unit() -> Float { Float(next() >> 40) * 0x1p-23 - 1 }
 }

@@ -8,7 +8,10 @@ struct Bench: ParsableCommand {
             Random input, no image files. Measurements alternate; the figure is the median over the repetitions, \
             each of which lasts about a fifth of a second. The 8-bit network has the default scheme, its \
             ranges come from the same random input. "backward" is the backward pass of bias fine-tuning alone, \
-            "training" its forward and its backward pass.
+            "training" its forward and its backward pass. The peak is that of a loop in registers alone with the \
+            arithmetic of the kernels. --layers adds a table of the nodes of both forward passes on one thread: \
+            median time, operations per second (two per multiplication with a weight), their share of the peak, \
+            and the bytes of weights, operands and results.
             """)
 
     @Option(help: ArgumentHelp("Float model.", valueName: "M.onnx"))
@@ -19,6 +22,9 @@ struct Bench: ParsableCommand {
 
     @Option(help: "Measurements per executor.")
     var repetitions = 9
+
+    @Flag(help: "Time every layer too.")
+    var layers = false
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -36,8 +42,8 @@ struct Bench: ParsableCommand {
         try reportingFailures {
             let network = try ONNXImporter.loadFloatNetwork(path: model)
             let run = try ThroughputRun(network, threads: threads)
-            let report = run.report(repetitions: repetitions)
-            if json { try Console.print(json: report) } else { Console.print(report.table) }
+            let report = run.report(repetitions: repetitions, timesLayers: layers)
+            if json { try Console.print(json: report) } else { Console.print(report.text) }
         }
     }
 }

@@ -1,13 +1,11 @@
-#!/usr/bin/env python3
-"""Training throughput of Counterbias and of a PyTorch loop; scripts/benchmark-tuning describes it."""
+"""Training images per second of bias fine-tuning: Counterbias with one and two workers, and an eager PyTorch loop.
 
-import argparse
+MobileNet-v1 (1.0, 224) with made-up weights, batch 32, Adam, distillation from the float logits, 8-bit activations, weights per
+channel. PyTorch: fake-quantized weights and activations, gradients of the biases alone, two threads.
+"""
+
 import json
-import pathlib
-import statistics
 import subprocess
-import sys
-import tempfile
 import time
 import warnings
 
@@ -15,7 +13,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from . import turns
+
 BATCH = 32
+IMAGES = 192
 SIDE = 224
 # (output channels, stride) of the depthwise-separable blocks.
 BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
@@ -107,57 +108,38 @@ def write_images(folder, count):
     return torch.from_numpy(stacked.transpose(0, 3, 1, 2).copy())
 
 
-def ours(binary, folder, workers, count):
-    """Training images per second within the epoch, and the coordinator's share of the time of two cores."""
+def ours(binary, folder, workers):
+    """Training images per second within the epoch."""
     out = folder / f"out-{workers}"
     subprocess.run(["rm", "-rf", str(out)], check=True)
     done = subprocess.run(
         [str(binary), "calibrate", "--quiet", "--model", str(folder / "model.onnx"), "--images",
          str(folder / "images"), "--config", str(folder / "config.yaml"), "--out", str(out),
          "--workers", str(workers), "--threads", "1", "--method", "bft", "--epochs", "1",
-         "--batch", str(BATCH), "--bft-images", str(count), *FLAGS, "--json"],
+         "--batch", str(BATCH), "--bft-images", str(IMAGES), *FLAGS, "--json"],
         capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"calibrate failed: {done.stderr.strip()}")
-    timings = json.loads(done.stdout)["timings"]
-    return count / timings["tuning"], timings["tuningProcessor"] / (2 * timings["tuning"])
+    return IMAGES / json.loads(done.stdout)["timings"]["tuning"]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("binary", type=pathlib.Path)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--images", type=int, default=128)
-    arguments = parser.parse_args()
-    binary = arguments.binary.resolve()
+def tuning_rows(binary, folder, rounds, only):
+    name = "MobileNet-v1, made up"
+    if only not in name:
+        return
     torch.manual_seed(1)
-    with tempfile.TemporaryDirectory(prefix="counterbias-benchmark-") as name:
-        folder = pathlib.Path(name)
-        (folder / "images").mkdir()
-        images = write_images(folder / "images", arguments.images)
-        # Every image trains: a validation pass has no counterpart in the loop compared with.
-        (folder / "config.yaml").write_text("bft: { validation: 0, mirror: false }\n")
-        network = MobileNet().eval()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                network, (images[:1],), str(folder / "model.onnx"), opset_version=17, dynamo=False)
-        peer = Peer(network, images)
-        print(f"training images per second, MobileNet-v1, batch {BATCH}; PyTorch {torch.__version__}\n")
-        row = "{:>6} {:>16} {:>16} {:>16} {:>9} {:>9} {:>12}"
-        print(row.format("round", "2 workers", "1 worker", "PyTorch", "ratio", "2 against 1", "coordinator"))
-        found = []
-        for index in range(arguments.rounds):
-            two, share = ours(binary, folder, 2, arguments.images)
-            theirs = peer.rate()
-            one, _ = ours(binary, folder, 1, arguments.images)
-            found.append((two, one, theirs, two / theirs, two / one, share))
-            print(row.format(index + 1, *(f"{v:.1f}" for v in found[-1][:3]),
-                             f"{two / theirs:.2f}", f"{two / one:.2f}", f"{100 * share:.1f} %"), flush=True)
-        medians = [statistics.median(column) for column in zip(*found)]
-        print(row.format("median", *(f"{v:.1f}" for v in medians[:3]), f"{medians[3]:.2f}",
-                         f"{medians[4]:.2f}", f"{100 * medians[5]:.1f} %"))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    (folder / "images").mkdir()
+    images = write_images(folder / "images", IMAGES)
+    # Every image trains: a validation pass has no counterpart in the loop compared with.
+    (folder / "config.yaml").write_text("bft: { validation: 0, mirror: false }\n")
+    network = MobileNet().eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network, (images[:1],), str(folder / "model.onnx"), opset_version=17, dynamo=False)
+    peer = Peer(network, images)
+    yield turns.Row(name, turns.take({
+        turns.US: lambda: ours(binary, folder, 2),
+        "Counterbias, 1 worker": lambda: ours(binary, folder, 1),
+        "PyTorch": peer.rate,
+    }, rounds))
