@@ -20,6 +20,8 @@ static int available(const ck_isa *tables[CK_ISA_LIMIT]) {
         tables[count++] = &ck_table_avx512;
     }
     if (has_avx2) tables[count++] = &ck_table_avx2;
+#elif defined(__AARCH64EL__)
+    tables[count++] = &ck_table_neon;
 #endif
     tables[count++] = &ck_table_portable;
     return count;

@@ -84,6 +84,8 @@ extern const ck_isa ck_table_portable;
 #if defined(__x86_64__)
 extern const ck_isa ck_table_avx2;
 extern const ck_isa ck_table_avx512;
+#elif defined(__AARCH64EL__)
+extern const ck_isa ck_table_neon;
 #endif
 
 /// How a convolution is computed.

@@ -19,7 +19,7 @@ package struct InstructionSet: @unchecked Sendable {
     /// `COUNTERBIAS_ISA` names if this processor runs it.
     package static let current = InstructionSet(table: ck_isa_default())
 
-    /// `portable`, `avx2` or `avx512`.
+    /// `portable`, on x86-64 also `avx2` or `avx512`, on aarch64 also `neon`.
     package var name: String { String(cString: ck_isa_name(table)) }
 }
 

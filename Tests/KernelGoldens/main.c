@@ -1,5 +1,6 @@
 // Compares every kernel with the golden digests on every instruction set this machine runs. With
-// --print, prints the digests of the portable kernels instead, as the contents of digests.h.
+// --print, prints the digests of the portable kernels instead, as the contents of digests.h. With
+// --best NAME, also fails unless NAME is the instruction set chosen here.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,11 @@ int main(int argc, char **argv) {
         return 0;
     }
     int failures = 0;
+    const char *best = ck_isa_name(ck_isa_best());
+    if (argc > 2 && !strcmp(argv[1], "--best") && strcmp(argv[2], best)) {
+        printf("chosen here: %s, expected %s\n", best, argv[2]);
+        failures++;
+    }
     const ck_isa *isa;
     for (int index = 0; (isa = ck_isa_available(index)); index++) failures += check(isa);
     return failures != 0;

@@ -1,12 +1,13 @@
 // Integer convolution of one image: widened blocks of output pixels times weight panels
 // (integer_gemm), or runs of pixels (integer_depthwise). Rows are widened to int16 with the zero
-// point subtracted, so padding is 0. Packed weights are int16: [group][panel][depth / 2][16][2];
-// depthwise [tap][panels * 16]. Missing channels and steps are zero.
+// point subtracted, so padding is 0. Packed weights are int16, S = CK_INTEGER_STEPS of the gemm body:
+// [group][panel][depth / S][16][S]; depthwise [tap][panels * 16]. Missing channels and steps are zero.
 
 CK_FUNCTION int integer_pack(ck_integer_convolution *c, const int16_t *weights) {
     const ck_plan *plan = &c->plan;
     int is_depthwise = plan->method == CK_DEPTHWISE;
-    c->padded_depth = is_depthwise ? plan->depth : ck_round_up(plan->depth, 2);
+    const ptrdiff_t steps = CK_INTEGER_STEPS;
+    c->padded_depth = is_depthwise ? plan->depth : ck_round_up(plan->depth, steps);
     ptrdiff_t groups = is_depthwise ? 1 : plan->geometry.groups, padded = plan->panels * CK_PANEL;
     int16_t *packed = c->weights =
         ck_allocate(groups * padded * c->padded_depth * (ptrdiff_t)sizeof(int16_t));
@@ -19,9 +20,9 @@ CK_FUNCTION int integer_pack(ck_integer_convolution *c, const int16_t *weights) 
         }
         ptrdiff_t group = channel / plan->group_output, within = channel % plan->group_output;
         ptrdiff_t panel = group * plan->panels + within / CK_PANEL;
-        int16_t *column = packed + panel * c->padded_depth * CK_PANEL + within % CK_PANEL * 2;
+        int16_t *column = packed + panel * c->padded_depth * CK_PANEL + within % CK_PANEL * steps;
         for (ptrdiff_t k = 0; k < plan->depth; k++) {
-            column[k / 2 * (2 * CK_PANEL) + k % 2] = w[k];
+            column[k / steps * (steps * CK_PANEL) + k % steps] = w[k];
         }
     }
     return 1;
@@ -92,7 +93,7 @@ CK_FUNCTION void integer_panel(
     for (ptrdiff_t k = 0; k < c->padded_depth; k += step) {
         ptrdiff_t rest = c->padded_depth - k;
         integer_gemm(
-            rows, (rest < step ? rest : step) / 2, a + k, c->padded_depth, weights + k * CK_PANEL,
+            rows, (rest < step ? rest : step) / CK_INTEGER_STEPS, a + k, c->padded_depth, weights + k * CK_PANEL,
             k == 0, channels, output, output_stride);
     }
 }

@@ -2,11 +2,15 @@
 // int32.
 //
 // Shared contract of the integer_gemm bodies:
-//   rows, pairs      extent of this block; two reduction steps form a pair
-//   a, a_stride      [rows][2 * pairs], stride in elements
-//   w                panel, [pairs][16][2]
+//   rows, pairs      extent of this block; CK_INTEGER_STEPS reduction steps form a pair: 2, or 1 on
+//                    machines that have no use for pairs
+//   a, a_stride      [rows][steps * pairs], stride in elements
+//   w                panel, [pairs][16][steps]
 //   is_first         0: sums continue from `output`
 //   output           [rows][channels], stride in elements; channels in [1, 16]
+
+/// Reduction steps that lie side by side in a panel.
+#define CK_INTEGER_STEPS 2
 
 CK_INLINE void integer_gemm_rows(
     const int rows, ptrdiff_t pairs, const int16_t *a, ptrdiff_t a_stride, const int16_t *w,

@@ -2,6 +2,8 @@
 // integer_gemm_4x16.h. One step multiplies a broadcast pair of int16 with 8 weight pairs and adds
 // them in int32 (vpmaddwd), which cannot saturate here: 2 * 255 * 255 is far below 2^31.
 
+#define CK_INTEGER_STEPS 2
+
 /// The pair of inputs at `a`, in every lane.
 CK_INLINE __m256i broadcast_pair(const int16_t *a) {
     int32_t pair;

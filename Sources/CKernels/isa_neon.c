@@ -1,0 +1,33 @@
+// The kernels for aarch64 as every such processor runs them: Advanced SIMD of ARMv8.0.
+#if defined(__AARCH64EL__)
+
+#include "isa.h"
+
+#define CK_ATTRIBUTES
+
+// Order matters: a body uses those before it.
+#include "bodies/common.h"
+#include "bodies/common_neon.h"
+#include "bodies/float_gemm_6x16_neon.h"
+#include "bodies/float_depthwise_8x8_neon.h"
+#include "bodies/float_convolution.h"
+#include "bodies/integer_gemm_6x16_neon.h"
+#include "bodies/integer_depthwise_4x16_neon.h"
+#include "bodies/mask.h"
+#include "bodies/requantize_neon.h"
+#include "bodies/integer_convolution.h"
+#include "bodies/quantize.h"
+#include "bodies/elementwise.h"
+#include "bodies/activation.h"
+#include "bodies/multiply.h"
+#include "bodies/lrn.h"
+#include "bodies/pool.h"
+#include "bodies/statistics.h"
+#include "bodies/mask_gradient_1x8.h"
+#include "bodies/gradient.h"
+#include "bodies/peak.h"
+#include "bodies/table.h"
+
+const ck_isa ck_table_neon = CK_TABLE("neon");
+
+#endif
