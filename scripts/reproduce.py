@@ -13,17 +13,21 @@ import time
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# The methods alone; presets may have ranges and scales by search, and equalization.
+PLAIN = ["--weight-scale", "minmax", "--range", "minmax", "--equalize", "none"]
 TENSOR = ["--granularity", "tensor", "--weights", "asymmetric"]
 SYMMETRIC = ["--granularity", "tensor", "--weights", "symmetric"]
 CHANNEL = ["--granularity", "channel", "--weights", "symmetric"]
 SCHEMES = {"tensor, asymmetric": TENSOR, "tensor, symmetric": SYMMETRIC, "channel, symmetric": CHANNEL}
 METHODS = {
-    "naive, dead channels kept": ["--method", "none", "--keep-dead-channels"],
-    "naive": ["--method", "none"],
-    "IBC, 8 images": ["--method", "ibc"],
-    "IBC, 64 images": ["--method", "ibc", "--ibc-images", "64"],
-    "BFT": ["--method", "bft"],
-    "IBC + BFT": ["--method", "ibc,bft"],
+    "naive, dead channels kept": [*PLAIN, "--method", "none", "--keep-dead-channels"],
+    "naive": [*PLAIN, "--method", "none"],
+    "IBC, 8 images": [*PLAIN, "--method", "ibc"],
+    "IBC, 64 images": [*PLAIN, "--method", "ibc", "--ibc-images", "64"],
+    "BFT": [*PLAIN, "--method", "bft"],
+    "IBC + BFT": [*PLAIN, "--method", "ibc,bft"],
+    "preset, IBC, 8 images": ["--method", "ibc"],
+    "preset, IBC + BFT": ["--method", "ibc,bft"],
 }
 
 
