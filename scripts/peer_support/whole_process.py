@@ -30,7 +30,8 @@ def ibc_rows(binary, folder, rounds, only):
     def ours(count):
         shutil.rmtree(out, ignore_errors=True)
         return seconds(
-            binary, "calibrate", "--quiet", "--config", CONFIGURATION, "--equalize", "none", "--weight-scale", "minmax", "--model", MODEL, "--images", IMAGES,
+            binary, "calibrate", "--quiet", "--config", CONFIGURATION, "--equalize", "none",
+            "--weight-scale", "minmax", "--model", MODEL, "--images", IMAGES,
             "--out", out, "--workers", "2", "--threads", "1", "--limit", count, "--ibc-images", count)
 
     def theirs(count):
