@@ -1,5 +1,5 @@
-// Float convolution of one image: blocks of output pixels times weight panels (float_gemm), or runs
-// of pixels (float_depthwise).
+// Float convolution of one image: blocks of output pixels times weight panels (float_gemm), or
+// rows of pixels (CK_FLOAT_DEPTHWISE_ROW).
 
 /// Writes the windows of output pixels [first, first + rows) as matrix rows [rows][depth]; padding
 /// is zero.
@@ -70,26 +70,14 @@ CK_FUNCTION void float_depthwise_image(
     const ck_float_convolution *c, ck_clamp clamp, const float *input, float *output) {
     const ck_geometry *g = &c->plan.geometry;
     ptrdiff_t channels = g->output_channels, w_column = c->plan.panels * CK_PANEL;
-    ptrdiff_t row_step = g->dilation_height * g->input_width * channels;
-    ptrdiff_t column_step = g->dilation_width * channels;
     for (ptrdiff_t oy = 0; oy < g->output_height; oy++) {
         ptrdiff_t iy = oy * g->stride_height - g->pad_top;
         ck_taps rows = valid_taps(iy, g->dilation_height, g->kernel_height, g->input_height);
         iy += rows.first * g->dilation_height;
-        for (ptrdiff_t ox = 0; ox < g->output_width;) {
-            ptrdiff_t ix = ox * g->stride_width - g->pad_left;
-            ck_taps columns = valid_taps(ix, g->dilation_width, g->kernel_width, g->input_width);
-            ptrdiff_t run = uniform_run(g, ox, ix, columns);
-            ix += columns.first * g->dilation_width;
-            float_depthwise(
-                run, channels, rows.end - rows.first, columns.end - columns.first,
-                input + (iy * g->input_width + ix) * channels, g->stride_width * channels,
-                row_step, column_step,
-                c->weights + (rows.first * g->kernel_width + columns.first) * w_column,
-                g->kernel_width * w_column, w_column, c->bias, clamp,
-                output + (oy * g->output_width + ox) * channels);
-            ox += run;
-        }
+        CK_FLOAT_DEPTHWISE_ROW(
+            c, clamp, rows.end - rows.first, input + iy * g->input_width * channels,
+            c->weights + rows.first * g->kernel_width * w_column,
+            output + oy * g->output_width * channels);
     }
 }
 
