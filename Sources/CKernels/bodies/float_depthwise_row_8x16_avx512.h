@@ -17,7 +17,11 @@ CK_INLINE void float_depthwise_sliding(
     const float *bias, ck_clamp clamp, __mmask16 mask, float *output) {
     __m512 sums[8];
     CK_UNROLL_ALL
-    for (int p = 0; p < pixels; p++) sums[p] = _mm512_setzero_ps();
+    for (int p = 0; p < pixels; p++) {
+        sums[p] = _mm512_setzero_ps();
+        // Of the next tile.
+        prefetch(output + (pixels + p) * strip.channels);
+    }
     for (ptrdiff_t ky = 0; ky < strip.taps_y; ky++, x += strip.row_step, w += strip.w_row) {
         __m512 weights[5];
         CK_UNROLL_ALL

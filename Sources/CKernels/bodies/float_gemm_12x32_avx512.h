@@ -37,6 +37,7 @@ CK_INLINE void float_gemm_tile(
         CK_UNROLL_ALL
         for (int v = 0; v < vectors; v++) {
             const float *source = output + row * output_stride + 16 * v;
+            prefetch(source + rows * output_stride);
             sums[row][v] =
                 is_first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(masks[v], source);
         }
