@@ -7,37 +7,45 @@ CK_FUNCTION void gather_float(
     const ck_plan *plan, ptrdiff_t group, ptrdiff_t first, ptrdiff_t rows, const float *input,
     float *gathered) {
     const ck_geometry *g = &plan->geometry;
-    ptrdiff_t run = plan->group_input;
-    size_t row_bytes = (size_t)(g->kernel_width * run) * sizeof(float);
-    for (ptrdiff_t row = 0; row < rows; row++) {
-        ptrdiff_t oy = (first + row) / g->output_width, ox = (first + row) % g->output_width;
-        ptrdiff_t iy = oy * g->stride_height - g->pad_top;
+    ptrdiff_t inputs = plan->group_input, width = g->kernel_width * inputs;
+    int is_dense = g->groups == 1 && g->dilation_width == 1;
+    ptrdiff_t oy = first / g->output_width, ox = first % g->output_width;
+    while (rows > 0) {
         ptrdiff_t ix = ox * g->stride_width - g->pad_left;
         ck_taps columns = valid_taps(ix, g->dilation_width, g->kernel_width, g->input_width);
-        int is_whole = g->groups == 1 && g->dilation_width == 1
-            && columns.first == 0 && columns.end == g->kernel_width;
-        for (ptrdiff_t ky = 0; ky < g->kernel_height; ky++, gathered += g->kernel_width * run) {
-            ptrdiff_t y = iy + ky * g->dilation_height;
-            if (y < 0 || y >= g->input_height) {
-                memset(gathered, 0, row_bytes);
-                continue;
-            }
-            const float *line = input + y * g->input_width * g->input_channels + group * run;
-            if (is_whole) {
-                const float *source = line + ix * run;
-                copy_floats(g->kernel_width * run, source, gathered);
-                continue;
-            }
-            for (ptrdiff_t kx = 0; kx < g->kernel_width; kx++) {
-                float *target = gathered + kx * run;
-                if (kx < columns.first || kx >= columns.end) {
-                    memset(target, 0, (size_t)run * sizeof(float));
-                } else {
-                    ptrdiff_t x = ix + kx * g->dilation_width;
-                    memcpy(target, line + x * g->input_channels, (size_t)run * sizeof(float));
+        // Pixels whose windows are whole lie at equal distances, so they are copied together.
+        int is_whole = is_dense && columns.first == 0 && columns.end == g->kernel_width;
+        ptrdiff_t run = is_whole ? uniform_run(g, ox, ix, columns) : 1;
+        if (run > rows) run = rows;
+        for (ptrdiff_t ky = 0; ky < g->kernel_height; ky++) {
+            ptrdiff_t y = oy * g->stride_height - g->pad_top + ky * g->dilation_height;
+            int is_inside = y >= 0 && y < g->input_height;
+            const float *line =
+                is_inside ? input + y * g->input_width * g->input_channels + group * inputs : input;
+            float *target = gathered + ky * width;
+            if (is_inside && is_whole) {
+                const float *source = line + ix * inputs;
+                for (ptrdiff_t pixel = 0; pixel < run; pixel++) {
+                    copy_floats(width, source, target);
+                    source += g->stride_width * inputs;
+                    target += plan->depth;
                 }
+                continue;
+            }
+            for (ptrdiff_t pixel = 0; pixel < run; pixel++, target += plan->depth) {
+                memset(target, 0, (size_t)width * sizeof(float));
+            }
+            if (!is_inside) continue;
+            for (ptrdiff_t kx = columns.first; kx < columns.end; kx++) {
+                ptrdiff_t x = ix + kx * g->dilation_width;
+                memcpy(
+                    gathered + ky * width + kx * inputs, line + x * g->input_channels,
+                    (size_t)inputs * sizeof(float));
             }
         }
+        gathered += run * plan->depth;
+        rows -= run, ox += run;
+        if (ox == g->output_width) ox = 0, oy++;
     }
 }
 
