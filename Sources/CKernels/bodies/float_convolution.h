@@ -1,5 +1,5 @@
 // Float convolution of one image: blocks of output pixels times weight panels (float_gemm), or
-// rows of pixels (CK_FLOAT_DEPTHWISE_ROW).
+// rows of pixels (CK_FLOAT_DEPTHWISE_ROW); and two of them, the second on the heels of the first.
 
 /// Writes the windows of output pixels [first, first + rows) as matrix rows [rows][depth]; padding
 /// is zero.
@@ -74,33 +74,30 @@ CK_FUNCTION void float_block(
     }
 }
 
-CK_FUNCTION void float_depthwise_image(
-    const ck_float_convolution *c, ck_clamp clamp, const float *input, float *output) {
+/// Output rows [first, end); `input` holds the input's rows from `top` on.
+CK_FUNCTION void float_depthwise_rows(
+    const ck_float_convolution *c, ck_clamp clamp, ptrdiff_t first, ptrdiff_t end,
+    const float *input, ptrdiff_t top, float *output) {
     const ck_geometry *g = &c->plan.geometry;
     ptrdiff_t channels = g->output_channels, w_column = c->plan.panels * CK_PANEL;
-    for (ptrdiff_t oy = 0; oy < g->output_height; oy++) {
+    for (ptrdiff_t oy = first; oy < end; oy++, output += g->output_width * channels) {
         ptrdiff_t iy = oy * g->stride_height - g->pad_top;
         ck_taps rows = valid_taps(iy, g->dilation_height, g->kernel_height, g->input_height);
-        iy += rows.first * g->dilation_height;
+        iy += rows.first * g->dilation_height - top;
         CK_FLOAT_DEPTHWISE_ROW(
             c, clamp, rows.end - rows.first, input + iy * g->input_width * channels,
-            c->weights + rows.first * g->kernel_width * w_column,
-            output + oy * g->output_width * channels);
+            c->weights + rows.first * g->kernel_width * w_column, output);
     }
 }
 
-CK_FUNCTION void float_convolution(
-    const ck_float_convolution *c, int clamped, const float *input, float *output, void *scratch) {
+/// Output pixels [first, end) of a convolution that is not depthwise; `input` is the whole image.
+CK_FUNCTION void float_pixels(
+    const ck_float_convolution *c, ck_clamp clamp, ptrdiff_t first, ptrdiff_t end,
+    const float *input, float *output, void *scratch) {
     const ck_plan *plan = &c->plan;
-    ck_clamp clamp = c->clamp;
-    if (!clamped) clamp.has_lower = clamp.has_upper = 0;
-    if (plan->method == CK_DEPTHWISE) {
-        float_depthwise_image(c, clamp, input, output);
-        return;
-    }
     for (ptrdiff_t group = 0; group < plan->geometry.groups; group++) {
-        for (ptrdiff_t row = 0; row < plan->rows; row += plan->block_rows) {
-            ptrdiff_t left = plan->rows - row;
+        for (ptrdiff_t row = first; row < end; row += plan->block_rows) {
+            ptrdiff_t left = end - row;
             ptrdiff_t rows = left < plan->block_rows ? left : plan->block_rows;
             const float *a = scratch;
             ptrdiff_t a_stride = plan->depth;
@@ -112,7 +109,52 @@ CK_FUNCTION void float_convolution(
             }
             float_block(
                 c, group, rows, clamp, a, a_stride,
-                output + row * plan->geometry.output_channels);
+                output + (row - first) * plan->geometry.output_channels);
         }
+    }
+}
+
+CK_FUNCTION void float_convolution(
+    const ck_float_convolution *c, int clamped, const float *input, float *output, void *scratch) {
+    ck_clamp clamp = c->clamp;
+    if (!clamped) clamp.has_lower = clamp.has_upper = 0;
+    if (c->plan.method == CK_DEPTHWISE) {
+        float_depthwise_rows(c, clamp, 0, c->plan.geometry.output_height, input, 0, output);
+    } else {
+        float_pixels(c, clamp, 0, c->plan.rows, input, output, scratch);
+    }
+}
+
+/// A pointwise convolution and the depthwise one that reads it. `band` holds as many rows between
+/// them as `ck_float_pair_rows` says; those that the next output rows read again move to its front.
+CK_FUNCTION void float_pair(
+    const ck_float_convolution *pointwise, const ck_float_convolution *depthwise,
+    const float *input, float *output, float *band) {
+    const ck_geometry *g = &depthwise->plan.geometry;
+    ptrdiff_t row = g->input_width * g->input_channels, most = ck_float_pair_rows(depthwise);
+    ptrdiff_t reach = (g->kernel_height - 1) * g->dilation_height + 1;
+    // Rows [top, bottom) are in the band.
+    ptrdiff_t top = 0, bottom = 0;
+    for (ptrdiff_t oy = 0, next; oy < g->output_height; oy = next) {
+        ptrdiff_t first = oy * g->stride_height - g->pad_top;
+        if (first < 0) first = 0;
+        if (first > g->input_height) first = g->input_height;
+        if (first < bottom) {
+            memmove(
+                band, band + (first - top) * row, (size_t)((bottom - first) * row) * sizeof *band);
+        } else {
+            bottom = first;
+        }
+        top = first;
+        ptrdiff_t end = top + most < g->input_height ? top + most : g->input_height;
+        float_pixels(
+            pointwise, pointwise->clamp, bottom * g->input_width, end * g->input_width, input,
+            band + (bottom - top) * row, NULL);
+        bottom = end;
+        next = (bottom - reach + g->pad_top) / g->stride_height + 1;
+        if (bottom == g->input_height || next > g->output_height) next = g->output_height;
+        float_depthwise_rows(
+            depthwise, depthwise->clamp, oy, next, band, top,
+            output + oy * g->output_width * g->output_channels);
     }
 }
