@@ -9,11 +9,10 @@ typedef struct ck_strip {
     ptrdiff_t taps_y, channels, row_step, column_step, w_row, w_column;
 } ck_strip;
 
-/// `width` taps per row, known when compiled, `step` columns from pixel to pixel. `valid` of the columns lie
-/// inside the input; all of them, unless `is_border`. `origin`: of the first column, from `x`.
+/// `width` taps per row, known when compiled, `step` columns from pixel to pixel. Columns
+/// outside `valid` lie in padding. `origin`: of the first column, from `x`.
 CK_INLINE void float_depthwise_sliding(
-    const int pixels, const int width, const int step, const int is_border,
-    const ck_strip strip, ck_taps valid, const float *x, ptrdiff_t origin, const float *w,
+    const int pixels, const int width, const int step, const ck_strip strip, ck_taps valid, const float *x, ptrdiff_t origin, const float *w,
     const float *bias, ck_clamp clamp, __mmask16 mask, float *output) {
     __m512 sums[8];
     CK_UNROLL_ALL
@@ -35,7 +34,7 @@ CK_INLINE void float_depthwise_sliding(
             at += strip.column_step;
             // Keeps compilers from an address register per column, which spills.
             __asm__("" : "+r"(at));
-            if (is_border && (column < valid.first || column >= valid.end)) continue;
+            if (column < valid.first || column >= valid.end) continue;
             __m512 value = _mm512_maskz_loadu_ps(mask, x + at);
             CK_UNROLL_ALL
             for (int p = 0; p < pixels; p++) {
@@ -53,23 +52,23 @@ CK_INLINE void float_depthwise_sliding(
     }
 }
 
-#define CK_TILE(pixels, width, step, is_border) \
+#define CK_TILE(pixels, width, step) \
     for (ptrdiff_t c = 0; c < strip.channels; c += CK_PANEL) { \
         float_depthwise_sliding( \
-            pixels, width, step, is_border, strip, valid, line + c, origin, w + c, \
+            pixels, width, step, strip, valid, line + c, origin, w + c, \
             convolution->bias + c, clamp, lane_mask16(strip.channels - c), target + c); \
     } \
     break
-#define CK_TILES(width, step, is_border) \
+#define CK_TILES(width, step) \
     switch (tile) { \
-    case 1: CK_TILE(1, width, step, is_border); \
-    case 2: CK_TILE(2, width, step, is_border); \
-    case 3: CK_TILE(3, width, step, is_border); \
-    case 4: CK_TILE(4, width, step, is_border); \
-    case 5: CK_TILE(5, width, step, is_border); \
-    case 6: CK_TILE(6, width, step, is_border); \
-    case 7: CK_TILE(7, width, step, is_border); \
-    default: CK_TILE(8, width, step, is_border); \
+    case 1: CK_TILE(1, width, step); \
+    case 2: CK_TILE(2, width, step); \
+    case 3: CK_TILE(3, width, step); \
+    case 4: CK_TILE(4, width, step); \
+    case 5: CK_TILE(5, width, step); \
+    case 6: CK_TILE(6, width, step); \
+    case 7: CK_TILE(7, width, step); \
+    default: CK_TILE(8, width, step); \
     }
 #define CK_ROW(width, step) \
     for (ptrdiff_t ox = 0; ox < g->output_width; ox += tile) { \
@@ -80,11 +79,7 @@ CK_INLINE void float_depthwise_sliding(
         ptrdiff_t ix = ox * g->stride_width - g->pad_left, origin = ix * strip.channels; \
         ck_taps valid = valid_taps(ix, g->dilation_width, columns, g->input_width); \
         float *target = output + ox * strip.channels; \
-        if (valid.first > 0 || valid.end < columns) { \
-            CK_TILES(width, step, 1) \
-        } else { \
-            CK_TILES(width, step, 0) \
-        } \
+        CK_TILES(width, step) \
     }
 
 CK_FUNCTION void float_depthwise_row(

@@ -52,7 +52,7 @@ CK_INLINE void float_gemm_tile(
         for (int v = 0; v < vectors; v++) {
             weights[v] = _mm512_load_ps(w + v * w_panel);
             // Of the panels that come next.
-            prefetch(w + (vectors + v) * w_panel);
+            _mm_prefetch((const char *)(w + (vectors + v) * w_panel), _MM_HINT_T1);
         }
         // Of the rows that come next: `rows` elements for each step.
         prefetch(a + rows * (a_stride + k));
