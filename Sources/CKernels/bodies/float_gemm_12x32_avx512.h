@@ -51,7 +51,7 @@ CK_INLINE void float_gemm_tile(
         CK_UNROLL_ALL
         for (int v = 0; v < vectors; v++) {
             weights[v] = _mm512_load_ps(w + v * w_panel);
-            // Of the panels that come next.
+            // Of the panels that come next, for which the first level has no room.
             _mm_prefetch((const char *)(w + (vectors + v) * w_panel), _MM_HINT_T1);
         }
         // Of the rows that come next: `rows` elements for each step.
