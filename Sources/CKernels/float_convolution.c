@@ -1,4 +1,4 @@
-// Packed float convolutions: creation, layout of weights, scratch size.
+// Packed float convolutions: creation, layout of weights, scratch size; pairs of them.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,5 +69,35 @@ void ck_float_convolution_destroy(ck_float_convolution *c) {
 size_t ck_float_convolution_scratch(const ck_float_convolution *c) {
     if (c->plan.method != CK_GATHERED) return 0;
     ptrdiff_t bytes = c->plan.block_rows * c->plan.depth * (ptrdiff_t)sizeof(float);
+    return (size_t)ck_round_up(bytes, 64);
+}
+
+int ck_float_pair_exists(
+    const ck_float_convolution *pointwise, const ck_float_convolution *depthwise) {
+    const ck_geometry *first = &pointwise->plan.geometry, *second = &depthwise->plan.geometry;
+    return pointwise->plan.method == CK_POINTWISE && depthwise->plan.method == CK_DEPTHWISE
+        && first->output_height == second->input_height
+        && first->output_width == second->input_width
+        && first->output_channels == second->input_channels;
+}
+
+static ptrdiff_t row_bytes(const ck_geometry *g) {
+    return g->input_width * g->input_channels * (ptrdiff_t)sizeof(float);
+}
+
+ptrdiff_t ck_float_pair_rows(const ck_float_convolution *depthwise) {
+    const ck_geometry *g = &depthwise->plan.geometry;
+    ptrdiff_t least = (g->kernel_height - 1) * g->dilation_height + g->stride_height;
+    ptrdiff_t rows = CK_BAND_BYTES / row_bytes(g);
+    return rows > least ? rows : least;
+}
+
+int ck_float_pair_is_faster(const ck_float_convolution *depthwise) {
+    const ck_geometry *g = &depthwise->plan.geometry;
+    return g->input_height * row_bytes(g) > 2 * CK_BAND_BYTES;
+}
+
+size_t ck_float_pair_scratch(const ck_float_convolution *depthwise) {
+    ptrdiff_t bytes = ck_float_pair_rows(depthwise) * row_bytes(&depthwise->plan.geometry);
     return (size_t)ck_round_up(bytes, 64);
 }

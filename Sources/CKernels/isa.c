@@ -57,6 +57,13 @@ void ck_float_convolution_run(
     isa->float_convolution(convolution, clamped, input, output, scratch);
 }
 
+void ck_float_pair_run(
+    const ck_isa *isa, const ck_float_convolution *pointwise,
+    const ck_float_convolution *depthwise, const float *input, float *output, void *scratch) {
+    assert((uintptr_t)scratch % 64 == 0);
+    isa->float_pair(pointwise, depthwise, input, output, scratch);
+}
+
 void ck_integer_convolution_accumulate(
     const ck_integer_convolution *convolution, const uint8_t *input, int32_t *accumulators,
     void *scratch) {

@@ -12,6 +12,9 @@ struct ck_isa {
     const char *name;
     void (*float_convolution)(
         const ck_float_convolution *, int, const float *, float *, void *);
+    void (*float_pair)(
+        const ck_float_convolution *, const ck_float_convolution *, const float *, float *,
+        float *);
     /// Packs weights in the layout of this table's kernels; 0 if memory is short.
     int (*integer_pack)(ck_integer_convolution *, const int16_t *);
     size_t (*integer_scratch)(const ck_integer_convolution *);
@@ -135,6 +138,9 @@ struct ck_integer_convolution {
     /// Per channel; NULL where all are 0.
     int32_t *constants, *offsets;
 };
+
+/// Rows between a pair of convolutions that its band holds.
+ptrdiff_t ck_float_pair_rows(const ck_float_convolution *depthwise);
 
 /// Zeroed and aligned to 64 bytes; NULL if memory is short.
 void *ck_allocate(ptrdiff_t bytes);

@@ -10,6 +10,8 @@
 #include "bodies/common_avx2.h"
 #include "bodies/float_gemm_6x16_avx2.h"
 #include "bodies/float_depthwise_4x16_avx2.h"
+#include "bodies/float_depthwise_runs.h"
+#define CK_FLOAT_DEPTHWISE_ROW float_depthwise_runs
 #include "bodies/float_convolution.h"
 #include "bodies/integer_gemm_6x16_avx2.h"
 #include "bodies/integer_depthwise_4x16_avx2.h"

@@ -7,6 +7,8 @@
 #include "bodies/common.h"
 #include "bodies/float_gemm_4x16.h"
 #include "bodies/float_depthwise_1x16.h"
+#include "bodies/float_depthwise_runs.h"
+#define CK_FLOAT_DEPTHWISE_ROW float_depthwise_runs
 #include "bodies/float_convolution.h"
 #include "bodies/integer_gemm_4x16.h"
 #include "bodies/integer_depthwise_1x16.h"

@@ -8,12 +8,14 @@ package final class FloatExecutor: Sendable {
     package let graph: Graph
     let lastUses: [Int]
     private let convolutions: [FloatConvolution?]
+    /// By the first of two nodes that one call computes, the second being the only reader.
+    fileprivate let pairs: [Int: FloatConvolutionPair]
 
     package init(_ network: FloatNetwork) {
         graph = network.graph
         lastUses = network.graph.lastUses
         let graph = network.graph
-        convolutions = graph.nodes.enumerated().map { index, node in
+        let convolutions = graph.nodes.enumerated().map { index, node -> FloatConvolution? in
             guard let convolution = node.convolution, let parameters = network.parameters[index]
             else {
                 return nil
@@ -22,6 +24,15 @@ package final class FloatExecutor: Sendable {
                 input: graph.shape(of: node.inputs[0]), output: node.shape,
                 convolution: convolution, weights: parameters.weights, bias: parameters.bias,
                 clamp: node.clamp)
+        }
+        self.convolutions = convolutions
+        let consumers = graph.consumers
+        pairs = graph.nodes.indices.reduce(into: [:]) { pairs, node in
+            guard consumers[node + 1] == [node + 1], graph.output.value != node + 1,
+                let first = convolutions[node], let second = convolutions[node + 1],
+                let pair = FloatConvolutionPair(first, second), pair.isFaster
+            else { return }
+            pairs[node] = pair
         }
     }
 
@@ -38,7 +49,7 @@ package final class FloatExecutor: Sendable {
     /// - Returns: the output, NHWC.
     package func run(_ input: UnsafePointer<Float>, workspace: Workspace) -> [Float] {
         var run = start(input, workspace: workspace)
-        while run.next < graph.nodes.count { run.step(workspace: workspace) }
+        while run.next < graph.nodes.count { run.advance(workspace: workspace) }
         return run.finish(workspace: workspace)
     }
 
@@ -145,6 +156,26 @@ package struct FloatRun {
             after: next, graph: executor.graph, lastUses: executor.lastUses, to: workspace)
         next += 1
         return UnsafePointer(output.floats)
+    }
+
+    /// Computes the next node, or the next two where that is faster.
+    fileprivate mutating func advance(workspace: Workspace) {
+        guard let pair = executor.pairs[next] else {
+            step(workspace: workspace)
+            return
+        }
+        let (graph, last) = (executor.graph, next + 1)
+        let count = graph.nodes[last].shape.count
+        let output = workspace.take(byteCount: count * MemoryLayout<Float>.stride)
+        pair.run(
+            UnsafePointer(values[graph.nodes[next].inputs[0]].floats), output.floats,
+            scratch: workspace.scratch(byteCount: pair.scratchBytes))
+        values[last + 1] = output
+        for node in next...last {
+            values.release(
+                after: node, graph: graph, lastUses: executor.lastUses, to: workspace)
+        }
+        next = last + 1
     }
 
     /// The network's output; gives all buffers back.

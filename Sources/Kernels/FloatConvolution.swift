@@ -8,8 +8,8 @@ package import NetworkGraph
 ///
 /// `@unchecked Sendable`: the packed weights are never written after `init`.
 package final class FloatConvolution: @unchecked Sendable {
-    private let packed: OpaquePointer
-    private let isa: InstructionSet
+    let packed: OpaquePointer
+    let isa: InstructionSet
 
     /// Bytes of scratch memory one call needs, aligned to 64 bytes; may be 0.
     package var scratchBytes: Int { ck_float_convolution_scratch(packed) }

@@ -74,6 +74,34 @@ import Testing
         }
     }
 
+    /// Pointwise convolutions whose wide output a depthwise one reads: alone, beside another reader, and where it
+    /// is the network's output too.
+    @Test func pairsEqualSingleSteps() {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        var network = SmallNetwork(
+            input: FeatureShape(height: 60, width: 61, channels: 5), seed: generator.next())
+        let clamp = Clamp(lower: 0, upper: 1)
+        let wide = network.convolve(0, channels: 80, clamp: clamp)
+        let alone = network.convolve(wide, channels: 80, kernel: 3, groups: 80, clamp: clamp)
+        let shared = network.convolve(alone, channels: 80)
+        let beside = network.convolve(shared, channels: 80, kernel: 3, groups: 80)
+        let sum = network.append(.add, [shared, beside], shape: network.shape(shared))
+        let last = network.convolve(sum, channels: 80, clamp: clamp)
+        network.convolve(last, channels: 80, kernel: 5, stride: 2, groups: 80)
+        for output in [network.nodes.count, last] {
+            let network = network.network(output: output, rank: 4)
+            let executor = FloatExecutor(network)
+            let workspace = Workspace()
+            for image in randomImages(1, for: network.graph, using: &generator) {
+                var steps = executor.start(image, workspace: workspace)
+                for _ in network.graph.nodes { steps.step(workspace: workspace) }
+                let expected = steps.finish(workspace: workspace).bits
+                workspace.poison(for: network.graph)
+                #expect(executor.run(image, workspace: workspace).bits == expected)
+            }
+        }
+    }
+
     @Test func bitsDoNotDependOnThreadsOrderOrMemory() {
         var generator = SeededGenerator(seed: TestSeed.value)
         let network = SmallNetwork.everything(seed: generator.next())

@@ -1,5 +1,5 @@
-// Float convolution of one image: blocks of output pixels times weight panels (float_gemm), or runs
-// of pixels (float_depthwise).
+// Float convolution of one image: blocks of output pixels times weight panels (float_gemm), or
+// rows of pixels (CK_FLOAT_DEPTHWISE_ROW); and two of them, the second on the heels of the first.
 
 /// Writes the windows of output pixels [first, first + rows) as matrix rows [rows][depth]; padding
 /// is zero.
@@ -7,37 +7,45 @@ CK_FUNCTION void gather_float(
     const ck_plan *plan, ptrdiff_t group, ptrdiff_t first, ptrdiff_t rows, const float *input,
     float *gathered) {
     const ck_geometry *g = &plan->geometry;
-    ptrdiff_t run = plan->group_input;
-    size_t row_bytes = (size_t)(g->kernel_width * run) * sizeof(float);
-    for (ptrdiff_t row = 0; row < rows; row++) {
-        ptrdiff_t oy = (first + row) / g->output_width, ox = (first + row) % g->output_width;
-        ptrdiff_t iy = oy * g->stride_height - g->pad_top;
+    ptrdiff_t inputs = plan->group_input, width = g->kernel_width * inputs;
+    int is_dense = g->groups == 1 && g->dilation_width == 1;
+    ptrdiff_t oy = first / g->output_width, ox = first % g->output_width;
+    while (rows > 0) {
         ptrdiff_t ix = ox * g->stride_width - g->pad_left;
         ck_taps columns = valid_taps(ix, g->dilation_width, g->kernel_width, g->input_width);
-        int is_whole = g->groups == 1 && g->dilation_width == 1
-            && columns.first == 0 && columns.end == g->kernel_width;
-        for (ptrdiff_t ky = 0; ky < g->kernel_height; ky++, gathered += g->kernel_width * run) {
-            ptrdiff_t y = iy + ky * g->dilation_height;
-            if (y < 0 || y >= g->input_height) {
-                memset(gathered, 0, row_bytes);
-                continue;
-            }
-            const float *line = input + y * g->input_width * g->input_channels + group * run;
-            if (is_whole) {
-                const float *source = line + ix * run;
-                copy_floats(g->kernel_width * run, source, gathered);
-                continue;
-            }
-            for (ptrdiff_t kx = 0; kx < g->kernel_width; kx++) {
-                float *target = gathered + kx * run;
-                if (kx < columns.first || kx >= columns.end) {
-                    memset(target, 0, (size_t)run * sizeof(float));
-                } else {
-                    ptrdiff_t x = ix + kx * g->dilation_width;
-                    memcpy(target, line + x * g->input_channels, (size_t)run * sizeof(float));
+        // Pixels whose windows are whole lie at equal distances, so they are copied together.
+        int is_whole = is_dense && columns.first == 0 && columns.end == g->kernel_width;
+        ptrdiff_t run = is_whole ? uniform_run(g, ox, ix, columns) : 1;
+        if (run > rows) run = rows;
+        for (ptrdiff_t ky = 0; ky < g->kernel_height; ky++) {
+            ptrdiff_t y = oy * g->stride_height - g->pad_top + ky * g->dilation_height;
+            int is_inside = y >= 0 && y < g->input_height;
+            const float *line =
+                is_inside ? input + y * g->input_width * g->input_channels + group * inputs : input;
+            float *target = gathered + ky * width;
+            if (is_inside && is_whole) {
+                const float *source = line + ix * inputs;
+                for (ptrdiff_t pixel = 0; pixel < run; pixel++) {
+                    copy_floats(width, source, target);
+                    source += g->stride_width * inputs;
+                    target += plan->depth;
                 }
+                continue;
+            }
+            for (ptrdiff_t pixel = 0; pixel < run; pixel++, target += plan->depth) {
+                memset(target, 0, (size_t)width * sizeof(float));
+            }
+            if (!is_inside) continue;
+            for (ptrdiff_t kx = columns.first; kx < columns.end; kx++) {
+                ptrdiff_t x = ix + kx * g->dilation_width;
+                memcpy(
+                    gathered + ky * width + kx * inputs, line + x * g->input_channels,
+                    (size_t)inputs * sizeof(float));
             }
         }
+        gathered += run * plan->depth;
+        rows -= run, ox += run;
+        if (ox == g->output_width) ox = 0, oy++;
     }
 }
 
@@ -66,45 +74,30 @@ CK_FUNCTION void float_block(
     }
 }
 
-CK_FUNCTION void float_depthwise_image(
-    const ck_float_convolution *c, ck_clamp clamp, const float *input, float *output) {
+/// Output rows [first, end); `input` holds the input's rows from `top` on.
+CK_FUNCTION void float_depthwise_rows(
+    const ck_float_convolution *c, ck_clamp clamp, ptrdiff_t first, ptrdiff_t end,
+    const float *input, ptrdiff_t top, float *output) {
     const ck_geometry *g = &c->plan.geometry;
     ptrdiff_t channels = g->output_channels, w_column = c->plan.panels * CK_PANEL;
-    ptrdiff_t row_step = g->dilation_height * g->input_width * channels;
-    ptrdiff_t column_step = g->dilation_width * channels;
-    for (ptrdiff_t oy = 0; oy < g->output_height; oy++) {
+    for (ptrdiff_t oy = first; oy < end; oy++, output += g->output_width * channels) {
         ptrdiff_t iy = oy * g->stride_height - g->pad_top;
         ck_taps rows = valid_taps(iy, g->dilation_height, g->kernel_height, g->input_height);
-        iy += rows.first * g->dilation_height;
-        for (ptrdiff_t ox = 0; ox < g->output_width;) {
-            ptrdiff_t ix = ox * g->stride_width - g->pad_left;
-            ck_taps columns = valid_taps(ix, g->dilation_width, g->kernel_width, g->input_width);
-            ptrdiff_t run = uniform_run(g, ox, ix, columns);
-            ix += columns.first * g->dilation_width;
-            float_depthwise(
-                run, channels, rows.end - rows.first, columns.end - columns.first,
-                input + (iy * g->input_width + ix) * channels, g->stride_width * channels,
-                row_step, column_step,
-                c->weights + (rows.first * g->kernel_width + columns.first) * w_column,
-                g->kernel_width * w_column, w_column, c->bias, clamp,
-                output + (oy * g->output_width + ox) * channels);
-            ox += run;
-        }
+        iy += rows.first * g->dilation_height - top;
+        CK_FLOAT_DEPTHWISE_ROW(
+            c, clamp, rows.end - rows.first, input + iy * g->input_width * channels,
+            c->weights + rows.first * g->kernel_width * w_column, output);
     }
 }
 
-CK_FUNCTION void float_convolution(
-    const ck_float_convolution *c, int clamped, const float *input, float *output, void *scratch) {
+/// Output pixels [first, end) of a convolution that is not depthwise; `input` is the whole image.
+CK_FUNCTION void float_pixels(
+    const ck_float_convolution *c, ck_clamp clamp, ptrdiff_t first, ptrdiff_t end,
+    const float *input, float *output, void *scratch) {
     const ck_plan *plan = &c->plan;
-    ck_clamp clamp = c->clamp;
-    if (!clamped) clamp.has_lower = clamp.has_upper = 0;
-    if (plan->method == CK_DEPTHWISE) {
-        float_depthwise_image(c, clamp, input, output);
-        return;
-    }
     for (ptrdiff_t group = 0; group < plan->geometry.groups; group++) {
-        for (ptrdiff_t row = 0; row < plan->rows; row += plan->block_rows) {
-            ptrdiff_t left = plan->rows - row;
+        for (ptrdiff_t row = first; row < end; row += plan->block_rows) {
+            ptrdiff_t left = end - row;
             ptrdiff_t rows = left < plan->block_rows ? left : plan->block_rows;
             const float *a = scratch;
             ptrdiff_t a_stride = plan->depth;
@@ -116,7 +109,52 @@ CK_FUNCTION void float_convolution(
             }
             float_block(
                 c, group, rows, clamp, a, a_stride,
-                output + row * plan->geometry.output_channels);
+                output + (row - first) * plan->geometry.output_channels);
         }
+    }
+}
+
+CK_FUNCTION void float_convolution(
+    const ck_float_convolution *c, int clamped, const float *input, float *output, void *scratch) {
+    ck_clamp clamp = c->clamp;
+    if (!clamped) clamp.has_lower = clamp.has_upper = 0;
+    if (c->plan.method == CK_DEPTHWISE) {
+        float_depthwise_rows(c, clamp, 0, c->plan.geometry.output_height, input, 0, output);
+    } else {
+        float_pixels(c, clamp, 0, c->plan.rows, input, output, scratch);
+    }
+}
+
+/// A pointwise convolution and the depthwise one that reads it. `band` holds as many rows between
+/// them as `ck_float_pair_rows` says; those that the next output rows read again move to its front.
+CK_FUNCTION void float_pair(
+    const ck_float_convolution *pointwise, const ck_float_convolution *depthwise,
+    const float *input, float *output, float *band) {
+    const ck_geometry *g = &depthwise->plan.geometry;
+    ptrdiff_t row = g->input_width * g->input_channels, most = ck_float_pair_rows(depthwise);
+    ptrdiff_t reach = (g->kernel_height - 1) * g->dilation_height + 1;
+    // Rows [top, bottom) are in the band.
+    ptrdiff_t top = 0, bottom = 0;
+    for (ptrdiff_t oy = 0, next; oy < g->output_height; oy = next) {
+        ptrdiff_t first = oy * g->stride_height - g->pad_top;
+        if (first < 0) first = 0;
+        if (first > g->input_height) first = g->input_height;
+        if (first < bottom) {
+            memmove(
+                band, band + (first - top) * row, (size_t)((bottom - first) * row) * sizeof *band);
+        } else {
+            bottom = first;
+        }
+        top = first;
+        ptrdiff_t end = top + most < g->input_height ? top + most : g->input_height;
+        float_pixels(
+            pointwise, pointwise->clamp, bottom * g->input_width, end * g->input_width, input,
+            band + (bottom - top) * row, NULL);
+        bottom = end;
+        next = (bottom - reach + g->pad_top) / g->stride_height + 1;
+        if (bottom == g->input_height || next > g->output_height) next = g->output_height;
+        float_depthwise_rows(
+            depthwise, depthwise->clamp, oy, next, band, top,
+            output + oy * g->output_width * g->output_channels);
     }
 }

@@ -1,4 +1,5 @@
-// Float matrix product with up to two weight panels, 12 rows x 32 channels in 24 registers. Contract:
+// Float matrix product with up to two weight panels, 12 rows x 32 channels in 24 registers. Where the
+// last panel has at most 8 channels its products are half as wide, which take half the time. Contract:
 // float_gemm_4x16.h.
 
 #define CK_FLOAT_PANELS 2
@@ -11,11 +12,24 @@ CK_INLINE void copy_floats(ptrdiff_t count, const float *source, float *target) 
     }
 }
 
-/// `vectors` is 1 where only one panel is left.
+/// Asks for a line that may lie behind the end of its array.
+CK_INLINE void prefetch(const float *address) {
+    _mm_prefetch((const char *)address, _MM_HINT_T0);
+}
+
+/// x * w + sum, of the lower eight lanes where `is_half`; the others are then undefined.
+CK_INLINE __m512 fused_lanes(const int is_half, __m512 x, __m512 w, __m512 sum) {
+    if (!is_half) return _mm512_fmadd_ps(x, w, sum);
+    return _mm512_castps256_ps512(_mm256_fmadd_ps(
+        _mm512_castps512_ps256(x), _mm512_castps512_ps256(w), _mm512_castps512_ps256(sum)));
+}
+
+/// `halves` of a panel, 8 channels each: 1 to 4.
 CK_INLINE void float_gemm_tile(
-    const int rows, const int vectors, ptrdiff_t depth, const float *a, ptrdiff_t a_stride,
+    const int rows, const int halves, ptrdiff_t depth, const float *a, ptrdiff_t a_stride,
     const float *w, ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp,
     ptrdiff_t channels, float *output, ptrdiff_t output_stride) {
+    const int vectors = (halves + 1) / 2;
     __m512 sums[12][2];
     __mmask16 masks[2] = {lane_mask16(channels), lane_mask16(channels - 16)};
     CK_UNROLL_ALL
@@ -23,6 +37,7 @@ CK_INLINE void float_gemm_tile(
         CK_UNROLL_ALL
         for (int v = 0; v < vectors; v++) {
             const float *source = output + row * output_stride + 16 * v;
+            prefetch(source + rows * output_stride);
             sums[row][v] =
                 is_first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(masks[v], source);
         }
@@ -34,13 +49,19 @@ CK_INLINE void float_gemm_tile(
     for (ptrdiff_t k = 0; k < depth; k++, w += CK_PANEL) {
         __m512 weights[2];
         CK_UNROLL_ALL
-        for (int v = 0; v < vectors; v++) weights[v] = _mm512_load_ps(w + v * w_panel);
+        for (int v = 0; v < vectors; v++) {
+            weights[v] = _mm512_load_ps(w + v * w_panel);
+            // Of the panels that come next, for which the first level has no room.
+            _mm_prefetch((const char *)(w + (vectors + v) * w_panel), _MM_HINT_T1);
+        }
+        // Of the rows that come next: `rows` elements for each step.
+        prefetch(a + rows * (a_stride + k));
         CK_UNROLL_ALL
         for (int row = 0; row < rows; row++) {
             __m512 x = _mm512_set1_ps(lines[row / 3][row % 3 * a_stride]);
             CK_UNROLL_ALL
             for (int v = 0; v < vectors; v++) {
-                sums[row][v] = _mm512_fmadd_ps(x, weights[v], sums[row][v]);
+                sums[row][v] = fused_lanes(2 * v + 1 == halves, x, weights[v], sums[row][v]);
             }
         }
         CK_UNROLL_ALL
@@ -65,21 +86,23 @@ CK_INLINE void float_gemm_tile(
 
 #define CK_TILE(rows) \
     case rows: \
-        if (channels > CK_PANEL) { \
-            CK_TILE_OF(rows, 2); \
-        } else { \
-            CK_TILE_OF(rows, 1); \
+        switch (halves) { \
+        case 1: CK_TILE_OF(rows, 1); break; \
+        case 2: CK_TILE_OF(rows, 2); break; \
+        case 3: CK_TILE_OF(rows, 3); break; \
+        default: CK_TILE_OF(rows, 4); break; \
         } \
         break
-#define CK_TILE_OF(rows, vectors) \
+#define CK_TILE_OF(rows, halves) \
     float_gemm_tile( \
-        rows, vectors, depth, a, a_stride, w, w_panel, is_first, bias, clamp, channels, output, \
+        rows, halves, depth, a, a_stride, w, w_panel, is_first, bias, clamp, channels, output, \
         output_stride)
 
 CK_FUNCTION void float_gemm(
     ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_stride, const float *w,
     ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp, ptrdiff_t channels,
     float *output, ptrdiff_t output_stride) {
+    int halves = (int)(channels + 7) / 8;
     while (rows > 0) {
         // Nearly equal tiles: one of few rows waits for its own additions.
         ptrdiff_t tiles = (rows + 11) / 12;

@@ -1,7 +1,7 @@
 // Members of a function table, in the order of struct ck_isa.
 #define CK_TABLE(isa_name) \
     { \
-        .name = isa_name, .float_convolution = float_convolution, \
+        .name = isa_name, .float_convolution = float_convolution, .float_pair = float_pair, \
         .integer_pack = integer_pack, .integer_scratch = integer_scratch, \
         .integer_accumulate = integer_accumulate, .integer_run = integer_run, \
         .requantize = requantize, .dequantize_accumulators = dequantize_accumulators, \

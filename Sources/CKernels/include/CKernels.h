@@ -79,6 +79,19 @@ void ck_float_convolution_run(
     const ck_isa *isa, const ck_float_convolution *convolution, int clamped, const float *input,
     float *output, void *scratch);
 
+/// A pointwise convolution and the depthwise one that reads its output: the same result as one
+/// after the other, a band of rows at a time, so that what lies between them stays in the cache. 0
+/// for others.
+int ck_float_pair_exists(
+    const ck_float_convolution *pointwise, const ck_float_convolution *depthwise);
+/// Whether what lies between them is larger than a common second-level cache.
+int ck_float_pair_is_faster(const ck_float_convolution *depthwise);
+size_t ck_float_pair_scratch(const ck_float_convolution *depthwise);
+/// Both with their clamps. `scratch` is 64-byte aligned.
+void ck_float_pair_run(
+    const ck_isa *isa, const ck_float_convolution *pointwise,
+    const ck_float_convolution *depthwise, const float *input, float *output, void *scratch);
+
 /// `weights` as above, zero point subtracted, each in [-255, 255]; packed for `isa`, which runs
 /// it.
 ck_integer_convolution *ck_integer_convolution_create(
