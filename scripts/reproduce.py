@@ -29,6 +29,12 @@ METHODS = {
     "preset, IBC, 8 images": ["--method", "ibc"],
     "preset, IBC + BFT": ["--method", "ibc,bft"],
 }
+# With a scale per channel alone: few images with logits left float, as NNCF leaves them; and weights of fewer bits.
+CHANNEL_METHODS = {
+    "preset, IBC, 64 images, float logits": ["--method", "ibc", "--ibc-images", "64", "--float-output"],
+    **{f"{name}, {bits} bits": [*PLAIN, "--method", method, "--bits", str(bits)]
+       for bits in (6, 4) for name, method in (("naive", "none"), ("IBC, 8 images", "ibc"))},
+}
 
 
 @dataclasses.dataclass
@@ -126,7 +132,8 @@ def theirs(make, count, network, model, images, work):
 def rows(binary, network, model, images, work, with_peers):
     """(scheme, method, cells) of one network."""
     for scheme, scheme_flags in SCHEMES.items():
-        for method, flags in METHODS.items():
+        methods = METHODS | (CHANNEL_METHODS if scheme_flags is CHANNEL else {})
+        for method, flags in methods.items():
             yield scheme, method, ours(binary, network, model, images, scheme_flags + flags, work)
     if not with_peers:
         return

@@ -2,8 +2,6 @@
 #include "isa.h"
 
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 
 /// Most tables one architecture has.
 #define CK_ISA_LIMIT 3
@@ -36,17 +34,6 @@ const ck_isa *ck_isa_available(int index) {
 const ck_isa *ck_isa_portable(void) { return &ck_table_portable; }
 
 const ck_isa *ck_isa_best(void) { return ck_isa_available(0); }
-
-const ck_isa *ck_isa_default(void) {
-    const char *choice = getenv("COUNTERBIAS_ISA");
-    if (choice) {
-        const ck_isa *isa;
-        for (int index = 0; (isa = ck_isa_available(index)); index++) {
-            if (!strcmp(choice, isa->name)) return isa;
-        }
-    }
-    return ck_isa_best();
-}
 
 const char *ck_isa_name(const ck_isa *isa) { return isa->name; }
 

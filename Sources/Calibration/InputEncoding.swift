@@ -1,3 +1,5 @@
+package import Quantization
+
 /// An image as it travels to workers.
 package enum InputPayload: Hashable, Sendable {
     /// HWC pixels, resized and cropped, in the network's channel order.
@@ -54,11 +56,8 @@ package struct InputEncoding: Hashable, Sendable {
         self.tables = tables
     }
 
-    /// Smallest and largest value a pixel can have.
-    package var range: (lower: Float, upper: Float) {
-        let values = tables.joined()
-        return (values.min() ?? 0, values.max() ?? 0)
-    }
+    /// What the network's input has to cover, so that pixels are represented best.
+    package var range: ActivationRange { ActivationRange(representing: tables.flatMap(\.self)) }
 
     /// - Returns: NHWC input of the network.
     package func encode(_ payload: InputPayload) -> [Float] {

@@ -58,4 +58,57 @@ import Testing
             covering: ActivationRange(lower: 2, upper: 3), type: .uint8)
         #expect(positive.zeroPoint == 0)
     }
+
+    private static func squaredError(_ range: ActivationRange, _ values: [Float]) -> Double {
+        let quantization = TensorQuantization(covering: range, type: .uint8)
+        return values.reduce(0) { sum, value in
+            let error = Double(quantization.real(quantization.stored(value))) - Double(value)
+            return sum + error * error
+        }
+    }
+
+    /// Every pixel of TF-slim's networks lies between two steps of [-1, 1].
+    @Test func pixelsBetweenStepsGetAWiderRange() {
+        let pixels = (0..<256).map { Float($0) / 127.5 - 1 }
+        let own = ActivationRange(lower: -1, upper: 1)
+        let range = ActivationRange(representing: pixels)
+        #expect(range.lower <= -1 && range.upper >= 1 && range.upper - range.lower < 2.02)
+        #expect(Self.squaredError(range, pixels) < 0.36 * Self.squaredError(own, pixels))
+    }
+
+    @Test func pixelsOnStepsKeepTheirRange() {
+        // (x - 127) / 128 and x / 256: steps of 1/128 and 1/256.
+        for (mean, deviation) in [(127, 128), (0, 256)] as [(Float, Float)] {
+            let pixels = (0..<256).map { (Float($0) - mean) / deviation }
+            let range = ActivationRange(representing: pixels)
+            #expect(range == ActivationRange(lower: pixels[0], upper: pixels[255]))
+            #expect(Self.squaredError(range, pixels) == 0)
+        }
+    }
+
+    @Test func noPixelIsFurtherThanHalfAStepAway() {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        for _ in 0..<50 {
+            let channels = (0..<3).map { _ in
+                (
+                    mean: Float.random(in: -20...275, using: &generator),
+                    deviation: Float.random(in: 0.5...300, using: &generator)
+                )
+            }
+            let pixels = channels.flatMap { channel in
+                (0..<256).map { (Float($0) - channel.mean) / channel.deviation }
+            }
+            let range = ActivationRange(representing: pixels)
+            let own = ActivationRange(
+                lower: min(0, pixels.min() ?? 0), upper: max(0, pixels.max() ?? 0))
+            #expect(Self.squaredError(range, pixels) <= Self.squaredError(own, pixels))
+            let quantization = TensorQuantization(covering: range, type: .uint8)
+            for pixel in pixels {
+                let error = abs(quantization.real(quantization.stored(pixel)) - pixel)
+                #expect(
+                    error <= quantization.scale * 0.501,
+                    "\(channels), seed \(TestSeed.value)")
+            }
+        }
+    }
 }

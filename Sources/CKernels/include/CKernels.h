@@ -20,8 +20,6 @@ const ck_isa *ck_isa_portable(void);
 const ck_isa *ck_isa_available(int index);
 /// The fastest of them.
 const ck_isa *ck_isa_best(void);
-/// The best, or the one the environment variable COUNTERBIAS_ISA names if this processor runs it.
-const ck_isa *ck_isa_default(void);
 /// "portable", "avx2" or "avx512".
 const char *ck_isa_name(const ck_isa *isa);
 

@@ -5,10 +5,18 @@ import NetworkGraph
 /// A channel's scale s weighs two parts of the noise at the outputs of the layers that read it. Rounding errors of their own weights meet an
 /// activation that grows with s. Rounding errors of the channel, which its activation's quantizer and the weights that make it cause, are
 /// divided by s. The sum `C s² + P / s²` is least at `s = (P / C)^(1/4)`. No range grows, so that no step does.
+///
+/// With one weight scale per channel, steps follow their rows. Where depthwise layers alone read a channel, no rounding error of weights grows
+/// with it (C = 0), and it fills its activation's range. Other readers have little to gain and are left alone.
 extension Equalizer {
     private static let noiseSweeps = 4
 
     mutating func reduceNoise() {
+        if granularity == .channel {
+            let graph = network.graph
+            fillRanges { group in group.consumers.allSatisfy { graph.isDepthwise($0.node) } }
+            return
+        }
         for _ in 0..<Self.noiseSweeps {
             let noise = NoiseModel(self)
             for group in groups.indices where obstacles[group] == nil {
@@ -27,8 +35,6 @@ extension Equalizer {
 private struct NoiseModel {
     /// Largest magnitudes of the layers' weights, by node.
     let weights: [Float]
-    /// The weight range behind the step of each output channel, by node.
-    let rows: [[Float]]
     /// Ranges of all nodes' outputs with the scales so far.
     let ranges: [ActivationRange]
     /// Scale of each channel of each value, so far.
@@ -39,12 +45,6 @@ private struct NoiseModel {
         let graph = equalizer.network.graph
         let weights = equalizer.layerMaxima
         self.weights = weights
-        rows = graph.nodes.indices.map { node in
-            (0..<graph.nodes[node].shape.channels).map {
-                equalizer.granularity == .tensor
-                    ? weights[node] : equalizer.parameters.rowMaximum(node, $0)
-            }
-        }
         var scales = (0..<graph.valueCount).map {
             [Float](repeating: 1, count: graph.shape(of: $0).channels)
         }
@@ -84,10 +84,8 @@ private struct NoiseModel {
             let range = ranges[member.value - 1]
             ownNoise += square((range.upper - range.lower) / 255)
         }
-        if equalizer.granularity == .tensor {
-            for (node, channel) in group.producers {
-                ownNoise += square(2 * weights[node] / 255) * inputPower(node, channel, equalizer)
-            }
+        for (node, channel) in group.producers {
+            ownNoise += square(2 * weights[node] / 255) * inputPower(node, channel, equalizer)
         }
         var (consumed, produced) = (0.0, 0.0)
         for (node, channel) in group.consumers {
@@ -99,7 +97,7 @@ private struct NoiseModel {
             guard total > 0 else { continue }
             for (output, squares, taps) in column {
                 let unit = 1 / (square(scales[node + 1][output]) * total)
-                consumed += square(2 * rows[node][output] / 255) * Double(taps) * power * unit
+                consumed += square(2 * weights[node] / 255) * Double(taps) * power * unit
                 produced += ownNoise * squares * unit
             }
         }
@@ -132,16 +130,21 @@ private struct NoiseModel {
             if highest > 0 { upper = min(upper, ranges[node].upper / highest) }
             if lowest < 0 { upper = min(upper, ranges[node].lower / lowest) }
         }
-        if equalizer.granularity == .tensor {
-            for (node, channel) in group.producers {
-                let row = equalizer.parameters.rowMaximum(node, channel)
-                if row > 0 { upper = min(upper, weights[node] / row) }
-            }
-            for (node, channel) in group.consumers {
-                let column = equalizer.parameters.columnMaximum(node, channel)
-                lower = max(lower, column / weights[node])
-            }
+        for (node, channel) in group.producers {
+            let row = equalizer.parameters.rowMaximum(node, channel)
+            if row > 0 { upper = min(upper, weights[node] / row) }
+        }
+        for (node, channel) in group.consumers {
+            let column = equalizer.parameters.columnMaximum(node, channel)
+            lower = max(lower, column / weights[node])
         }
         return (lower, upper)
+    }
+}
+
+extension Graph {
+    /// Whether each output channel reads one input channel.
+    fileprivate func isDepthwise(_ node: Int) -> Bool {
+        nodes[node].convolution?.groups == shape(of: nodes[node].inputs[0]).channels
     }
 }

@@ -76,10 +76,11 @@ struct Equalizer {
     /// `s_k = min(A / A_k, 16, w / w_k)` in topological order, A the range of each tensor the channel is in, w the weight range of
     /// each layer that makes it. No range grows. The paper's lower limit of 0.7 in front of ReLU6 never matters, as
     /// no scale is below 1.
-    mutating func fillRanges() {
+    /// - Parameter isIncluded: which channels, by default all.
+    mutating func fillRanges(where isIncluded: (ScaleGroups.Group) -> Bool = { _ in true }) {
         let ranges = statistics.extrema.ranges
         var maxima: [Int: Float] = [:]
-        for group in groups.indices where obstacles[group] == nil {
+        for group in groups.indices where obstacles[group] == nil && isIncluded(groups[group]) {
             var factor = min(Equalization.largestScale, clampLimit(group))
             for member in groups[group].members where member.value > 0 {
                 let node = member.value - 1

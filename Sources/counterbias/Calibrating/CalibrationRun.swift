@@ -73,8 +73,7 @@ struct CalibrationRun {
         try record.write(to: store.directory)
         let job = try CalibrationJob(
             network: network, options: options, imageCount: pool.images.count,
-            inputRange: pool.isPixels
-                ? ActivationRange(lower: encoding.range.lower, upper: encoding.range.upper) : nil,
+            inputRange: pool.isPixels ? encoding.range : nil,
             given: given?.network, labels: labels,
             resuming: checkpoint?.progress ?? CalibrationJob.Progress())
 

@@ -97,6 +97,9 @@ struct ConfigurationFlags: ParsableArguments {
     @Flag(help: "Keep channels that never vary on the calibration images.")
     var keepDeadChannels = false
 
+    @Flag(help: "Keep the logits float, where a convolution or matrix product makes them.")
+    var floatOutput = false
+
     @Flag(help: "Skip and list images that cannot be read, instead of stopping.")
     var skipBadImages = false
 
@@ -159,6 +162,7 @@ struct ConfigurationFlags: ParsableArguments {
         flags.equalization = equalize
         flags.match = match
         if keepDeadChannels { flags.removeDeadChannels = false }
+        if floatOutput { flags.outputQuantized = false }
         if skipBadImages { flags.skipBadImages = true }
         flags.audit = audit
         flags.workers = workers
@@ -178,7 +182,7 @@ extension ConfigurationFlags {
             ("--weights", weights != nil), ("--bits", bits != nil),
             ("--weight-scale", weightScale != nil), ("--range", range != nil),
             ("--percentile", percentile != nil), ("--equalize", equalize != nil),
-            ("--keep-dead-channels", keepDeadChannels),
+            ("--keep-dead-channels", keepDeadChannels), ("--float-output", floatOutput),
         ]
         if let other = others.first(where: \.isGiven) {
             throw ValidationError(

@@ -3,6 +3,7 @@ import Calibration
 import Cluster
 import Foundation
 import Imaging
+import Kernels
 import Logging
 import ONNXFormat
 import Quantization
@@ -24,6 +25,7 @@ struct CommandError: Error, CustomStringConvertible {
 /// Runs a command's body; an error becomes one line on stderr and a documented exit code.
 func reportingFailures(_ body: () throws -> Void) throws {
     do {
+        _ = try InstructionSet.chosen()
         try body()
     } catch let error as ExitCode {
         throw error
@@ -76,7 +78,7 @@ private func exitCode(of error: any Error) -> Int32 {
         is CalibrationError,
         is TuningError, is CheckpointError, is SafetensorsError, is BlobError:
         EX_DATAERR
-    case is SettingsError: EX_CONFIG
+    case is SettingsError, is UnknownInstructionSet: EX_CONFIG
     case let error as StorageError: error.exitCode
     // Trying again would not mend it.
     case let error as ZeroMQError where error.code == .endpointInvalid: EX_USAGE

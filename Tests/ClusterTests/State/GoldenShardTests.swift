@@ -20,4 +20,17 @@ private let pinned = "27f01238728cf6d1808ec99352f1de57c93628cbca74715613e47e60b2
             precondition(GoldenShard.digest.hex == pinned)
         }
     }
+
+    @Test func unknownInstructionSetsAreRefused() async {
+        await #expect(processExitsWith: .success) {
+            setenv("COUNTERBIAS_ISA", "sse9", 1)
+            do throws(UnknownInstructionSet) {
+                _ = try InstructionSet.chosen()
+                preconditionFailure("sse9 was accepted")
+            } catch {
+                precondition(error.description.contains("COUNTERBIAS_ISA=sse9"))
+                precondition(error.description.contains("portable"))
+            }
+        }
+    }
 }
