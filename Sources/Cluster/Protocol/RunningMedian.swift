@@ -40,11 +40,11 @@ private struct Heap<Value: Sendable>: Sendable {
         let top = values.removeLast()
         var position = 0
         while true {
-            let children = (2 * position + 1)..<min(2 * position + 3, values.count)
-            guard 2 * position + 1 < values.count,
-                let child = children.min(by: { isAbove(values[$0], values[$1]) }),
-                isAbove(values[child], values[position])
-            else { return top }
+            let left = 2 * position + 1
+            guard left < values.count else { return top }
+            let isRight = left + 1 < values.count && isAbove(values[left + 1], values[left])
+            let child = isRight ? left + 1 : left
+            guard isAbove(values[child], values[position]) else { return top }
             values.swapAt(position, child)
             position = child
         }
