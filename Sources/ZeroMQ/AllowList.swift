@@ -39,7 +39,7 @@ package struct AllowList: Hashable, Sendable {
         for name in names where Self.isEntry(name) {
             let file = path + "/" + name
             do {
-                try keys.add(KeyFile.readPublic(file), name: String(name.dropLast(4)), file: file)
+                try keys.add(KeyFile.readEntry(file), name: String(name.dropLast(4)), file: file)
             } catch {
                 keys.problems.append(error)
             }

@@ -64,7 +64,21 @@ package enum KeyFile {
 
     /// - Throws: `.keyKindMismatch` for a secret key file, `.keyMalformed`, `.fileUnreadable`.
     package static func readPublic(_ path: String) throws(ZeroMQError) -> PublicKey {
-        let keys = try KeyFileText(SmallFile.read(path, limit: limit).text, file: path)
+        try publicKey(in: SmallFile.read(path, limit: limit).text, file: path)
+    }
+
+    /// The same for an entry of an allow-list.
+    /// - Throws: `.allowListExposed` as well: whoever may write it decides whom it admits.
+    static func readEntry(_ path: String) throws(ZeroMQError) -> PublicKey {
+        let (text, mode) = try SmallFile.read(path, limit: limit)
+        guard mode & 0o002 == 0 else { throw ZeroMQError(.allowListExposed, file: path) }
+        return try publicKey(in: text, file: path)
+    }
+
+    private static func publicKey(
+        in text: String, file path: String
+    ) throws(ZeroMQError) -> PublicKey {
+        let keys = try KeyFileText(text, file: path)
         guard keys.secretKey == nil else {
             throw ZeroMQError(
                 .keyKindMismatch, file: path, detail: "it holds a secret key; give the .pub file")

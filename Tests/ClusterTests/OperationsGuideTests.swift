@@ -48,6 +48,25 @@ import Testing
         }
     }
 
+    @Test func everyEventOfTheGuideIsLogged() throws {
+        let guide = try String(
+            contentsOfFile: ProcessEnvironment.root + "/docs/operations.md", encoding: .utf8)
+        let logged = Set(try events().map(\.event))
+        let levels = #/\b(trace|debug|info|notice|warning|error|critical)\b/#
+        var count = 0
+        for line in guide.split(separator: "\n") where line.hasPrefix("| `") {
+            let cells = line.split(separator: "|", omittingEmptySubsequences: false).dropFirst()
+            guard cells.count == 5, cells.dropFirst().first?.contains(levels) == true else {
+                continue
+            }
+            for event in (cells.first ?? "").matches(of: #/`([^`]*)`/#).map(\.output.1) {
+                count += 1
+                #expect(logged.contains("\"\(event)\""), "nothing logs '\(event)'")
+            }
+        }
+        #expect(count > 25)
+    }
+
     @Test func everyMetricIsInTheGuide() throws {
         let guide = try String(
             contentsOfFile: ProcessEnvironment.root + "/docs/operations.md", encoding: .utf8)

@@ -66,6 +66,16 @@ import Testing
         #expect(error?.code == .allowListExposed)
     }
 
+    @Test func entryAnyoneCanChangeAdmitsNobody() throws {
+        let directory = try TemporaryDirectory()
+        try KeyFile.writePublic(keys[0], to: directory.file("a.pub"))
+        try KeyFile.writePublic(keys[1], to: directory.file("b.pub"))
+        try #require(chmod(directory.file("a.pub"), 0o646) == 0)
+        let allowed = try AllowList(path: directory.path).load()
+        #expect(allowed.names == [keys[1]: "b"])
+        #expect(allowed.problems.map(\.code) == [.allowListExposed])
+    }
+
     @Test func renamedKeyStaysAdmitted() throws {
         let directory = try TemporaryDirectory()
         try KeyFile.writePublic(keys[0], to: directory.file("a.pub"))

@@ -16,10 +16,10 @@ struct PeerTable {
         var outbox = Outbox<Item>(limit: 4_096)
     }
 
-    private var entries: [WorkerID: Entry] = [:]
+    private var entries = SortedTable<WorkerID, Entry>()
     private var numbers: [PeerID: WorkerID] = [:]
     /// Peers for whom something waits: few, whatever the number of peers.
-    private var unsent: Set<WorkerID> = []
+    private var unsent = SortedSet<WorkerID>()
     private var next = 1
 
     /// The number of the connection a message came on, a new one for a new connection.
@@ -40,12 +40,12 @@ struct PeerTable {
     func descriptor(_ worker: WorkerID) -> Int32? { entries[worker]?.descriptor }
 
     var all: [(WorkerID, PeerID)] {
-        entries.map { ($0.key, $0.value.peer) }.sorted { $0.0 < $1.0 }
+        entries.map { ($0.key, $0.value.peer) }
     }
 
     /// Peers for whom something waits, in order.
-    var waiting: [WorkerID] { unsent.sorted() }
-    var isAnyWaiting: Bool { !unsent.isEmpty }
+    var waiting: [WorkerID] { unsent.ascending }
+    var isAnyWaiting: Bool { unsent.count > 0 }
 
     mutating func post(_ item: Item, to worker: WorkerID) -> Bool {
         guard let taken = entries[worker]?.outbox.append(item) else { return true }

@@ -7,7 +7,7 @@ extension CoordinatorCore {
         guard open?.hasWork == true else { return [] }
         var actions = confirmHere()
         // One shard per worker and turn, so that the first to greet does not take all.
-        var takers = hungry.sorted()
+        var takers = hungry.ascending
         while !takers.isEmpty {
             takers = takers.filter { worker in
                 guard let shard = nextShard(for: worker) else { return false }
@@ -19,7 +19,7 @@ extension CoordinatorCore {
     }
 
     private mutating func nextShard(for worker: WorkerID) -> Int? {
-        if let shard = open?.next(for: worker, workers: workers.count) { return shard }
+        if let shard = open?.next(for: worker, among: workers.keys) { return shard }
         guard let hello = workers[worker]?.hello else { return nil }
         return open?.nextAudit(for: hello)
     }
@@ -27,8 +27,8 @@ extension CoordinatorCore {
     /// Where there is no second worker, the coordinator is the second.
     private mutating func confirmHere() -> [Action] {
         guard open?.audits.isEmpty == false else { return [] }
-        let first = workers.values.first?.hello.identity
-        if workers.values.contains(where: { $0.hello.identity != first }) { return [] }
+        let first = workers.first(where: { _ in true })?.value.hello.identity
+        if workers.contains(where: { $0.value.hello.identity != first }) { return [] }
         return (open?.takeAudits() ?? []).compactMap { recompute($0) }
     }
 
@@ -52,13 +52,12 @@ extension CoordinatorCore {
 
     /// Keeps ``hungry`` right; to be called after every change of a worker.
     mutating func noteAppetite(_ worker: WorkerID) {
-        if let entry = workers[worker], !entry.isBehind,
-            entry.shards.count < limits.shardsInFlight
-        {
-            hungry.insert(worker)
-        } else {
-            hungry.remove(worker)
-        }
+        if isHungry(worker) { hungry.insert(worker) } else { hungry.remove(worker) }
+    }
+
+    func isHungry(_ worker: WorkerID) -> Bool {
+        guard let entry = workers[worker] else { return false }
+        return !entry.isBehind && entry.shards.count < limits.shardsInFlight
     }
 
     /// The worker's compute thread has finished something.
@@ -73,22 +72,23 @@ extension CoordinatorCore {
     /// Gives what waits for a straggler to others, and what it holds to a second worker once that is all the round waits for.
     mutating func relieveStragglers(at now: Duration) -> [Action] {
         guard let age = open?.stragglerAge(limits) else { return [] }
-        let stragglers = Set(
-            workers.lazy.filter { !$0.value.shards.isEmpty && now - $0.value.busySince > age }
+        let stragglers = SortedSet(
+            ascending: workers.filter { !$0.value.shards.isEmpty && now - $0.value.busySince > age }
                 .map(\.key))
-        guard !stragglers.isEmpty, stragglers.count < workers.count else { return [] }
-        for straggler in stragglers.sorted() { open?.release(straggler) }
+        guard stragglers.count > 0, stragglers.count < workers.count else { return [] }
+        for straggler in stragglers.ascending { open?.release(straggler) }
         var actions = dispatch(at: now)
         guard let stuck = open?.stuck(with: stragglers, limits), !stuck.isEmpty else {
             return actions
         }
-        var helpers = hungry.subtracting(stragglers).sorted().filter {
-            workers[$0]?.shards.isEmpty == true
+        // In descending order, so that the next one is last.
+        var helpers = hungry.ascending.reversed().filter {
+            !stragglers.contains($0) && workers[$0]?.shards.isEmpty == true
         }
         for shard in stuck where !helpers.isEmpty {
             guard let round = open?.round.index, let state = open?.shards[shard],
                 let slow = state.holders.first,
-                let position = helpers.firstIndex(where: { helper in
+                let position = helpers.lastIndex(where: { helper in
                     state.claims.allSatisfy {
                         $0.worker.identity != workers[helper]?.hello.identity
                     }

@@ -23,7 +23,7 @@ extension CoordinatorCore {
 
     /// A coordinator that was stopped itself has not heard what was said meanwhile: it is in nobody's disfavour.
     mutating func forgive(_ pause: Duration) {
-        for worker in workers.keys {
+        for worker in workers.keys.ascending {
             workers[worker]?.lastHeard += pause
             workers[worker]?.busySince += pause
             workers[worker]?.finishedAt += pause
@@ -33,7 +33,7 @@ extension CoordinatorCore {
     /// Gives up workers that say nothing, and those that only seem to work.
     mutating func expire(at now: Duration) -> [Action] {
         var actions: [Action] = []
-        for worker in workers.keys.sorted() {
+        for worker in workers.keys.ascending {
             guard let entry = workers[worker], let cause = expiry(of: entry, at: now) else {
                 continue
             }

@@ -76,7 +76,7 @@ extension CoordinatorCore {
 
     /// Who tries next what this worker could not compute: another one, if there is another.
     private func successor(of worker: WorkerID) -> WorkerID? {
-        workers.keys.filter { $0 > worker }.min() ?? workers.keys.min()
+        workers.keys.next(after: worker) ?? workers.keys.first
     }
 
     // MARK: Wrong bits
@@ -105,7 +105,7 @@ extension CoordinatorCore {
         var actions: [Action] = [
             .log(.workerQuarantined(hello, round: round, shard: shard))
         ]
-        for worker in workers.keys.sorted()
+        for worker in workers.keys.ascending
         where workers[worker]?.hello.identity == hello.identity {
             actions += lose(worker, because: .quarantined)
             actions += [

@@ -56,12 +56,12 @@ package struct CoordinatorCore: Sendable {
     let golden: Digest
     let limits: CoordinatorLimits
     let audit: AuditSelection
-    var workers: [WorkerID: Admitted] = [:]
+    var workers = SortedTable<WorkerID, Admitted>()
     var open: OpenRound?
     /// Which worker keeps the state of which images; only a preference.
     var affinity: [[Int]: WorkerID] = [:]
     /// Admitted workers that could take another shard.
-    var hungry: Set<WorkerID> = []
+    var hungry = SortedSet<WorkerID>()
     /// Workers whose results are wrong.
     package internal(set) var quarantined: [WorkerIdentity: Hello] = [:]
     /// Workers with results in earlier rounds that nothing confirmed.
@@ -148,7 +148,7 @@ package struct CoordinatorCore: Sendable {
             return startOver(epoch)
         case .finished(let reason, let isFinished):
             open = nil
-            return workers.keys.sorted().map {
+            return workers.keys.ascending.map {
                 .send($0, .goodbye(reason: reason, isFinished: isFinished))
             }
         }
@@ -165,18 +165,19 @@ package struct CoordinatorCore: Sendable {
             },
             isAudited: { [audit] in audit.includes($0.index, ofRound: round.index) })
         // Whatever workers still compute belongs to an earlier round and is not waited for.
-        for worker in workers.keys {
+        for worker in workers.keys.ascending {
             if workers[worker]?.shards.isEmpty == false { workers[worker]?.isBehind = true }
             workers[worker]?.shards = []
-            noteAppetite(worker)
         }
+        hungry = SortedSet(ascending: workers.keys.ascending.filter(isHungry))
         return [.log(.roundOpened(round))] + dispatch(at: now) + close()
     }
 
     private mutating func startOver(_ epoch: UInt64) -> [Action] {
-        let everybody = workers.keys.sorted()
+        let everybody = workers.keys.ascending
         self.epoch = epoch
-        (open, workers, affinity, hungry, unconfirmed) = (nil, [:], [:], [], [])
+        (open, workers, hungry) = (nil, SortedTable(), SortedSet())
+        (affinity, unconfirmed) = ([:], [])
         isResumed = false
         return everybody.flatMap { worker -> [Action] in
             [

@@ -2,7 +2,7 @@ import Calibration
 import Storage
 
 /// The round in work: who holds which shard, and what has come back.
-struct OpenRound: Hashable, Sendable {
+struct OpenRound: Sendable {
     /// One shard. waiting → held → done; done and audited → held or queued for audit → confirmed
     struct ShardState: Hashable, Sendable {
         /// Workers whose answer is awaited: one, or two for a straggler's shard or an audit.
@@ -51,7 +51,7 @@ struct OpenRound: Hashable, Sendable {
     /// Shards that wait for a second computation, in the order of their first.
     private(set) var audits: [Int] = []
     /// Times of the shards that came back.
-    private var durations: [Duration] = []
+    private var durations = RunningMedian<Duration>()
 
     /// - Parameters:
     ///   - round: its shards.
@@ -80,8 +80,8 @@ struct OpenRound: Hashable, Sendable {
     var hasWork: Bool { queues.count > 0 || !audits.isEmpty }
 
     /// Takes the next waiting shard for a worker.
-    mutating func next(for worker: WorkerID, workers: Int) -> Int? {
-        guard let shard = queues.pop(for: worker, workers: workers) else { return nil }
+    mutating func next(for worker: WorkerID, among workers: SortedSet<WorkerID>) -> Int? {
+        guard let shard = queues.pop(for: worker, among: workers) else { return nil }
         queues.setOwner(worker, of: shard)
         return shard
     }
@@ -151,7 +151,7 @@ struct OpenRound: Hashable, Sendable {
     ) -> Acceptance {
         let before = shards[shard]
         change(shard) { $0.holders.removeAll { $0 == worker } }
-        if let took { durations.append(took) }
+        if let took { durations.add(took) }
         // What the coordinator decided stands.
         if before.isConfirmed, before.claims.first?.payload == payload { return .duplicate }
         let isKnown = before.claims.contains {
@@ -251,14 +251,12 @@ struct OpenRound: Hashable, Sendable {
 
     /// How long a shard may take before its worker counts as a straggler; nil before any came back.
     func stragglerAge(_ limits: CoordinatorLimits) -> Duration? {
-        guard !durations.isEmpty else { return nil }
-        let median = durations.sorted()[durations.count / 2]
-        return max(median * limits.stragglerFactor, limits.stragglerAge)
+        durations.value.map { max($0 * limits.stragglerFactor, limits.stragglerAge) }
     }
 
     /// Shards that only a straggler holds, if it is time to give them to somebody else as well: enough of the round is done, or
     /// nothing else is left of it.
-    func stuck(with stragglers: Set<WorkerID>, _ limits: CoordinatorLimits) -> [Int] {
+    func stuck(with stragglers: SortedSet<WorkerID>, _ limits: CoordinatorLimits) -> [Int] {
         guard waiting == 0 else { return [] }
         let held = shards.indices.filter { !shards[$0].isSettled && !shards[$0].holders.isEmpty }
         let stuck = held.filter {

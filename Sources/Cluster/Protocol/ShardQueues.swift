@@ -1,7 +1,7 @@
 /// Shards nobody holds, by who should take them: the worker that keeps their state, or anybody.
 ///
 /// Taking and giving back cost constant time but for a shard that is put in out of order.
-struct ShardQueues: Hashable, Sendable {
+struct ShardQueues: Sendable {
     /// Who keeps the state of each shard; nil for nobody.
     private(set) var owners: [WorkerID?]
     /// Shards in a queue that wait; entries of others are leftovers.
@@ -12,9 +12,11 @@ struct ShardQueues: Hashable, Sendable {
     private var kept: [WorkerID: [Int]] = [:]
     private var free: [Int] = []
     /// Shards of the round by owner, waiting or not.
-    private var shares: [WorkerID: Int] = [:]
-    /// For so many workers nobody was found to keep more than a share; spares looking again.
-    private var balancedFor: Int?
+    private var owned: [WorkerID: Set<Int>] = [:]
+    /// Workers that keep more than ``share`` and have some of it waiting, in descending order; entries of others are leftovers.
+    private var rich: [WorkerID] = []
+    /// An equal share of all shards when it was last asked for.
+    private var share: Int?
 
     /// All shards of a round, waiting.
     /// - Parameter owners: one per shard.
@@ -25,7 +27,7 @@ struct ShardQueues: Hashable, Sendable {
         for shard in owners.indices.reversed() {
             if let owner = owners[shard] {
                 kept[owner, default: []].append(shard)
-                shares[owner, default: 0] += 1
+                owned[owner, default: []].insert(shard)
             } else {
                 free.append(shard)
             }
@@ -37,9 +39,9 @@ struct ShardQueues: Hashable, Sendable {
         guard !isWaiting[shard] else { return }
         isWaiting[shard] = true
         count += 1
-        balancedFor = nil
         if let owner = owners[shard] {
             Self.insert(shard, into: &kept[owner, default: []])
+            noteWealth(of: owner)
         } else {
             Self.insert(shard, into: &free)
         }
@@ -56,28 +58,41 @@ struct ShardQueues: Hashable, Sendable {
     /// share of all.
     /// - Parameters:
     ///   - worker: who asks.
-    ///   - workers: how many there are.
+    ///   - workers: all there are; nobody else keeps anything.
     /// - Returns: nil if nothing waits that this worker should take.
-    mutating func pop(for worker: WorkerID, workers: Int) -> Int? {
+    mutating func pop(for worker: WorkerID, among workers: SortedSet<WorkerID>) -> Int? {
         guard count > 0 else { return nil }
         if let shard = popKept(by: worker) ?? popFree() { return shard }
-        let share = (owners.count + workers - 1) / max(workers, 1)
-        guard balancedFor != workers, shares[worker, default: 0] < share else { return nil }
-        // The order of a dictionary differs between runs: ask for the smallest.
-        let rich = kept.keys.filter {
-            shares[$0, default: 0] > share && !kept[$0, default: []].isEmpty
+        let share = (owners.count + workers.count - 1) / max(workers.count, 1)
+        if self.share != share {
+            self.share = share
+            rich = workers.ascending.reversed().filter(isRich)
         }
-        for owner in rich.sorted() {
-            if let shard = popKept(by: owner) { return shard }
+        guard owned[worker]?.count ?? 0 < share else { return nil }
+        while let owner = rich.last {
+            if isRich(owner), let shard = popKept(by: owner) { return shard }
+            rich.removeLast()
         }
-        balancedFor = workers
         return nil
+    }
+
+    private func isRich(_ worker: WorkerID) -> Bool {
+        guard let share, let all = owned[worker], let waiting = kept[worker] else { return false }
+        return all.count > share && !waiting.isEmpty
+    }
+
+    private mutating func noteWealth(of worker: WorkerID) {
+        guard isRich(worker) else { return }
+        let position = Self.position(of: worker, in: rich)
+        if position == rich.count || rich[position] != worker {
+            rich.insert(worker, at: position)
+        }
     }
 
     /// Forgets a worker that is gone: nothing may wait for it any more.
     mutating func forget(_ worker: WorkerID) {
         release(worker)
-        for shard in owners.indices where owners[shard] == worker { setOwner(nil, of: shard) }
+        for shard in owned.removeValue(forKey: worker) ?? [] { owners[shard] = nil }
     }
 
     private mutating func popKept(by owner: WorkerID) -> Int? {
@@ -102,10 +117,12 @@ struct ShardQueues: Hashable, Sendable {
 
     mutating func setOwner(_ worker: WorkerID?, of shard: Int) {
         guard owners[shard] != worker else { return }
-        balancedFor = nil
-        if let old = owners[shard] { shares[old, default: 0] -= 1 }
-        if let worker { shares[worker, default: 0] += 1 }
+        if let old = owners[shard] { owned[old]?.remove(shard) }
         owners[shard] = worker
+        if let worker {
+            owned[worker, default: []].insert(shard)
+            noteWealth(of: worker)
+        }
     }
 
     /// Gives what waits for a worker to anybody.
@@ -117,11 +134,16 @@ struct ShardQueues: Hashable, Sendable {
     }
 
     private static func insert(_ shard: Int, into queue: inout [Int]) {
+        queue.insert(shard, at: position(of: shard, in: queue))
+    }
+
+    /// Where an entry is in a queue in descending order, or would be.
+    private static func position<Entry: Comparable>(of entry: Entry, in queue: [Entry]) -> Int {
         var (low, high) = (0, queue.count)
         while low < high {
             let middle = (low + high) / 2
-            if queue[middle] > shard { low = middle + 1 } else { high = middle }
+            if queue[middle] > entry { low = middle + 1 } else { high = middle }
         }
-        queue.insert(shard, at: low)
+        return low
     }
 }

@@ -120,7 +120,7 @@ struct SimulatedCluster {
     private var situation: String {
         guard let coordinator else { return "no coordinator" }
         guard let round = coordinator.core.open else { return "no open round" }
-        let workers = coordinator.core.workers.sorted { $0.key < $1.key }.map { number, worker in
+        let workers = coordinator.core.workers.map { number, worker in
             "\(number) holds \(worker.shards.map(\.shard))\(worker.isBehind ? ", behind" : "")"
         }
         return
