@@ -31,6 +31,7 @@ final class ChildProcess: @unchecked Sendable {
     private var log = Data()
     private var openPipes = 2
     private let vitals: VitalsRecord
+    private let flatness = StaysFlat.watch
     private var isWatched = false
     private var hasExited = false
     /// Complete lines of the log, and how many of them waits have consumed.
@@ -44,7 +45,7 @@ final class ChildProcess: @unchecked Sendable {
     ) throws {
         command = arguments.joined(separator: " ")
         vitals = VitalsRecord(command: command)
-        StaysFlat.watch?.add(vitals)
+        flatness?.add(vitals)
         let binary = try Binary.counterbias()
         if let host {
             // Both replace themselves by the program, so the process id stays.
@@ -172,12 +173,21 @@ final class ChildProcess: @unchecked Sendable {
         }
     }
 
-    /// Looks at what the process holds, now and from its first line to its end.
+    /// Looks at what the process and its own workers hold, now and from its first line to its end.
     private func watch() {
         guard vitals.look(at: identifier), !isWatched else { return }
         isWatched = true
-        Thread.detachNewThread { [vitals, identifier] in
-            while vitals.look(at: identifier) { usleep(20_000) }
+        Thread.detachNewThread { [vitals, flatness, identifier, command] in
+            var children: [Int32: VitalsRecord] = [:]
+            while vitals.look(at: identifier) {
+                for child in Vitals.children(of: identifier) {
+                    let record = children[child] ?? VitalsRecord(command: "worker of " + command)
+                    record.look(at: child)
+                    guard children.updateValue(record, forKey: child) == nil else { continue }
+                    flatness?.add(record)
+                }
+                usleep(20_000)
+            }
         }
     }
 

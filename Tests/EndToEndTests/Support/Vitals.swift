@@ -19,10 +19,21 @@ struct Vitals: CustomStringConvertible {
         residentBytes = pages * Int(getpagesize())
     }
 
+    /// Processes that a process has started and that still run.
+    static func children(of process: Int32) -> [Int32] {
+        let threads = "/proc/\(process)/task"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: threads)) ?? []
+        return names.flatMap { thread in
+            let path = "\(threads)/\(thread)/children"
+            let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+            return text.split(separator: " ").compactMap { Int32($0) }
+        }
+    }
+
     var description: String { "\(descriptors) descriptors, \(residentBytes >> 10) KiB" }
 }
 
-/// What one process held since it first logged something, looked at with every line and many times a second.
+/// What one process held since it first logged something (a process started by another one: since its start), looked at with every line and many times a second.
 final class VitalsRecord: Sendable {
     /// Most that a process may gain: descriptors of a handful of connections, memory of a small job.
     struct Bound {
