@@ -30,10 +30,14 @@ package enum BiasQuantization {
         let taps = parameters.weights.count / channels
         return parameters.weights.withUnsafeBufferPointer { weights in
             (0..<channels).map { channel in
-                let zero = Int32(parameters.zeroPoint(channel: channel))
+                let zero = Int16(parameters.zeroPoint(channel: channel))
                 var sum: Int64 = 0
-                for index in channel * taps..<(channel + 1) * taps {
-                    sum += Int64(abs(Int32(weights[index]) - zero))
+                // Differences of 8-bit values: nothing overflows, and unchecked arithmetic vectorizes.
+                for weight in UnsafeBufferPointer(
+                    rebasing: weights[channel * taps..<(channel + 1) * taps])
+                {
+                    let difference = weight &- zero
+                    sum &+= Int64(max(difference, 0 &- difference))
                 }
                 return Int64(Int32.max) - sum * reach
             }

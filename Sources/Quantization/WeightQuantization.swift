@@ -1,3 +1,20 @@
+/// Weights that are worked on together.
+typealias WeightLanes = SIMD8<Float>
+
+extension WeightLanes {
+    /// The weights from `index` on.
+    init(_ weights: UnsafeBufferPointer<Float>, at index: Int) {
+        self = UnsafeRawBufferPointer(weights).loadUnaligned(
+            fromByteOffset: index * MemoryLayout<Float>.stride, as: WeightLanes.self)
+    }
+
+    /// Fewer than all, and zeros.
+    init(padding weights: Slice<UnsafeBufferPointer<Float>>) {
+        self = .zero
+        for (lane, weight) in weights.enumerated() { self[lane] = weight }
+    }
+}
+
 /// 8-bit weights of one convolution, before its bias.
 struct QuantizedWeights {
     var values: [Int16]
@@ -13,8 +30,18 @@ struct WeightRange: Hashable {
 
     /// From the smallest to the largest weight.
     init(of weights: ArraySlice<Float>) {
-        lowest = min(weights.min() ?? 0, 0)
-        highest = max(weights.max() ?? 0, 0)
+        (lowest, highest) = weights.withUnsafeBufferPointer { weights in
+            var (low, high) = (WeightLanes.zero, WeightLanes.zero)
+            let whole = weights.count - weights.count % WeightLanes.scalarCount
+            for start in stride(from: 0, to: whole, by: WeightLanes.scalarCount) {
+                let lanes = WeightLanes(weights, at: start)
+                low.replace(with: lanes, where: lanes .< low)
+                high.replace(with: lanes, where: lanes .> high)
+            }
+            return weights[whole...].reduce((low.min(), high.max())) {
+                (min($0.0, $1), max($0.1, $1))
+            }
+        }
     }
 
     init(lowest: Float, highest: Float) {
@@ -52,10 +79,16 @@ struct WeightQuantizer {
         return min(max(Int(zero), levels.lowerBound), levels.upperBound)
     }
 
-    /// `clamp(round-half-even(weight / scale) + zeroPoint)`.
-    func quantize(_ weight: Float, scale: Float, zeroPoint: Int) -> Int16 {
-        let level = (weight / scale).rounded(.toNearestOrEven) + Float(zeroPoint)
-        return Int16(min(max(level, Float(levels.lowerBound)), Float(levels.upperBound)))
+    /// `clamp(round-half-even(weight / scale) + zeroPoint)`. The bounds are integers, so the clamp may come first.
+    private func quantize(_ weights: WeightLanes, scale: Float, zeroPoint: Int) -> SIMD8<Int16> {
+        let level = (weights / scale).clamped(
+            lowerBound: WeightLanes(repeating: Float(levels.lowerBound - zeroPoint)),
+            upperBound: WeightLanes(repeating: Float(levels.upperBound - zeroPoint)))
+        // Adding 1.5 · 2²³ rounds to an integer, half to even, and leaves it in the low bits.
+        let rounding = WeightLanes(repeating: 12_582_912)
+        let bits = unsafeBitCast(level + rounding, to: SIMD8<Int32>.self)
+        let steps = bits &- unsafeBitCast(rounding, to: SIMD8<Int32>.self)
+        return SIMD8<Int16>(truncatingIfNeeded: steps &+ Int32(zeroPoint))
     }
 
     /// Quantizes weights in groups of `weights.count / ranges.count`, each with its own range and scale.
@@ -68,14 +101,26 @@ struct WeightQuantizer {
         _ weights: [Float], ranges: [WeightRange], scales: [Float]
     ) -> QuantizedWeights {
         let groupSize = weights.count / scales.count
-        var values = [Int16]()
-        values.reserveCapacity(weights.count)
-        var zeroPoints: [Int] = []
-        for (group, scale) in scales.enumerated() {
-            let zero = zeroPoint(of: ranges[group], scale: scale)
-            zeroPoints.append(zero)
-            for weight in weights[group * groupSize..<(group + 1) * groupSize] {
-                values.append(quantize(weight, scale: scale, zeroPoint: zero))
+        let zeroPoints = zip(ranges, scales).map { zeroPoint(of: $0, scale: $1) }
+        let values = weights.withUnsafeBufferPointer { weights in
+            [Int16](unsafeUninitializedCapacity: weights.count) { values, count in
+                for (group, (scale, zero)) in zip(scales, zeroPoints).enumerated() {
+                    let first = group * groupSize
+                    let end = first + groupSize
+                    for index in stride(from: first, to: end, by: WeightLanes.scalarCount) {
+                        let lanes = min(end - index, WeightLanes.scalarCount)
+                        // The last lanes of a group may lie in the next, or behind all.
+                        let source =
+                            index + WeightLanes.scalarCount <= weights.count
+                            ? WeightLanes(weights, at: index)
+                            : WeightLanes(padding: weights[index...])
+                        let quantized = quantize(source, scale: scale, zeroPoint: zero)
+                        for lane in 0..<lanes {
+                            values.initializeElement(at: index + lane, to: quantized[lane])
+                        }
+                    }
+                }
+                count = weights.count
             }
         }
         return QuantizedWeights(values: values, type: type, scales: scales, zeroPoints: zeroPoints)

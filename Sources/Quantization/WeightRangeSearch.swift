@@ -50,7 +50,6 @@ struct WeightRangeSearch {
         return range(best.shares.lower, best.shares.upper)
     }
 
-    private typealias Lanes = SIMD8<Float>
     /// Lanes summed in Float before they are added up in Double.
     private static let block = 64
 
@@ -69,23 +68,21 @@ struct WeightRangeSearch {
         let rounding: Float = 12_582_912
         var sum = 0.0
         var index = 0
-        while index + Lanes.scalarCount <= weights.count {
-            var partial = Lanes.zero
-            let end = min(index + Self.block * Lanes.scalarCount, weights.count)
-            while index + Lanes.scalarCount <= end {
-                let offset = index * MemoryLayout<Float>.stride
-                let weight = UnsafeRawBufferPointer(weights)
-                    .loadUnaligned(fromByteOffset: offset, as: Lanes.self)
-                let factor = UnsafeRawBufferPointer(importance)
-                    .loadUnaligned(fromByteOffset: offset, as: Lanes.self)
+        while index + WeightLanes.scalarCount <= weights.count {
+            var partial = WeightLanes.zero
+            let end = min(index + Self.block * WeightLanes.scalarCount, weights.count)
+            while index + WeightLanes.scalarCount <= end {
+                let weight = WeightLanes(weights, at: index)
+                let factor = WeightLanes(importance, at: index)
                 let level = (weight * inverse)
                     .clamped(
-                        lowerBound: Lanes(repeating: lowest), upperBound: Lanes(repeating: highest))
+                        lowerBound: WeightLanes(repeating: lowest),
+                        upperBound: WeightLanes(repeating: highest))
                 let difference = ((level + rounding) - rounding) * scale - weight
                 partial += factor * (difference * difference)
-                index += Lanes.scalarCount
+                index += WeightLanes.scalarCount
             }
-            for lane in 0..<Lanes.scalarCount { sum += Double(partial[lane]) }
+            for lane in 0..<WeightLanes.scalarCount { sum += Double(partial[lane]) }
         }
         while index < weights.count {
             let level = min(max(weights[index] * inverse, lowest), highest)

@@ -21,7 +21,7 @@ struct SyntheticJob {
         let network = network()
         let table = (0..<256).map { Float($0) / 127.5 - 1 }
         let encoding = InputEncoding(tables: [[Float]](repeating: table, count: channels))
-        let blob = try NetworkBlob(network: network, encoding: encoding).encoded()
+        let blob = try NetworkBlob(network: network, encoding: encoding).sealed()
         let pixels = (0..<channels).map { UInt8($0 % 256) }
         let image = (
             reference: ImageReference(digest: Digest.sha256(of: pixels), isTensor: false),
@@ -38,7 +38,7 @@ struct SyntheticJob {
                 rangeImages: shards, correctionImages: shards, shardImages: 1),
             imageCount: shards, inputRange: ActivationRange(lower: -1, upper: 1))
         return CoordinatorDriver.Job(
-            digest: Digest.sha256(of: blob), calibration: calibration, epoch: 1, network: blob,
+            digest: blob.digest, calibration: calibration, epoch: 1, network: blob,
             images: Array(repeating: image, count: shards),
             names: (0..<shards).map { "synthetic \($0)" }, configuration: "synthetic")
     }

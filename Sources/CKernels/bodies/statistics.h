@@ -4,30 +4,55 @@
 #define CK_LANES 8
 #define CK_RUN 64
 
+/// The lanes of a block as vectors: left to itself, the compiler shuffles more than it adds.
+typedef float ck_floats8 __attribute__((vector_size(32)));
+typedef int32_t ck_ints8 __attribute__((vector_size(32)));
+typedef double ck_doubles8 __attribute__((vector_size(64)));
+
+/// `condition ? a : b` per lane; the condition's lanes are 0 or -1. A macro, since vectors wider than the baseline's
+/// registers have no agreed way into a function.
+#define CK_SELECT8(condition, a, b) \
+    ((ck_floats8)(((condition) & (ck_ints8)(a)) | (~(condition) & (ck_ints8)(b))))
+
 CK_INLINE void float_statistics_block(
-    ptrdiff_t pixels, ptrdiff_t stride, const int lanes, float *values, ck_clamp clamp,
-    double *sums_pre, double *sums_post, double *squares_post, float *min_post, float *max_post) {
-    double pre[CK_LANES], post[CK_LANES], squares[CK_LANES];
-    float low[CK_LANES], high[CK_LANES];
-    for (int c = 0; c < lanes; c++) {
-        pre[c] = sums_pre[c], post[c] = sums_post[c], squares[c] = squares_post[c];
-        low[c] = min_post[c], high[c] = max_post[c];
-    }
+    ptrdiff_t pixels, ptrdiff_t stride, float *values, ck_clamp clamp, double *sums_pre,
+    double *sums_post, double *squares_post, float *min_post, float *max_post) {
+    ck_doubles8 pre, post, squares;
+    ck_floats8 low, high;
+    memcpy(&pre, sums_pre, sizeof pre), memcpy(&post, sums_post, sizeof post);
+    memcpy(&squares, squares_post, sizeof squares);
+    memcpy(&low, min_post, sizeof low), memcpy(&high, max_post, sizeof high);
+    const ck_floats8 zeros = {0};
+    const ck_floats8 lower = zeros + clamp.lower, upper = zeros + clamp.upper;
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++, values += stride) {
-        for (int c = 0; c < lanes; c++) {
-            float value = values[c];
-            pre[c] += (double)value;
-            value = clamp_value(value, clamp);
-            values[c] = value;
-            post[c] += (double)value;
-            squares[c] += (double)value * (double)value;
-            low[c] = value < low[c] ? value : low[c];
-            high[c] = value > high[c] ? value : high[c];
-        }
+        ck_floats8 value;
+        memcpy(&value, values, sizeof value);
+        pre += __builtin_convertvector(value, ck_doubles8);
+        if (clamp.has_lower) value = CK_SELECT8(value > lower, value, lower);
+        if (clamp.has_upper) value = CK_SELECT8(value < upper, value, upper);
+        memcpy(values, &value, sizeof value);
+        ck_doubles8 wide = __builtin_convertvector(value, ck_doubles8);
+        post += wide;
+        squares += wide * wide;
+        low = CK_SELECT8(value < low, value, low);
+        high = CK_SELECT8(value > high, value, high);
     }
-    for (int c = 0; c < lanes; c++) {
-        sums_pre[c] = pre[c], sums_post[c] = post[c], squares_post[c] = squares[c];
-        min_post[c] = low[c], max_post[c] = high[c];
+    memcpy(sums_pre, &pre, sizeof pre), memcpy(sums_post, &post, sizeof post);
+    memcpy(squares_post, &squares, sizeof squares);
+    memcpy(min_post, &low, sizeof low), memcpy(max_post, &high, sizeof high);
+}
+
+/// Of one channel.
+CK_INLINE void float_statistics_column(
+    ptrdiff_t pixels, ptrdiff_t stride, float *values, ck_clamp clamp, double *sums_pre,
+    double *sums_post, double *squares_post, float *min_post, float *max_post) {
+    for (ptrdiff_t pixel = 0; pixel < pixels; pixel++, values += stride) {
+        *sums_pre += (double)*values;
+        float value = *values = clamp_value(*values, clamp);
+        *sums_post += (double)value;
+        *squares_post += (double)value * (double)value;
+        *min_post = value < *min_post ? value : *min_post;
+        *max_post = value > *max_post ? value : *max_post;
     }
 }
 
@@ -40,12 +65,12 @@ CK_FUNCTION void float_statistics(
         ptrdiff_t c = 0;
         for (; c + CK_LANES <= channels; c += CK_LANES) {
             float_statistics_block(
-                run, channels, CK_LANES, block + c, clamp, sums_pre + c, sums_post + c,
-                squares_post + c, min_post + c, max_post + c);
+                run, channels, block + c, clamp, sums_pre + c, sums_post + c, squares_post + c,
+                min_post + c, max_post + c);
         }
         for (; c < channels; c++) {
-            float_statistics_block(
-                run, channels, 1, block + c, clamp, sums_pre + c, sums_post + c, squares_post + c,
+            float_statistics_column(
+                run, channels, block + c, clamp, sums_pre + c, sums_post + c, squares_post + c,
                 min_post + c, max_post + c);
         }
     }

@@ -99,8 +99,7 @@ private struct ComputerHost {
                     shard: Shard(index: task.id.shard, images: task.images.map(\.position)),
                     biases: biases, round: task.id.round),
                 images: images, targets: targets)
-            return .computed(
-                task.id, biases: Digest.sha256(of: task.biases), payload: payload)
+            return .computed(task.id, biases: task.biasDigest, payload: payload)
         } catch {
             return .failed(task.id, reason: "\(error)")
         }

@@ -17,15 +17,15 @@ package enum CoordinatorNews: Sendable {
     case tuned(TuningStage)
 }
 
-/// Runs a job on the calling thread: owns the socket, performs what ``CoordinatorCore`` decides, makes every round's
-/// result durable before the next round is broadcast.
+/// Runs a job on the calling thread: owns the socket, performs what ``CoordinatorCore`` decides, hands every round's
+/// result to a ``CheckpointWriter``.
 package final class CoordinatorDriver {
     /// Everything that defines the job.
     package struct Job {
         package var digest: Digest
         package var calibration: CalibrationJob
         package var epoch: UInt64
-        package var network: [UInt8]
+        package var network: NetworkBlob.Sealed
         package var images: [(reference: ImageReference, bytes: [UInt8])]
         /// Of the images, in their order; for failures.
         package var names: [String]
@@ -33,7 +33,7 @@ package final class CoordinatorDriver {
         package var configuration: String
 
         package init(
-            digest: Digest, calibration: CalibrationJob, epoch: UInt64, network: [UInt8],
+            digest: Digest, calibration: CalibrationJob, epoch: UInt64, network: NetworkBlob.Sealed,
             images: [(reference: ImageReference, bytes: [UInt8])], names: [String],
             configuration: String
         ) {
@@ -67,7 +67,7 @@ package final class CoordinatorDriver {
     private let clock = MonotonicClock()
 
     private var job: Job
-    private var store: JobStore
+    private let checkpoints: CheckpointWriter
     private var core: CoordinatorCore
     private var blobs: JobBlobs
     private var peers = PeerTable()
@@ -98,7 +98,7 @@ package final class CoordinatorDriver {
         upkeep: @escaping () throws -> Void = {}
     ) throws {
         self.job = job
-        self.store = store
+        checkpoints = CheckpointWriter(store)
         self.listener = listener
         self.limits = limits
         self.stop = stop
@@ -129,6 +129,7 @@ package final class CoordinatorDriver {
         }
         // The incarnation is durable before anybody hears of it.
         try save()
+        try checkpoints.finish()
         timelineStart = clock.now
         do {
             while let round = job.calibration.nextRound {
@@ -157,9 +158,11 @@ package final class CoordinatorDriver {
             }
         } catch {
             try farewell("\(error)", isFinished: failure != nil, on: socket)
+            try checkpoints.finish()
             throw error
         }
         try farewell("the job is done", isFinished: true, on: socket)
+        try checkpoints.finish()
         return job.calibration
     }
 
@@ -176,7 +179,7 @@ package final class CoordinatorDriver {
     }
 
     private func save() throws {
-        try store.save(
+        try checkpoints.save(
             JobCheckpoint(
                 job: job.digest, epoch: job.epoch, progress: job.calibration.progress,
                 configuration: job.configuration, roundLimit: job.calibration.roundLimit))
@@ -191,6 +194,7 @@ package final class CoordinatorDriver {
         job.epoch += 1
         try blobs.update(with: job.calibration)
         try save()
+        try checkpoints.finish()
         try perform(core.handle(.startedOver(epoch: job.epoch), at: clock.now), on: socket)
     }
 

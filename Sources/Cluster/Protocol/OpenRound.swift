@@ -124,7 +124,8 @@ struct OpenRound: Sendable {
                 TaskImage(
                     position: position, reference: context.images[position],
                     target: context.targets?[position])
-            }, network: context.network, quantized: context.quantized, biases: context.biases)
+            }, network: context.network, quantized: context.quantized,
+            biases: context.biases, biasDigest: context.biasDigest)
     }
 
     mutating func release(_ worker: WorkerID) { queues.release(worker) }

@@ -1,7 +1,7 @@
 package import Calibration
 import Foundation
 package import NetworkGraph
-import Storage
+package import Storage
 
 /// What a worker needs to run float rounds, as one content-addressed blob: graph, weights and pixel encoding.
 package struct NetworkBlob: Hashable, Sendable {
@@ -25,6 +25,19 @@ package struct NetworkBlob: Hashable, Sendable {
             try file.add("pixel-table.\(channel)", table)
         }
         return file.encoded()
+    }
+
+    /// The blob with its name.
+    package func sealed() throws -> Sealed {
+        let bytes = try encoded()
+        return Sealed(bytes: bytes, digest: Digest.sha256(of: bytes), encoding: encoding)
+    }
+
+    /// An encoded blob, its digest, and what the coordinator needs of it.
+    package struct Sealed: Sendable {
+        package let bytes: [UInt8]
+        package let digest: Digest
+        let encoding: InputEncoding
     }
 
     /// - Throws: ``BlobError`` or the safetensors decoder's error when the bytes are no such blob.

@@ -19,16 +19,16 @@ struct JobBlobs {
     ///   - network: the float network's blob.
     ///   - images: the pool, in order.
     ///   - job: where the job stands.
-    /// - Throws: when a network cannot be decoded or encoded.
+    /// - Throws: when a network cannot be encoded.
     init(
-        network: [UInt8], images: [(reference: ImageReference, bytes: [UInt8])],
+        network: NetworkBlob.Sealed, images: [(reference: ImageReference, bytes: [UInt8])],
         job: CalibrationJob
     ) throws {
-        given = Digest.sha256(of: network)
+        given = network.digest
         self.network = given
-        encoding = try NetworkBlob(decoding: network).encoding
+        encoding = network.encoding
         self.images = images.map(\.reference)
-        bytes[given] = network
+        bytes[given] = network.bytes
         for image in images { bytes[image.reference.digest] = image.bytes }
         try update(with: job)
     }

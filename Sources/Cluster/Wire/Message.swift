@@ -3,8 +3,8 @@ package import Storage
 
 /// Versions of the wire protocol this build speaks.
 package enum WireVersion {
-    package static let oldest: UInt32 = 1
-    package static let newest: UInt32 = 1
+    package static let oldest: UInt32 = 2
+    package static let newest: UInt32 = 2
 }
 
 /// The closed set of messages between coordinator and workers.
@@ -158,10 +158,12 @@ package struct TaskMessage: Hashable, Sendable {
     package var quantized: Digest?
     /// Biases as little-endian int32, layer after layer; empty before the network is quantized.
     package var biases: [UInt8]
+    /// Of `biases`; results echo it.
+    package var biasDigest: Digest
 
     package init(
         id: TaskID, kind: RoundKind, images: [TaskImage], network: Digest,
-        quantized: Digest?, biases: [UInt8]
+        quantized: Digest?, biases: [UInt8], biasDigest: Digest? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -169,6 +171,7 @@ package struct TaskMessage: Hashable, Sendable {
         self.network = network
         self.quantized = quantized
         self.biases = biases
+        self.biasDigest = biasDigest ?? Digest.sha256(of: biases)
     }
 }
 

@@ -86,7 +86,10 @@ extension TaskMessage {
         return message
     }
 
-    init(_ message: Counterbias_Wire_Task, payload: [UInt8]) throws(WireError) {
+    /// `digest`: of `biases`.
+    init(
+        _ message: Counterbias_Wire_Task, biases: [UInt8], digest: Digest
+    ) throws(WireError) {
         var images: [TaskImage] = []
         for image in message.images {
             images.append(
@@ -107,7 +110,7 @@ extension TaskMessage {
             network: try Digest(wire: message.networkDigest),
             quantized: message.quantizedDigest.isEmpty
                 ? nil : try Digest(wire: message.quantizedDigest),
-            biases: payload)
+            biases: biases, biasDigest: digest)
     }
 }
 

@@ -22,7 +22,7 @@ package enum MessageCodec {
         var (header, payload) = message.wire()
         header.version = WireVersion.newest
         header.payloadBytes = UInt64(payload.count)
-        if !payload.isEmpty { header.payloadDigest = Data(Digest.sha256(of: payload).bytes) }
+        if let digest = message.payloadDigest(payload) { header.payloadDigest = digest.wire }
         guard let head: [UInt8] = try? header.serializedBytes() else {
             preconditionFailure("headers hold no required fields")
         }
@@ -51,6 +51,7 @@ package enum MessageCodec {
             throw WireError(.unsupportedVersion(header.version))
         }
         let payload = try payload(header, frames: frames.dropFirst())
+        try checkDigest(of: payload, header)
         return try Message(header, payload: payload)
     }
 
@@ -70,18 +71,33 @@ package enum MessageCodec {
         guard found == expected,
             frames.count == (expected + BlobChunk.limit - 1) / BlobChunk.limit
         else { throw WireError(.frameSizes(expected: expected, found: found)) }
-        if expected == 0 { return [] }
-        let payload = frames.count == 1 ? frames[frames.startIndex] : Array(frames.joined())
-        guard header.payloadDigest == Data(Digest.sha256(of: payload).bytes) else {
+        return frames.count == 1 ? frames[frames.startIndex] : Array(frames.joined())
+    }
+
+    private static func checkDigest(
+        of payload: [UInt8], _ header: Wire_Header
+    ) throws(WireError) {
+        // The blob's own digest covers all its chunks.
+        if case .chunk = header.body { return }
+        guard payload.isEmpty || header.payloadDigest == Digest.sha256(of: payload).wire else {
             throw WireError(.payloadDigest)
         }
-        return payload
     }
 }
 
 typealias Wire_Header = Counterbias_Wire_Header
 
 extension Message {
+    /// Nil where there is nothing to name: without a payload, and for chunks, which their blob's digest covers.
+    fileprivate func payloadDigest(_ payload: [UInt8]) -> Digest? {
+        switch self {
+        case _ where payload.isEmpty: nil
+        case .chunk: nil
+        case .task(let task): task.biasDigest
+        default: Digest.sha256(of: payload)
+        }
+    }
+
     fileprivate func wire() -> (header: Wire_Header, payload: [UInt8]) {
         var header = Wire_Header()
         var payload: [UInt8] = []
@@ -134,7 +150,12 @@ extension Message {
                 BlobChunk(
                     digest: try Digest(wire: chunk.digest), offset: try Int(wire: chunk.offset),
                     total: try Int(wire: chunk.total), bytes: payload))
-        case .task(let task): self = .task(try TaskMessage(task, payload: payload))
+        case .task(let task):
+            // Checked against the payload, where there is one.
+            let digest =
+                payload.isEmpty
+                ? Digest.sha256(of: payload) : try Digest(wire: header.payloadDigest)
+            self = .task(try TaskMessage(task, biases: payload, digest: digest))
         case .result(let result): self = .result(try ShardResult(result, payload: payload))
         case .failure(let failure):
             let id = TaskID(

@@ -57,11 +57,11 @@ struct CalibrationRun {
         let pool = try preparePool(network, stop)
         timings.images = (clock.now - started).seconds - timings.load
         let encoding = InputEncoding(tables: pool.preprocessing.lookupTables())
-        let blob = try NetworkBlob(network: network, encoding: encoding).encoded()
+        let blob = try NetworkBlob(network: network, encoding: encoding).sealed()
         let options = CalibrationOptions(configuration, isQuantized: given != nil)
         let labels = try labels(of: pool, classes: network.outputCount, options)
         let description = JobDescription(
-            network: Digest.sha256(of: blob), quantized: given?.digest,
+            network: blob.digest, quantized: given?.digest,
             images: Digest.sha256(of: pool.images.flatMap { $0.reference.digest.bytes }),
             imageCount: pool.images.count, labels: labels, options: options)
         let text = try description.text()
@@ -122,13 +122,14 @@ struct CalibrationRun {
     private func makeRecord(
         job: Digest, _ pool: PreparedPool, _ given: GivenQuantization?
     ) throws -> JobRecord {
-        let model = try Data(contentsOf: URL(fileURLWithPath: configuration.model))
+        let model = try Data(
+            contentsOf: URL(fileURLWithPath: configuration.model), options: .mappedIfSafe)
         return JobRecord(
             job: job, version: Build.version,
             command: ["counterbias"] + CommandLine.arguments.dropFirst(),
             folder: FileManager.default.currentDirectoryPath,
             model: JobRecord.Image(
-                name: configuration.model, digest: Digest.sha256(of: Array(model)).hex),
+                name: configuration.model, digest: model.withUnsafeBytes { Digest.sha256(of: $0) }.hex),
             quantized: given.map { JobRecord.Image(name: $0.path, digest: $0.digest.hex) },
             images: zip(pool.names, pool.images).map {
                 JobRecord.Image(name: $0, digest: $1.reference.digest.hex)

@@ -14,7 +14,7 @@ struct SimulatedJob: Sendable {
 
     let digest: Digest
     let network: FloatNetwork
-    let networkBlob: [UInt8]
+    let networkBlob: NetworkBlob.Sealed
     let encoding: InputEncoding
     let options: CalibrationOptions
     let images: [(reference: ImageReference, bytes: [UInt8])]
@@ -68,9 +68,9 @@ struct SimulatedJob: Sendable {
                 ImageReference(digest: Digest.sha256(of: bytes), isTensor: false), bytes
             )
         }
-        networkBlob = try NetworkBlob(network: network, encoding: encoding).encoded()
+        networkBlob = try NetworkBlob(network: network, encoding: encoding).sealed()
         digest = Digest.sha256(of: "simulated \(variant)")
-        let blob = try NetworkBlob(decoding: networkBlob)
+        let blob = try NetworkBlob(decoding: networkBlob.bytes)
         var computer = ShardComputer(network: blob.network, encoding: blob.encoding, threads: 1)
         var job = try Self.job(network, options, payloads.count)
         var (rounds, results): ([[[UInt8]]], [Key: [UInt8]]) = ([], [:])

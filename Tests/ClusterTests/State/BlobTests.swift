@@ -36,7 +36,7 @@ import Testing
 
     @Test func blobBytesArePinned() throws {
         // Builds have to name the same network by the same digest.
-        #expect(Digest.sha256(of: SimulatedJob.pre.networkBlob).hex == networkDigest)
+        #expect(SimulatedJob.pre.networkBlob.digest.hex == networkDigest)
         let bytes = try QuantizedNetworkBlob.encode(Self.quantized())
         #expect(Digest.sha256(of: bytes).hex == quantizedDigest)
     }
@@ -94,7 +94,7 @@ import Testing
     @Test func damagedBytesNeverCrash() throws {
         var generator = SeededGenerator(seed: TestSeed.value)
         let originals = [
-            SimulatedJob.pre.networkBlob, try QuantizedNetworkBlob.encode(Self.quantized()),
+            SimulatedJob.pre.networkBlob.bytes, try QuantizedNetworkBlob.encode(Self.quantized()),
         ]
         for turn in 0..<600 {
             var bytes = originals[turn % 2]

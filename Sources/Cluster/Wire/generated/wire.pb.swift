@@ -42,7 +42,7 @@ nonisolated struct Counterbias_Wire_Header: Sendable {
 
   var payloadBytes: UInt64 = 0
 
-  /// SHA-256 of the payload; empty without one.
+  /// SHA-256 of the payload; empty without one, and of chunks, which their blob's digest covers.
   var payloadDigest: Data = Data()
 
   var body: Counterbias_Wire_Header.OneOf_Body? = nil
