@@ -1,4 +1,6 @@
+import Dispatch
 package import NetworkGraph
+import Synchronization
 
 extension QuantizedNetwork {
     /// Quantizes a float network (dead channels already removed) with round-to-nearest weights.
@@ -30,20 +32,25 @@ extension QuantizedNetwork {
                         ranges[index], layer: node.name, scheme: scheme))
             }
         }
-        var parameters: [QuantizedParameters?] = []
-        for (index, node) in graph.nodes.enumerated() {
+        // Layers do not depend on each other, and the search for scales takes a while.
+        let layers = Mutex(
+            [Result<QuantizedParameters, QuantizationError>?](
+                repeating: nil, count: graph.nodes.count))
+        DispatchQueue.concurrentPerform(iterations: graph.nodes.count) { [activations] index in
+            let node = graph.nodes[index]
             guard let float = network.parameters[index], let input = activations[node.inputs[0]]
-            else {
-                parameters.append(nil)
-                continue
-            }
-            parameters.append(
+            else { return }
+            let layer = Result { () throws(QuantizationError) in
                 try Self.parameters(
                     float, input: input, layer: node.name, scheme: scheme,
                     importance: scheme.weightScale == .outputMSE
                         ? graph.importance(node, weights: float.weights.count, power: power)
-                        : [Float](repeating: 1, count: float.weights.count)))
+                        : [Float](repeating: 1, count: float.weights.count))
+            }
+            layers.withLock { $0[index] = layer }
         }
+        var parameters: [QuantizedParameters?] = []
+        for layer in layers.withLock({ $0 }) { parameters.append(try layer?.get()) }
         if !scheme.quantizesOutput, graph.outputCanStayFloat {
             activations[graph.output.value] = nil
         }

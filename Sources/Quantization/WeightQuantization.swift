@@ -8,6 +8,14 @@ extension WeightLanes {
             fromByteOffset: index * MemoryLayout<Float>.stride, as: WeightLanes.self)
     }
 
+    /// As the standard library's `clamped`, which is not inlined.
+    @inline(__always)
+    func limited(to bounds: ClosedRange<Float>) -> WeightLanes {
+        let (lowest, highest) = (Self(repeating: bounds.lowerBound), Self(repeating: bounds.upperBound))
+        let raised = replacing(with: lowest, where: self .< lowest)
+        return raised.replacing(with: highest, where: raised .> highest)
+    }
+
     /// Fewer than all, and zeros.
     init(padding weights: Slice<UnsafeBufferPointer<Float>>) {
         self = .zero
@@ -81,9 +89,8 @@ struct WeightQuantizer {
 
     /// `clamp(round-half-even(weight / scale) + zeroPoint)`. The bounds are integers, so the clamp may come first.
     private func quantize(_ weights: WeightLanes, scale: Float, zeroPoint: Int) -> SIMD8<Int16> {
-        let level = (weights / scale).clamped(
-            lowerBound: WeightLanes(repeating: Float(levels.lowerBound - zeroPoint)),
-            upperBound: WeightLanes(repeating: Float(levels.upperBound - zeroPoint)))
+        let level = (weights / scale).limited(
+            to: Float(levels.lowerBound - zeroPoint)...Float(levels.upperBound - zeroPoint))
         // Adding 1.5 · 2²³ rounds to an integer, half to even, and leaves it in the low bits.
         let rounding = WeightLanes(repeating: 12_582_912)
         let bits = unsafeBitCast(level + rounding, to: SIMD8<Int32>.self)

@@ -74,10 +74,7 @@ struct WeightRangeSearch {
             while index + WeightLanes.scalarCount <= end {
                 let weight = WeightLanes(weights, at: index)
                 let factor = WeightLanes(importance, at: index)
-                let level = (weight * inverse)
-                    .clamped(
-                        lowerBound: WeightLanes(repeating: lowest),
-                        upperBound: WeightLanes(repeating: highest))
+                let level = (weight * inverse).limited(to: lowest...highest)
                 let difference = ((level + rounding) - rounding) * scale - weight
                 partial += factor * (difference * difference)
                 index += WeightLanes.scalarCount

@@ -34,15 +34,42 @@ CK_INLINE ptrdiff_t quad_index(const ck_plan *plan, ptrdiff_t k) {
     return (ky / 4 * plan->geometry.kernel_width + kx) * 64 + ky % 4;
 }
 
-/// What brings the weights of a channel into a signed byte; 0 if nothing does.
-CK_INLINE int32_t byte_offset(ptrdiff_t count, const int16_t *weights) {
-    int32_t least = 0, most = 0;
+/// What packing has to know of a channel's weights.
+typedef struct weight_span {
+    int32_t least, most, sum;
+} weight_span;
+
+CK_INLINE weight_span span_of(ptrdiff_t count, const int16_t *weights) {
+    weight_span span = {weights[0], weights[0], 0};
     for (ptrdiff_t k = 0; k < count; k++) {
-        least = k == 0 || weights[k] < least ? weights[k] : least;
-        most = k == 0 || weights[k] > most ? weights[k] : most;
+        span.least = weights[k] < span.least ? weights[k] : span.least;
+        span.most = weights[k] > span.most ? weights[k] : span.most;
+        span.sum += weights[k];
     }
-    if (most - least > 255) return 0;
-    return most > 127 ? most - 127 : least < -128 ? least + 128 : 0;
+    return span;
+}
+
+/// What brings the weights of a channel into a signed byte; 0 if nothing does.
+CK_INLINE int32_t byte_offset(weight_span span) {
+    if (span.most - span.least > 255) return 0;
+    return span.most > 127 ? span.most - 127 : span.least < -128 ? span.least + 128 : 0;
+}
+
+/// Signed bytes that add up to `rest`: more for larger magnitudes of the same sign.
+CK_INLINE ptrdiff_t part_count(int32_t rest) {
+    ptrdiff_t parts = 1;
+    for (; rest != byte_part(rest); parts++) rest -= byte_part(rest);
+    return parts;
+}
+
+/// Quads of weights that need one part and no depthwise order.
+CK_INLINE void pack_quads(
+    ptrdiff_t depth, const int16_t *weights, int32_t offset, int8_t *column) {
+    ptrdiff_t k = 0;
+    for (; k + 4 <= depth; k += 4, column += 64) {
+        for (int step = 0; step < 4; step++) column[step] = (int8_t)(weights[k + step] - offset);
+    }
+    for (int step = 0; k + step < depth; step++) column[step] = (int8_t)(weights[k + step] - offset);
 }
 
 /// Rows per block: whole tiles of 14, as many as the second-level cache takes.
@@ -73,21 +100,17 @@ CK_FUNCTION int integer_pack(ck_integer_convolution *c, const int16_t *weights) 
     for (ptrdiff_t channel = 0; channel < g->output_channels; channel++) {
         ptrdiff_t slot = channel / per_group * plan->panels * CK_PANEL + channel % per_group;
         const int16_t *w = weights + channel * plan->depth;
-        int32_t offset = is_depthwise ? 0 : byte_offset(plan->depth, w), sum = 0;
-        for (ptrdiff_t k = 0; k < plan->depth; k++) {
-            ptrdiff_t parts = 1;
-            sum += w[k];
-            for (int32_t rest = w[k] - offset; rest != byte_part(rest); parts++) {
-                rest -= byte_part(rest);
-            }
-            if (parts > c->panel_parts[slot / CK_PANEL]) {
-                c->panel_parts[slot / CK_PANEL] = (uint8_t)parts;
-            }
-            if (parts > c->parts) c->parts = parts;
+        weight_span span = span_of(plan->depth, w);
+        int32_t offset = is_depthwise ? 0 : byte_offset(span);
+        ptrdiff_t low = part_count(span.least - offset), high = part_count(span.most - offset);
+        ptrdiff_t parts = low > high ? low : high;
+        if (parts > c->panel_parts[slot / CK_PANEL]) {
+            c->panel_parts[slot / CK_PANEL] = (uint8_t)parts;
         }
+        if (parts > c->parts) c->parts = parts;
         c->offsets[slot] = offset;
         has_offsets |= offset != 0;
-        c->constants[slot] = (int32_t)(0u - (uint32_t)c->input_zero_point * (uint32_t)sum);
+        c->constants[slot] = (int32_t)(0u - (uint32_t)c->input_zero_point * (uint32_t)span.sum);
     }
     int8_t *packed = c->weights = ck_allocate(panels * c->parts * c->padded_depth * CK_PANEL);
     if (!packed) return 0;
@@ -95,6 +118,10 @@ CK_FUNCTION int integer_pack(ck_integer_convolution *c, const int16_t *weights) 
         ptrdiff_t slot = channel / per_group * plan->panels * CK_PANEL + channel % per_group;
         ptrdiff_t panel_bytes = c->parts * c->padded_depth * CK_PANEL;
         int8_t *column = packed + slot / CK_PANEL * panel_bytes + slot % CK_PANEL * 4;
+        if (!is_depthwise && c->parts == 1) {
+            pack_quads(plan->depth, weights + channel * plan->depth, c->offsets[slot], column);
+            continue;
+        }
         for (ptrdiff_t k = 0; k < plan->depth; k++) {
             int32_t rest = weights[channel * plan->depth + k] - c->offsets[slot];
             for (ptrdiff_t part = 0; part < c->parts; part++) {

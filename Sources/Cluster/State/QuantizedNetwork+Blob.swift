@@ -15,7 +15,14 @@ package enum QuantizedNetworkBlob {
         ])
         for (index, parameters) in network.parameters.enumerated() {
             guard let parameters else { continue }
-            try file.add("weights.\(index)", parameters.weights)
+            switch parameters.type {
+            case .int8:
+                try file.add(
+                    "weights.\(index)", parameters.weights.map { Int8(truncatingIfNeeded: $0) })
+            case .uint8:
+                try file.add(
+                    "weights.\(index)", parameters.weights.map { UInt8(truncatingIfNeeded: $0) })
+            }
             try file.add("scales.\(index)", parameters.scales)
             try file.add("zero-points.\(index)", parameters.zeroPoints.map(Int32.init))
             try file.add("bias.\(index)", parameters.bias)
@@ -47,7 +54,10 @@ package enum QuantizedNetworkBlob {
                 throw BlobError.graph("node '\(node.name)' has no weight type")
             }
             let layer = QuantizedParameters(
-                weights: try file.int16s("weights.\(index)", shape: [weights]), type: type,
+                weights: type == .int8
+                    ? try file.int8s("weights.\(index)", shape: [weights]).map(Int16.init)
+                    : try file.uint8s("weights.\(index)", shape: [weights]).map(Int16.init),
+                type: type,
                 scales: try file.floats("scales.\(index)"),
                 zeroPoints: try file.int32s("zero-points.\(index)").map(Int.init),
                 bias: try file.int32s("bias.\(index)", shape: [node.shape.channels]))
@@ -72,7 +82,6 @@ extension QuantizedParameters {
         return [1, bias.count].contains(scales.count) && zeroPoints.count == scales.count
             && scales.allSatisfy { $0.isFinite && $0 > 0 }
             && zeroPoints.allSatisfy { range.contains($0) }
-            && weights.allSatisfy { range.contains(Int($0)) }
     }
 }
 

@@ -1,5 +1,6 @@
 import Calibration
 import Cluster
+import Dispatch
 import Foundation
 import NetworkGraph
 import ONNXFormat
@@ -7,6 +8,7 @@ import Quantization
 import Report
 import Settings
 import Storage
+import Synchronization
 
 /// What a finished calibration leaves in its folder and says on stdout.
 struct CalibrationResults {
@@ -111,8 +113,21 @@ struct CalibrationResults {
         return warnings
     }
 
+    /// The model's files and the report's are written side by side.
     func write(to out: String) throws {
-        guard let network = job.result, let ledger, let quantized = job.quantized else {
+        let failures = Mutex<[Int: any Error]>([:])
+        DispatchQueue.concurrentPerform(iterations: 2) { part in
+            do {
+                try part == 0 ? writeModel(to: out) : writeReport(to: out)
+            } catch {
+                failures.withLock { $0[part] = error }
+            }
+        }
+        if let failure = failures.withLock({ $0[0] ?? $0[1] }) { throw failure }
+    }
+
+    private func writeModel(to out: String) throws {
+        guard let network = job.result, let quantized = job.quantized else {
             preconditionFailure("results of an unfinished job")
         }
         let uncorrected =
@@ -122,6 +137,10 @@ struct CalibrationResults {
         try AtomicFile.write(try patch.apply(to: uncorrected), to: out + "/model.int8.onnx")
         try AtomicFile.write(try patch.file().sealed(), to: out + "/bias.patch.safetensors")
         try AtomicFile.write(try biasFile(network).sealed(), to: out + "/bias.safetensors")
+    }
+
+    private func writeReport(to out: String) throws {
+        guard let ledger else { preconditionFailure("results of an unfinished job") }
         try AtomicFile.write(try json(ledger, isPretty: false), to: out + "/ledger.json")
         try AtomicFile.write(try json(summary), to: out + "/run.json")
         try AtomicFile.write(try json(timeline, isPretty: false), to: out + "/timeline.json")
