@@ -172,6 +172,12 @@ void ck_byte_sums(
     isa->byte_sums(pixels, channels, values, sums);
 }
 
+void ck_requantized_sums(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
+    const int32_t *bias, const float *multipliers, ck_target target, int64_t *sums) {
+    isa->requantized_sums(pixels, channels, accumulators, bias, multipliers, target, sums);
+}
+
 void ck_error_statistics(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *reference,
     const uint8_t *values, float scale, int32_t zero_point, double *sums, double *squares) {

@@ -48,6 +48,9 @@ struct ck_isa {
         ptrdiff_t, ptrdiff_t, float *, ck_clamp, double *, double *, double *, float *, float *);
     void (*accumulator_sums)(ptrdiff_t, ptrdiff_t, const int32_t *, int64_t *);
     void (*byte_sums)(ptrdiff_t, ptrdiff_t, const uint8_t *, int64_t *);
+    void (*requantized_sums)(
+        ptrdiff_t, ptrdiff_t, const int32_t *, const int32_t *, const float *, ck_target,
+        int64_t *);
     void (*error_statistics)(
         ptrdiff_t, ptrdiff_t, const float *, const uint8_t *, float, int32_t, double *, double *);
     void (*accumulator_mask)(

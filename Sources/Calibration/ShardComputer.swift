@@ -258,6 +258,8 @@ extension IntegerRun {
         case .pre:
             StatisticsKernels.accumulatorSums(
                 restingAccumulators, pixels: shape.pixels, channels: shape.channels, sums: &sums)
+        case .post where clamps.isEmpty:
+            previewSums(biases: biases, sums: &sums)
         case .post:
             let output = workspace.take(byteCount: shape.count)
             preview(biases: biases, output: output.bytes)

@@ -88,6 +88,18 @@ package struct IntegerRun {
             channels: node.shape.channels, output)
     }
 
+    /// Adds the channels of ``preview(biases:output:)`` up.
+    package func previewSums(biases: BiasState, sums: inout [Int64]) {
+        let node = executor.graph.nodes[next]
+        guard let layer = executor.layers[next], let requantization = layer.requantization else {
+            preconditionFailure("no 8-bit output to preview")
+        }
+        StatisticsKernels.requantizedSums(
+            restingAccumulators, bias: biases.layers[layer.ordinal],
+            requantization: requantization, pixels: node.shape.pixels,
+            channels: node.shape.channels, sums: &sums)
+    }
+
     /// Turns the stored accumulators into the node's output.
     private mutating func applyBias(
         _ biases: BiasState, workspace: Workspace

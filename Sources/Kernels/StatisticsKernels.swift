@@ -35,6 +35,18 @@ package enum StatisticsKernels {
         ck_byte_sums(isa.table, pixels, channels, values, sums)
     }
 
+    /// Exact sums of the 8-bit values that ``IntegerKernels/requantize`` makes of accumulators, without storing them.
+    package static func requantizedSums(
+        _ accumulators: UnsafePointer<Int32>, bias: [Int32], requantization: Requantization,
+        pixels: Int, channels: Int, sums: UnsafeMutablePointer<Int64>,
+        isa: InstructionSet = .current
+    ) {
+        precondition(bias.count == channels && requantization.multipliers.count == channels)
+        ck_requantized_sums(
+            isa.table, pixels, channels, accumulators, bias, requantization.multipliers,
+            requantization.target, sums)
+    }
+
     /// Sums of the quantization error `Double(Float(q - zeroPoint) * scale) - Double(x)` and of its
     /// square.
     package static func errorStatistics(

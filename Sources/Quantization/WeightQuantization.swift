@@ -11,7 +11,9 @@ extension WeightLanes {
     /// As the standard library's `clamped`, which is not inlined.
     @inline(__always)
     func limited(to bounds: ClosedRange<Float>) -> WeightLanes {
-        let (lowest, highest) = (Self(repeating: bounds.lowerBound), Self(repeating: bounds.upperBound))
+        let (lowest, highest) = (
+            Self(repeating: bounds.lowerBound), Self(repeating: bounds.upperBound)
+        )
         let raised = replacing(with: lowest, where: self .< lowest)
         return raised.replacing(with: highest, where: raised .> highest)
     }

@@ -106,6 +106,20 @@ final class ChildProcess: @unchecked Sendable {
         return found
     }
 
+    /// Waits until the disk holds the state behind so many rounds: rounds do not wait for it.
+    func hasSaved(rounds: Int) throws {
+        var looked = 0
+        try wait(for: "a checkpoint behind \(rounds) rounds") {
+            defer { looked = lines.count }
+            return openPipes == 0
+                || lines[looked...].contains { line in
+                    line.contains("checkpoint saved")
+                        && line.firstMatch(of: /rounds=(\d+)/)
+                            .flatMap { Int($0.output.1) }.map { $0 >= rounds } ?? false
+                }
+        }
+    }
+
     /// Waits for the end of the process and of its output.
     func finish() throws -> Outcome {
         try wait(for: "its end") { hasExited && openPipes == 0 }

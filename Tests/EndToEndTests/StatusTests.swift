@@ -40,6 +40,7 @@ extension EndToEnd {
             let cluster = try Cluster(flags: Example.flags(out: out))
             let worker = try cluster.worker()
             try cluster.coordinator.line(containing: "round opened", "round=\(round) ")
+            try cluster.coordinator.hasSaved(rounds: round)
             worker.signal(SIGSTOP)
             try cluster.coordinator.end()
             try worker.end()
@@ -69,6 +70,7 @@ extension EndToEnd {
             let cluster = try Cluster(flags: Example.flags(out: out))
             let worker = try cluster.worker()
             try cluster.coordinator.line(containing: "round opened", "round=2 ")
+            try cluster.coordinator.hasSaved(rounds: 2)
             // The job stands still while it is looked at, but its coordinator is there.
             worker.signal(SIGSTOP)
             cluster.coordinator.signal(SIGSTOP)
@@ -137,6 +139,7 @@ extension EndToEnd {
                 teacher.firstMatch(of: /round=(\d+)/).flatMap { Int($0.output.1) })
             // Teacher, validation, then steps.
             try coordinator.line(containing: "round opened", "round=\(first + 3)")
+            try coordinator.hasSaved(rounds: first + 3)
             try coordinator.end()
             let stopped = try status()
             let stage = try #require(stopped.json["stage"] as? [String: Any])

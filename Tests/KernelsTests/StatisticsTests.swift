@@ -44,6 +44,13 @@ import Testing
         let zeroPoint = random.zeroPoint()
         let errors = ScalarReference.errorStatistics(
             floats, bytes, scale: 0.0371, zeroPoint: zeroPoint, channels: channels)
+        let bias = random.accumulators(channels, bound: 1 << 20)
+        let requantization = Requantization(
+            multipliers: random.scales(channels, magnitude: random.element([1e-7, 1e-9, 1, 1e30])),
+            zeroPoint: random.zeroPoint(), lower: UInt8(random.int(0...100)),
+            upper: UInt8(random.int(100...255)))
+        let requantized = ScalarReference.requantize(
+            accumulators, bias: bias, requantization: requantization)
         for isa in InstructionSet.available {
             let zeros = [Int64](repeating: 0, count: channels)
             let (sums, byteSums) = (Buffer(zeros), Buffer(zeros))
@@ -59,6 +66,14 @@ import Testing
             #expect(
                 byteSums.values == ScalarReference.sums(bytes, channels: channels),
                 "seed \(seed), \(isa.name)")
+            let requantizedSums = Buffer(zeros)
+            StatisticsKernels.requantizedSums(
+                Buffer(accumulators).pointer, bias: bias, requantization: requantization,
+                pixels: pixels, channels: channels, sums: requantizedSums.pointer, isa: isa)
+            #expect(
+                requantizedSums.values == ScalarReference.sums(requantized, channels: channels),
+                "seed \(seed), \(isa.name)")
+            #expect(requantizedSums.isGuardIntact)
             let error = Buffer([Double](repeating: 0, count: channels))
             let square = Buffer([Double](repeating: 0, count: channels))
             StatisticsKernels.errorStatistics(

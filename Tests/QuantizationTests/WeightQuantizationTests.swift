@@ -25,8 +25,45 @@ import Testing
             }
             if symmetry == .symmetric { #expect(quantized.zeroPoints == [0]) }
             #expect(
-                quantizer.quantize(0, scale: scale, zeroPoint: quantized.zeroPoints[0])
-                    == quantized.zeroPoints[0])
+                quantizer.quantize([0], ranges: [range], scales: [scale]).values.map(Int.init)
+                    == quantized.zeroPoints)
+        }
+    }
+
+    /// Groups of any size, whose last lanes reach into the next group or behind all.
+    @Test(arguments: [4, 8], WeightSymmetry.allCases)
+    func vectorsEqualTheFormulaWeightByWeight(bits: Int, symmetry: WeightSymmetry) {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        let quantizer = WeightQuantizer(symmetry: symmetry, bits: bits)
+        for size in 1...19 {
+            let groups = 3
+            // Halves of a step are ties; some weights lie outside of the range.
+            let scales: [Float] = (0..<groups).map { 0.25 * Float($0 + 1) }
+            let weights = (0..<groups * size).map { index in
+                (generator.unit() * 600).rounded() / 2 * scales[index / size]
+            }
+            let ranges = (0..<groups).map { group -> WeightRange in
+                let members = weights[group * size..<(group + 1) * size]
+                let range = WeightRange(of: members)
+                #expect(
+                    range.lowest == min(members.min() ?? 0, 0),
+                    "size \(size), seed \(TestSeed.value)")
+                #expect(
+                    range.highest == max(members.max() ?? 0, 0),
+                    "size \(size), seed \(TestSeed.value)")
+                return WeightRange(lowest: -1 * scales[group], highest: 12 * scales[group])
+            }
+            let quantized = quantizer.quantize(weights, ranges: ranges, scales: scales)
+            let expected = weights.enumerated().map { index, weight in
+                let level = (weight / scales[index / size]).rounded(.toNearestOrEven)
+                return Int16(
+                    min(
+                        max(
+                            level + Float(quantized.zeroPoints[index / size]),
+                            Float(quantizer.levels.lowerBound)),
+                        Float(quantizer.levels.upperBound)))
+            }
+            #expect(quantized.values == expected, "size \(size), seed \(TestSeed.value)")
         }
     }
 

@@ -28,13 +28,18 @@ CK_INLINE float round_small(float value) {
     return (value + shift) - shift;
 }
 
-/// clamp(rint(value) + zero_point, lower, upper). The bounds are integers, so they may come first.
-CK_INLINE uint8_t to_byte(float value, ck_target target) {
+/// clamp(rint(value), lower - zero_point, upper - zero_point). The bounds are integers, so they may come first.
+CK_INLINE int32_t to_steps(float value, ck_target target) {
     float lower = (float)(target.lower - target.zero_point);
     float upper = (float)(target.upper - target.zero_point);
     value = value > lower ? value : lower;
     value = value < upper ? value : upper;
-    return (uint8_t)((int32_t)round_small(value) + target.zero_point);
+    return (int32_t)round_small(value);
+}
+
+/// clamp(rint(value) + zero_point, lower, upper).
+CK_INLINE uint8_t to_byte(float value, ck_target target) {
+    return (uint8_t)(to_steps(value, target) + target.zero_point);
 }
 
 /// a + b modulo 2^32.

@@ -91,6 +91,33 @@ CK_FUNCTION void byte_sums(
     }
 }
 
+/// Channels whose sums stay cached while the pixels pass.
+#define CK_SUM_CHANNELS 256
+/// Pixels whose bytes' sum fits int32.
+#define CK_SUM_PIXELS (1 << 23)
+
+CK_FUNCTION void requantized_sums(
+    ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators, const int32_t *bias,
+    const float *multipliers, ck_target target, int64_t *sums) {
+    for (ptrdiff_t first = 0; first < channels; first += CK_SUM_CHANNELS) {
+        ptrdiff_t count = channels - first < CK_SUM_CHANNELS ? channels - first : CK_SUM_CHANNELS;
+        for (ptrdiff_t start = 0; start < pixels; start += CK_SUM_PIXELS) {
+            ptrdiff_t end = pixels - start < CK_SUM_PIXELS ? pixels : start + CK_SUM_PIXELS;
+            int32_t steps[CK_SUM_CHANNELS] = {0};
+            for (ptrdiff_t pixel = start; pixel < end; pixel++) {
+                const int32_t *row = accumulators + pixel * channels + first;
+                for (ptrdiff_t c = 0; c < count; c++) {
+                    int32_t sum = wrapping_add(row[c], bias[first + c]);
+                    steps[c] += to_steps((float)sum * multipliers[first + c], target);
+                }
+            }
+            for (ptrdiff_t c = 0; c < count; c++) {
+                sums[first + c] += steps[c] + (int64_t)(end - start) * target.zero_point;
+            }
+        }
+    }
+}
+
 CK_INLINE void error_statistics_block(
     ptrdiff_t pixels, ptrdiff_t stride, const int lanes, const float *reference,
     const uint8_t *values, float scale, int32_t zero_point, double *sums, double *squares) {

@@ -279,6 +279,10 @@ void ck_accumulator_sums(
     int64_t *sums);
 void ck_byte_sums(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *values, int64_t *sums);
+/// Adds the bytes that `ck_requantize` makes of the accumulators.
+void ck_requantized_sums(
+    const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
+    const int32_t *bias, const float *multipliers, ck_target target, int64_t *sums);
 /// e = (double)((float)(q - zero_point) * scale) - (double)x
 void ck_error_statistics(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *reference,

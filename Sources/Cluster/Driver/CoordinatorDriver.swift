@@ -98,7 +98,7 @@ package final class CoordinatorDriver {
         upkeep: @escaping () throws -> Void = {}
     ) throws {
         self.job = job
-        checkpoints = CheckpointWriter(store)
+        checkpoints = CheckpointWriter(store, logger: logger)
         self.listener = listener
         self.limits = limits
         self.stop = stop

@@ -1,4 +1,6 @@
+import Calibration
 import Dispatch
+import Logging
 import Synchronization
 
 /// Makes a job's states durable while the job goes on: rounds do not wait for the disk.
@@ -14,9 +16,13 @@ final class CheckpointWriter: Sendable {
 
     private let state = Mutex(State())
     private let store: Mutex<JobStore>
+    private let logger: Logger
     private let queue = DispatchQueue(label: "checkpoints")
 
-    init(_ store: JobStore) { self.store = Mutex(store) }
+    init(_ store: JobStore, logger: Logger) {
+        self.store = Mutex(store)
+        self.logger = logger
+    }
 
     /// Takes the newest state; returns at once.
     /// - Throws: what an earlier state failed with. Nothing is written any more then.
@@ -42,6 +48,8 @@ final class CheckpointWriter: Sendable {
         guard let checkpoint = state.withLock({ $0.next.take() }) else { return }
         do {
             try store.withLock { try $0.save(checkpoint) }
+            logger.debug(
+                "checkpoint saved", metadata: ["rounds": "\(checkpoint.progress.rounds)"])
         } catch {
             state.withLock { state in
                 state.next = nil

@@ -15,6 +15,10 @@ package enum QuantizedNetworkBlob {
         ])
         for (index, parameters) in network.parameters.enumerated() {
             guard let parameters else { continue }
+            guard parameters.weightsFitType else {
+                throw BlobError.graph(
+                    "node '\(network.graph.nodes[index].name)' has weights beyond their type")
+            }
             switch parameters.type {
             case .int8:
                 try file.add(
@@ -77,6 +81,11 @@ extension TensorQuantization {
 }
 
 extension QuantizedParameters {
+    fileprivate var weightsFitType: Bool {
+        Int(weights.min() ?? 0) >= type.minimum && Int(weights.max() ?? 0) <= type.maximum
+    }
+
+    /// Whatever the weights are: read as bytes of their type, they fit it.
     fileprivate var isValid: Bool {
         let range = type.minimum...type.maximum
         return [1, bias.count].contains(scales.count) && zeroPoints.count == scales.count

@@ -129,7 +129,8 @@ struct CalibrationRun {
             command: ["counterbias"] + CommandLine.arguments.dropFirst(),
             folder: FileManager.default.currentDirectoryPath,
             model: JobRecord.Image(
-                name: configuration.model, digest: model.withUnsafeBytes { Digest.sha256(of: $0) }.hex),
+                name: configuration.model,
+                digest: model.withUnsafeBytes { Digest.sha256(of: $0) }.hex),
             quantized: given.map { JobRecord.Image(name: $0.path, digest: $0.digest.hex) },
             images: zip(pool.names, pool.images).map {
                 JobRecord.Image(name: $0, digest: $1.reference.digest.hex)

@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test func versions() throws {
-        for version in [0, 2, UInt32.max] as [UInt32] {
+        for version in [0, 1, 3, UInt32.max] as [UInt32] {
             expect(try changed("heartbeat") { $0.version = version }, .unsupportedVersion(version))
         }
     }
@@ -123,6 +123,10 @@ import Testing
         frames[1][0] ^= 1
         expect(frames, .payloadDigest)
         expect(try changed("task") { $0.payloadDigest = Data() }, .payloadDigest)
+        // A chunk's bytes are checked with its blob.
+        frames = MessageCodec.encode(try #require(MessageSample.golden["chunk"]))
+        frames[1][0] ^= 1
+        #expect(throws: Never.self) { try MessageCodec.decode(frames) }
     }
 
     @Test func missingFields() throws {

@@ -32,6 +32,7 @@ extension EndToEnd {
             let cluster = try Cluster(flags: Example.flags(out: out))
             let worker = try cluster.worker()
             try cluster.coordinator.line(containing: "round opened", "round=4 ")
+            try cluster.coordinator.hasSaved(rounds: 4)
             try cluster.coordinator.end()
             try worker.end()
             return out + "/checkpoint"
