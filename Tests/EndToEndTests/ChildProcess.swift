@@ -86,6 +86,15 @@ final class ChildProcess: @unchecked Sendable {
 
     func signal(_ number: Int32) { kill(identifier, number) }
 
+    /// Stops the process and returns when all its threads stand still.
+    func pause() {
+        signal(SIGSTOP)
+        var information = siginfo_t()
+        // Leaves the news to whoever waits for the end.
+        while waitid(P_PID, id_t(identifier), &information, WSTOPPED | WNOWAIT) != 0, errno == EINTR
+        {}
+    }
+
     /// Waits for the next line of the log that contains all `parts`, looking behind the lines earlier waits saw.
     @discardableResult
     func line(containing parts: String...) throws -> String {

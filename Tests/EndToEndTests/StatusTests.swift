@@ -73,7 +73,7 @@ extension EndToEnd {
             try cluster.coordinator.hasSaved(rounds: 2)
             // The job stands still while it is looked at, but its coordinator is there.
             worker.signal(SIGSTOP)
-            cluster.coordinator.signal(SIGSTOP)
+            cluster.coordinator.pause()
             let running = try status()
             #expect(running.json["state"] as? String == "running")
             let coordinator = running.json["coordinator"] as? [String: Any]
