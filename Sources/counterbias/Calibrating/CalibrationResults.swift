@@ -1,6 +1,5 @@
 import Calibration
 import Cluster
-import Dispatch
 import Foundation
 import NetworkGraph
 import ONNXFormat
@@ -8,7 +7,6 @@ import Quantization
 import Report
 import Settings
 import Storage
-import Synchronization
 
 /// What a finished calibration leaves in its folder and says on stdout.
 struct CalibrationResults {
@@ -113,17 +111,10 @@ struct CalibrationResults {
         return warnings
     }
 
-    /// The model's files and the report's are written side by side.
     func write(to out: String) throws {
-        let failures = Mutex<[Int: any Error]>([:])
-        DispatchQueue.concurrentPerform(iterations: 2) { part in
-            do {
-                try part == 0 ? writeModel(to: out) : writeReport(to: out)
-            } catch {
-                failures.withLock { $0[part] = error }
-            }
-        }
-        if let failure = failures.withLock({ $0[0] ?? $0[1] }) { throw failure }
+        try runSideBySide([
+            { try writeModel(to: out) }, { try writeLedger(to: out) }, { try writeReport(to: out) },
+        ])
     }
 
     private func writeModel(to out: String) throws {
@@ -139,9 +130,13 @@ struct CalibrationResults {
         try AtomicFile.write(try biasFile(network).sealed(), to: out + "/bias.safetensors")
     }
 
-    private func writeReport(to out: String) throws {
+    private func writeLedger(to out: String) throws {
         guard let ledger else { preconditionFailure("results of an unfinished job") }
         try AtomicFile.write(try json(ledger, isPretty: false), to: out + "/ledger.json")
+    }
+
+    private func writeReport(to out: String) throws {
+        guard let ledger else { preconditionFailure("results of an unfinished job") }
         try AtomicFile.write(try json(summary), to: out + "/run.json")
         try AtomicFile.write(try json(timeline, isPretty: false), to: out + "/timeline.json")
         let data = ReportData(

@@ -8,6 +8,7 @@ import ONNXFormat
 import Quantization
 import Settings
 import Storage
+import Synchronization
 import ZeroMQ
 
 /// One calibration from files to files: `calibrate` and `coordinator` differ only in who the workers are.
@@ -45,7 +46,7 @@ struct CalibrationRun {
         let lock = try DirectoryLock(directory: out)
         defer { withExtendedLifetime(lock) {} }
 
-        var network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
+        var (network, model) = try loadModel()
         let given = try configuration.quantized.map {
             try GivenQuantization(path: $0, float: network)
         }
@@ -67,7 +68,7 @@ struct CalibrationRun {
         let text = try description.text()
 
         var store = JobStore(directory: out + "/checkpoint")
-        let record = try makeRecord(job: Digest.sha256(of: text), pool, given)
+        let record = try makeRecord(job: Digest.sha256(of: text), model: model, pool, given)
         let checkpoint = try loadCheckpoint(
             &store, description: description, record: record, out: out)
         try record.write(to: store.directory)
@@ -119,18 +120,38 @@ struct CalibrationRun {
         }
     }
 
+    /// The float network, and its file's digest.
+    private func loadModel() throws -> (network: FloatNetwork, digest: Digest) {
+        let network = Mutex<FloatNetwork?>(nil)
+        let digest = Mutex<Digest?>(nil)
+        let path = configuration.model
+        try runSideBySide([
+            {
+                let loaded = try ONNXImporter.loadFloatNetwork(path: path)
+                network.withLock { $0 = loaded }
+            },
+            {
+                let bytes = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+                let found = bytes.withUnsafeBytes { Digest.sha256(of: $0) }
+                digest.withLock { $0 = found }
+            },
+        ])
+        guard let network = network.withLock({ $0 }), let digest = digest.withLock({ $0 }) else {
+            preconditionFailure("a part that did not fail left nothing")
+        }
+        return (network, digest)
+    }
+
     private func makeRecord(
-        job: Digest, _ pool: PreparedPool, _ given: GivenQuantization?
+        job: Digest, model: Digest, _ pool: PreparedPool, _ given: GivenQuantization?
     ) throws -> JobRecord {
-        let model = try Data(
-            contentsOf: URL(fileURLWithPath: configuration.model), options: .mappedIfSafe)
-        return JobRecord(
+        JobRecord(
             job: job, version: Build.version,
             command: ["counterbias"] + CommandLine.arguments.dropFirst(),
             folder: FileManager.default.currentDirectoryPath,
             model: JobRecord.Image(
                 name: configuration.model,
-                digest: model.withUnsafeBytes { Digest.sha256(of: $0) }.hex),
+                digest: model.hex),
             quantized: given.map { JobRecord.Image(name: $0.path, digest: $0.digest.hex) },
             images: zip(pool.names, pool.images).map {
                 JobRecord.Image(name: $0, digest: $1.reference.digest.hex)
