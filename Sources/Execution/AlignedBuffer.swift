@@ -9,13 +9,6 @@ package final class AlignedBuffer: @unchecked Sendable {
     package init(byteCount: Int) {
         self.byteCount = max(byteCount, 64)
         pointer = .allocate(byteCount: self.byteCount, alignment: 64)
-        // Where the kernel has them, pages of 2 MiB fault in five hundred times less often. Without them all is the same.
-        let page = 2 << 20
-        let first = UnsafeMutableRawPointer(
-            bitPattern: (UInt(bitPattern: pointer) + UInt(page) - 1) / UInt(page) * UInt(page))
-        guard let first, self.byteCount >= page else { return }
-        let whole = (pointer + self.byteCount - first) / page * page
-        if whole > 0 { madvise(first, whole, MADV_HUGEPAGE) }
     }
 
     deinit { pointer.deallocate() }
