@@ -312,6 +312,26 @@ static uint64_t digest_statistics(const ck_isa *isa, ptrdiff_t index) {
     return hash;
 }
 
+/// Two images, more channels than one pass takes.
+static uint64_t digest_requantized_sums(const ck_isa *isa, ptrdiff_t index) {
+    uint64_t state = 13000 + (uint64_t)index, hash = KG_SEED;
+    ptrdiff_t pixels = 60, channels = 7 + 270 * index, count = pixels * channels;
+    int32_t *accumulators = int_input(&state, count, 2000000);
+    int32_t *bias = int_input(&state, channels, 5000);
+    float *scales = scale_input(&state, channels);
+    int64_t *sums = make_buffer((size_t)channels * sizeof *sums);
+    for (ptrdiff_t c = 0; c < channels; c++) sums[c] = -c;
+    accumulators[0] = INT32_MAX, bias[0] = 1;
+    for (int image = 0; image < 2; image++) {
+        ck_requantized_sums(
+            isa, pixels, channels, accumulators, bias, scales, (ck_target){77, 3, 250}, sums);
+        bias[channels - 1] += 100;
+    }
+    hash = DIGEST(hash, sums, channels);
+    free(accumulators), free(bias), free(scales);
+    return hash;
+}
+
 static uint64_t digest_masks(const ck_isa *isa, ptrdiff_t index) {
     uint64_t state = 7000 + (uint64_t)index, hash = KG_SEED;
     ck_geometry g = geometry_of(&shapes[index]);
@@ -505,6 +525,7 @@ static const struct {
     {"inward windows", digest_inward_windows, 4},
     {"functions", digest_functions, 2},
     {"integer convolution, weights of a byte", digest_byte_weights, KG_SHAPES},
+    {"requantized sums", digest_requantized_sums, 2},
 };
 
 static const uint64_t expected[] = {

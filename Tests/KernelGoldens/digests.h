@@ -88,3 +88,5 @@
 0xf5a2dc729fb2decc,  // depthwise 1x1
 0x3d4682a25bcd71be,  // fully connected
 0x8cf3cb7b1b704720,  // kernel covers input
+0x8a4ad93449a1adeb,  // requantized sums
+0xd3291a9dc1f5ed7c,  // requantized sums
