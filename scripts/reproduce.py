@@ -13,11 +13,14 @@ import time
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# No option at all, and of the preset what the images need alone.
+DEFAULT = "default, IBC, 8 images"
 # The methods alone; presets may have ranges and scales by search, and equalization.
 PLAIN = ["--weight-scale", "minmax", "--range", "minmax", "--equalize", "none"]
 TENSOR = ["--granularity", "tensor", "--weights", "asymmetric"]
 SYMMETRIC = ["--granularity", "tensor", "--weights", "symmetric"]
 CHANNEL = ["--granularity", "channel", "--weights", "symmetric"]
+OTHERS = "its own"
 SCHEMES = {"tensor, asymmetric": TENSOR, "tensor, symmetric": SYMMETRIC, "channel, symmetric": CHANNEL}
 METHODS = {
     "naive, dead channels kept": [*PLAIN, "--method", "none", "--keep-dead-channels"],
@@ -31,6 +34,7 @@ METHODS = {
 }
 # With a scale per channel alone: few images with logits left float, as NNCF leaves them; and weights of fewer bits.
 CHANNEL_METHODS = {
+    DEFAULT: [],
     "preset, IBC, 64 images, float logits": ["--method", "ibc", "--ibc-images", "64", "--float-output"],
     **{f"{name}, {bits} bits": [*PLAIN, "--method", method, "--bits", str(bits)]
        for bits in (6, 4) for name, method in (("naive", "none"), ("IBC, 8 images", "ibc"))},
@@ -45,6 +49,8 @@ class Network:
     # The paper's top-1 minus float: plain 8 bits, IBC on 8 images, BFT on 1,000 (arXiv 1906.03193).
     paper: dict = dataclasses.field(default_factory=dict)
     is_labelled: bool = True
+    # What the preset says for one scale per tensor in its comment.
+    tensor_preset: list = dataclasses.field(default_factory=list)
 
 
 NETWORKS = [
@@ -74,14 +80,26 @@ class Images:
     @staticmethod
     def preset(name, preset, work):
         """The preset's path; for photographs that are scaled already, one without the scaling."""
-        path = ROOT / f"config/{preset}.yaml"
         if name != "validation":
-            return path
-        settings = yaml.safe_load(path.read_text())
+            return preset_path(preset)
+        settings = yaml.safe_load(preset_path(preset).read_text())
         settings["preprocessing"]["resize_short_side"] = "none"
-        changed = work / f"{preset}-{name}.yaml"
-        changed.write_text(yaml.safe_dump(settings))
-        return changed
+        return written(settings, work / f"{preset}-{name}.yaml")
+
+
+def preset_path(preset):
+    return ROOT / f"config/{preset}.yaml"
+
+
+def written(settings, path):
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def pixels_alone(preset, work):
+    """A configuration that says how images become the network's input, and leaves all else to the defaults."""
+    settings = yaml.safe_load(preset_path(preset).read_text())
+    return written({"preprocessing": settings["preprocessing"]}, work / f"{preset}-pixels.yaml")
 
 
 def command(*arguments):
@@ -91,11 +109,11 @@ def command(*arguments):
     return done.stdout
 
 
-def ours(binary, network, model, images, flags, work):
+def ours(binary, network, model, images, configuration, flags, work):
     """A cell per image set, and the seconds of the whole calibration."""
     out = work / "out"
     begin = time.perf_counter()
-    command(binary, "calibrate", "--quiet", "--config", ROOT / f"config/{network.preset}.yaml", "--model", model,
+    command(binary, "calibrate", "--quiet", "--config", configuration, "--model", model,
             "--images", images.calibration, "--out", out, *flags)
     cells = {"seconds": time.perf_counter() - begin}
     for name, (folder, labels) in images.sets.items():
@@ -117,7 +135,7 @@ def theirs(make, count, network, model, images, work):
     _, dims = quantizers.input_of(onnx.load(model))
     out = work / "peer.onnx"
     begin = time.perf_counter()
-    preparation = photographs.Preparation(ROOT / f"config/{network.preset}.yaml", dims)
+    preparation = photographs.Preparation(preset_path(network.preset), dims)
     make(model, out, preparation.tensors(images.calibration, count)[1])
     cells = {"seconds": time.perf_counter() - begin}
     for name, (folder, labels) in images.sets.items():
@@ -129,21 +147,40 @@ def theirs(make, count, network, model, images, work):
     return cells
 
 
-def rows(binary, network, model, images, work, with_peers):
-    """(scheme, method, cells) of one network."""
-    for scheme, scheme_flags in SCHEMES.items():
-        methods = METHODS | (CHANNEL_METHODS if scheme_flags is CHANNEL else {})
-        for method, flags in methods.items():
-            yield scheme, method, ours(binary, network, model, images, scheme_flags + flags, work)
-    if not with_peers:
-        return
+def rows(binary, network, model, images, work):
+    """(scheme, method, what measures its cells) of one network."""
     from peer_support import quantizers
 
+    for scheme, scheme_flags in SCHEMES.items():
+        is_channel = scheme_flags is CHANNEL
+        for method, flags in (METHODS | (CHANNEL_METHODS if is_channel else {})).items():
+            configuration = preset_path(network.preset)
+            if method == DEFAULT:
+                configuration = pixels_alone(network.preset, work)
+            else:
+                flags = [*scheme_flags, *([] if is_channel else network.tensor_preset), *flags]
+            yield scheme, method, lambda configuration=configuration, flags=flags: ours(
+                binary, network, model, images, configuration, flags, work)
     for name, (count, make) in quantizers.PEERS.items():
-        try:
-            yield "its own", name, theirs(make, count, network, model, images, work)
-        except Exception as error:  # A peer that cannot take a network is a row too.
-            yield "its own", name, {"error": f"{type(error).__name__}: {error}".splitlines()[0][:160]}
+        yield OTHERS, name, lambda count=count, make=make: attempt(make, count, network, model, images, work)
+
+
+def attempt(*arguments):
+    """The cells of a peer; one that cannot take a network is a row too."""
+    try:
+        return theirs(*arguments)
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}".splitlines()[0][:160]}
+
+
+def update(found, network_rows, is_wanted):
+    """Measures the wanted rows and keeps the others; everything known so far, in order, after each of them."""
+    known = {(row["scheme"], row["method"]): row for row in found}
+    plan = {(scheme, method): measure for scheme, method, measure in network_rows}
+    for (scheme, method), measure in plan.items():
+        if is_wanted(scheme, method):
+            row = known[scheme, method] = {"scheme": scheme, "method": method, "cells": measure()}
+            yield row, [known[key] for key in plan if key in known]
 
 
 def table(results):
@@ -184,6 +221,7 @@ def main():
     parser.add_argument("--models", type=pathlib.Path, default=ROOT.parent / "shared/models")
     parser.add_argument("--images", type=pathlib.Path, default=ROOT.parent / "shared/images")
     parser.add_argument("--only", default="")
+    parser.add_argument("--method", default="")
     parser.add_argument("--without-peers", action="store_true")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "benchmarks")
     arguments = parser.parse_args()
@@ -202,12 +240,14 @@ def main():
             if not model.exists():
                 print(f"{network.title}: awaits {model}", flush=True)
                 continue
-            results[network.title] = []
-            for scheme, method, cells in rows(
-                    arguments.binary.resolve(), network, model, images, pathlib.Path(name), not arguments.without_peers):
-                results[network.title].append({"scheme": scheme, "method": method, "cells": cells})
-                shown = cells.get("evaluation", cells)
-                print(f"{network.title:28} {scheme:20} {method:34} "
+            plan = rows(arguments.binary.resolve(), network, model, images, pathlib.Path(name))
+            for row, found in update(
+                    results.get(network.title, []), plan,
+                    lambda scheme, method: arguments.method in method
+                    and not (arguments.without_peers and scheme == OTHERS)):
+                results[network.title] = found
+                shown = row["cells"].get("evaluation", row["cells"])
+                print(f"{network.title:28} {row['scheme']:20} {row['method']:34} "
                       + " ".join(f"{k} {v:.4f}" for k, v in shown.items() if isinstance(v, float)), flush=True)
                 kept.write_text(json.dumps(results, indent=1) + "\n")
                 (arguments.out / "RESULTS.md").write_text(table(results))

@@ -78,8 +78,8 @@ extension PartialConfiguration {
         defaults.rangeImages = 64
         defaults.ibcImages = 8
         defaults.shardImages = 2
-        defaults.weightGranularity = .tensor
-        defaults.weightScheme = .asymmetric
+        defaults.weightGranularity = .channel
+        defaults.weightScheme = .symmetric
         defaults.weightBits = 8
         defaults.weightScale = .minmax
         defaults.activationType = .uint8

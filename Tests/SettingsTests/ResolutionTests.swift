@@ -39,8 +39,8 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 ibc_images: 8
                 shard_images: 2
                 guard_images: none
-                weights.granularity: tensor
-                weights.scheme: asymmetric
+                weights.granularity: channel
+                weights.scheme: symmetric
                 weights.bits: 8
                 weights.scale: minmax
                 activations.type: uint8

@@ -20,6 +20,7 @@ preprocessing:
   mean: [127.5, 127.5, 127.5]
   std: [127.5, 127.5, 127.5]
 """
+PER_TENSOR = ("--granularity", "tensor", "--weights", "asymmetric")
 PER_CHANNEL = ("--granularity", "channel", "--weights", "symmetric")
 PER_CHANNEL_ASYMMETRIC = ("--granularity", "channel", "--weights", "asymmetric")
 
@@ -35,7 +36,7 @@ class Case:
     # Path of a configuration, or its text.
     configuration: pathlib.Path | str
     weights: str = "uint8, tensor"
-    flags: tuple = ()
+    flags: tuple = PER_TENSOR
     # A model that must be refused with this in its message.
     refusal: str | None = None
 

@@ -127,7 +127,7 @@ def integer_rows(binary, folder, rounds, only):
     for case in networks(folder):
         if only not in case.name:
             continue
-        per_tensor = export(binary, case, (), folder / f"{case.name}-tensor")
+        per_tensor = export(binary, case, cases.PER_TENSOR, folder / f"{case.name}-tensor")
         per_channel = export(binary, case, cases.PER_CHANNEL, folder / f"{case.name}-channel")
         yield turns.Row(case.name, turns.take({
             turns.US: lambda: ours(binary, case.model, "integer"),

@@ -31,7 +31,7 @@ def ibc_rows(binary, folder, rounds, only):
         shutil.rmtree(out, ignore_errors=True)
         return seconds(
             binary, "calibrate", "--quiet", "--config", CONFIGURATION, "--equalize", "none",
-            "--weight-scale", "minmax", "--model", MODEL, "--images", IMAGES,
+            "--weight-scale", "minmax", *cases.PER_TENSOR, "--model", MODEL, "--images", IMAGES,
             "--out", out, "--workers", "2", "--threads", "1", "--limit", count, "--ibc-images", count)
 
     def theirs(count):

@@ -68,10 +68,10 @@ struct ConfigurationFlags: ParsableArguments {
             "Table of file,class_index for --loss cross-entropy.", valueName: "labels.csv"))
     var labels: String?
 
-    @Option(help: "One weight scale per tensor or per channel.")
+    @Option(help: "One weight scale per tensor or per output channel. Default: channel.")
     var granularity: WeightGranularity?
 
-    @Option(help: "Weights symmetric (int8) or asymmetric (uint8).")
+    @Option(help: "Weights symmetric (int8) or asymmetric (uint8). Default: symmetric.")
     var weights: WeightScheme?
 
     @Option(help: "Bits per weight, 4 to 8. Default: 8.")
