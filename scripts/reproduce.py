@@ -20,6 +20,7 @@ PLAIN = ["--weight-scale", "minmax", "--range", "minmax", "--equalize", "none"]
 TENSOR = ["--granularity", "tensor", "--weights", "asymmetric"]
 SYMMETRIC = ["--granularity", "tensor", "--weights", "symmetric"]
 CHANNEL = ["--granularity", "channel", "--weights", "symmetric"]
+OUTPUT_MSE = ["--weight-scale", "output-mse"]
 OTHERS = "its own"
 SCHEMES = {"tensor, asymmetric": TENSOR, "tensor, symmetric": SYMMETRIC, "channel, symmetric": CHANNEL}
 METHODS = {
@@ -57,8 +58,9 @@ NETWORKS = [
     Network("MobileNet-v1 1.0", "mobilenet_v1_1.0_224", "mobilenet-v1",
             {"naive": -7.9, "IBC, 8 images": -1.0, "BFT": -1.03}),
     Network("MobileNet-v2 1.0", "mobilenet_v2_1.0_224", "mobilenet-v2",
-            {"naive": -16.44, "IBC, 8 images": -1.1, "BFT": -1.2}),
-    Network("MobileNet-v2 1.4", "mobilenet_v2_1.4_224", "mobilenet-v2", {"naive": -6.42, "BFT": -0.85}),
+            {"naive": -16.44, "IBC, 8 images": -1.1, "BFT": -1.2}, tensor_preset=OUTPUT_MSE),
+    Network("MobileNet-v2 1.4", "mobilenet_v2_1.4_224", "mobilenet-v2", {"naive": -6.42, "BFT": -0.85},
+            tensor_preset=OUTPUT_MSE),
     Network("Inception-v1 (LRN)", "googlenet_bvlc", "inception-v1"),
     Network("Inception-v1 (BatchNorm)", "inception_v1_bn", "inception-v1-bn"),
     Network("ResNet-18", "resnet18", "resnet18"),
@@ -243,7 +245,7 @@ def main():
             plan = rows(arguments.binary.resolve(), network, model, images, pathlib.Path(name))
             for row, found in update(
                     results.get(network.title, []), plan,
-                    lambda scheme, method: arguments.method in method
+                    lambda scheme, method: arguments.method in f"{scheme}: {method}"
                     and not (arguments.without_peers and scheme == OTHERS)):
                 results[network.title] = found
                 shown = row["cells"].get("evaluation", row["cells"])
