@@ -100,7 +100,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
         ibc_images: 16
         shard_images: 4
         guard_images: 6
-        weights: { granularity: channel, scheme: symmetric, bits: 4, scale: mse }
+        weights: { granularity: tensor, scheme: asymmetric, bits: 4, scale: mse }
         activations: { type: int8, range: percentile, percentile: 99.5 }
         output: { quantized: false }
         dead_channels: { remove: false }
@@ -143,7 +143,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 "crop":[192,224],"exif_orientation":"refuse","interpolation":"bicubic",\
                 "mean":[104,117,123],"resize_short_side":"none","std":[1]},"quantized":"d.onnx","range_images":32,\
                 "shard_images":4,"skip_bad_images":true,\
-                "weights":{"bits":4,"granularity":"channel","scale":"mse","scheme":"symmetric"}}
+                "weights":{"bits":4,"granularity":"tensor","scale":"mse","scheme":"asymmetric"}}
                 """)
         // Nothing kept its default, so the test above cannot miss a key.
         let defaults = try resolve(minimal).describe().split(separator: "\n")
@@ -164,14 +164,14 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
     @Test func flagsOverrideTheFile() throws {
         let configuration = try resolve(Self.everything) { flags in
             flags.limit = 5
-            flags.weightGranularity = .tensor
+            flags.weightGranularity = .channel
             flags.method = CorrectionMethods("ibc")
             flags.workers = 9
             flags.removeDeadChannels = true
         }
         var expected = try resolve(Self.everything)
         expected.limit = 5
-        expected.weights.granularity = .tensor
+        expected.weights.granularity = .channel
         expected.method = try #require(CorrectionMethods([.ibc]))
         expected.cluster.workers = 9
         expected.deadChannels.remove = true
