@@ -93,6 +93,44 @@ import Testing
         }
     }
 
+    /// What additions, concatenations and products tie to the network's input or output.
+    @Test(arguments: EqualizationMethod.allCases)
+    func theFunctionStaysWhereScalesArePinned(method: EqualizationMethod) {
+        let input = FeatureShape(height: 6, width: 6, channels: 4)
+        func pinned(_ build: (inout SmallNetwork) -> Void) -> FloatNetwork {
+            var small = SmallNetwork(input: input, seed: TestSeed.value)
+            build(&small)
+            return small.network()
+        }
+        let networks = [
+            pinned { small in
+                let first = small.convolve(0, channels: 4, kernel: 3)
+                let sum = small.append(.add, [0, first], shape: input)
+                small.convolve(sum, channels: 3)
+            },
+            pinned { small in
+                let first = small.convolve(0, channels: 4, kernel: 3)
+                let second = small.convolve(first, channels: 4, kernel: 3)
+                small.append(.add, [first, second], shape: input)
+            },
+            pinned { small in
+                let first = small.convolve(0, channels: 4, kernel: 3)
+                let swish = small.append(.activation(.hardSwish), [first], shape: input)
+                let third = small.convolve(first, channels: 4)
+                let product = small.append(.multiply, [swish, third], shape: input)
+                small.convolve(product, channels: 3)
+            },
+        ]
+        let images = Self.images(4, input, seed: TestSeed.value &+ 1)
+        for (index, network) in networks.enumerated() {
+            let equalization = Equalization(
+                of: network, method: method, statistics: Self.statistics(network, images),
+                granularity: .tensor, dead: [])
+            #expect(equalization.layers.allSatisfy { $0.scaledChannels == 0 })
+            #expect(equalization.network == network, "network \(index)")
+        }
+    }
+
     /// Rows of one layer between 1 and 1/64 of its range, ReLU behind all.
     private static func unbalanced(seed: UInt64, padded: Bool = true) -> FloatNetwork {
         var small = SmallNetwork(input: FeatureShape(height: 6, width: 6, channels: 3), seed: seed)
