@@ -21,12 +21,12 @@ enum Style {
         .legend span{display:inline-flex;align-items:center;gap:6px}.legend svg{width:12px;height:12px}
         .defs{position:absolute;width:0;height:0}
         .chart{overflow-x:auto;margin:8px 0 16px}.chart svg{display:block;width:100%;min-width:620px;height:auto}
-        svg text{font-size:12px;fill:var(--soft);font-variant-numeric:tabular-nums}svg .direct{fill:var(--ink);font-weight:600}
+        svg text{font-size:12px;fill:var(--soft);font-variant-numeric:tabular-nums}svg .direct{fill:var(--ink);font-weight:600;stroke:var(--paper);stroke-width:4;stroke-linejoin:round;paint-order:stroke}
         .stagename{font-size:11px}.grid{stroke:var(--grid)}.zero{stroke:var(--soft);stroke-width:.7}
         .line{fill:none;stroke-width:1.6}.line.before{stroke:var(--before);stroke-dasharray:5 3}.line.after{stroke:var(--after)}.line.thin{stroke:var(--soft);stroke-width:1}
         .mark.before{fill:var(--paper);stroke:var(--before);stroke-width:1.6}.mark.after{fill:var(--after)}
         .box.before line{stroke:var(--before)}.box.after line{stroke:var(--after)}.whisker{stroke-width:1}.quartiles{opacity:.45}
-        .box .mark.after{stroke:var(--paper);stroke-width:.6}
+        .box .mark.after{stroke:var(--paper);stroke-width:1.2;paint-order:stroke}
         .shift.before,.wash.before{fill:var(--before)}.shift.after,.wash.after{fill:var(--after)}.wash{opacity:.16}
         .variance.before{fill:url(#hatch-before)}.variance.after{fill:url(#hatch-after)}.hatch{stroke-width:1.4}.hatch.before{stroke:var(--before)}.hatch.after{stroke:var(--after)}
         .strip{fill:none}.strip.before{stroke:var(--before);opacity:.55}.strip.after{stroke:var(--after)}
