@@ -7,7 +7,8 @@ extension PartialConfiguration {
     /// - Returns: the resolved configuration.
     /// - Throws: `SettingsError` with code `missing`, `invalidValue` or `conflict`.
     package func resolved(requiringOut: Bool = true) throws(SettingsError) -> Configuration {
-        let all = Self.defaults.merging(flags: self)
+        var all = Self.defaults.merging(flags: self)
+        all.fillTuning()
         for field in Schema.fields {
             if let error = field.check(all) { throw error }
         }

@@ -71,7 +71,7 @@ package struct PartialConfiguration: Equatable, Sendable {
 }
 
 extension PartialConfiguration {
-    /// Every default there is. Keys that are not set here have none.
+    /// Every default that depends on nothing else; see ``fillTuning()``. Other keys have none.
     package static let defaults: PartialConfiguration = {
         var defaults = PartialConfiguration()
         defaults.method = CorrectionMethods("ibc")
@@ -93,10 +93,8 @@ extension PartialConfiguration {
         defaults.matchTolerance = 0.001
         defaults.bftImages = 1000
         defaults.bftMirror = true
-        defaults.bftEpochs = 2
         defaults.bftBatch = 8
         defaults.bftShardImages = 2
-        defaults.bftLearningRate = 0.012
         defaults.bftOptimizer = .adam
         defaults.bftMomentum = 0.9
         defaults.bftSchedule = .cosine
@@ -124,4 +122,14 @@ extension PartialConfiguration {
         defaults.skipBadImages = false
         return defaults
     }()
+
+    /// Defaults that depend on what runs before fine-tuning.
+    ///
+    /// After IBC biases are nearly right, and few small steps are best. Without it they have to move by many output
+    /// steps (`docs/fine-tuning.md`).
+    mutating func fillTuning() {
+        let isAlone = method?.list == [.bft]
+        bftEpochs = bftEpochs ?? (isAlone ? 6 : 2)
+        bftLearningRate = bftLearningRate ?? (isAlone ? 0.3 : 0.012)
+    }
 }

@@ -127,7 +127,8 @@ import Testing
                 of: network, method: method, statistics: Self.statistics(network, images),
                 granularity: .tensor, dead: [])
             #expect(equalization.layers.allSatisfy { $0.scaledChannels == 0 })
-            #expect(equalization.network == network, "network \(index)")
+            let isSame = equalization.network == network
+            #expect(isSame, "network \(index)")
         }
     }
 

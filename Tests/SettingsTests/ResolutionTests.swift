@@ -178,6 +178,20 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
         #expect(configuration == expected)
     }
 
+    /// Fine-tuning after IBC has little left to do; alone it has to come from far.
+    @Test(arguments: [("none", 2, 0.012), ("ibc", 2, 0.012), ("ibc,bft", 2, 0.012), ("bft", 6, 0.3)])
+    func fineTuningAloneHasDefaultsOfItsOwn(method: String, epochs: Int, rate: Double) throws {
+        let yaml = minimal + "method: \(method)\n"
+        let flag = try resolve(minimal) { $0.method = CorrectionMethods(method) }
+        for tuning in [try resolve(yaml).bft, flag.bft] {
+            #expect(tuning.epochs == epochs)
+            #expect(tuning.learningRate == rate)
+        }
+        let given = try resolve(yaml + "bft: {learning_rate: 0.05}\n") { $0.bftEpochs = 3 }.bft
+        #expect(given.epochs == 3)
+        #expect(given.learningRate == 0.05)
+    }
+
     @Test func flagsAloneSuffice() throws {
         let configuration = try resolve("") { flags in
             flags.model = "m.onnx"
