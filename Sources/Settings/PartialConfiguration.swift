@@ -123,13 +123,17 @@ extension PartialConfiguration {
         return defaults
     }()
 
-    /// Defaults that depend on what runs before fine-tuning.
+    /// Defaults that depend on how far fine-tuning has to go.
     ///
     /// After IBC biases are nearly right, and few small steps are best. Without it they have to move by many output
-    /// steps (`docs/fine-tuning.md`).
+    /// steps, most of all where one scale serves a whole tensor (`docs/fine-tuning.md`).
     mutating func fillTuning() {
-        let isAlone = method?.list == [.bft]
-        bftEpochs = bftEpochs ?? (isAlone ? 6 : 2)
-        bftLearningRate = bftLearningRate ?? (isAlone ? 0.3 : 0.012)
+        if method?.list == [.bft] {
+            bftEpochs = bftEpochs ?? 6
+            bftLearningRate = bftLearningRate ?? (weightGranularity == .channel ? 0.1 : 0.3)
+        } else {
+            bftEpochs = bftEpochs ?? 2
+            bftLearningRate = bftLearningRate ?? 0.012
+        }
     }
 }

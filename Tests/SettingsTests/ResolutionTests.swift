@@ -179,7 +179,9 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
     }
 
     /// Fine-tuning after IBC has little left to do; alone it has to come from far.
-    @Test(arguments: [("none", 2, 0.012), ("ibc", 2, 0.012), ("ibc,bft", 2, 0.012), ("bft", 6, 0.3)])
+    @Test(arguments: [
+        ("none", 2, 0.012), ("ibc", 2, 0.012), ("ibc,bft", 2, 0.012), ("bft", 6, 0.3),
+    ])
     func fineTuningAloneHasDefaultsOfItsOwn(method: String, epochs: Int, rate: Double) throws {
         let yaml = minimal + "method: \(method)\n"
         let flag = try resolve(minimal) { $0.method = CorrectionMethods(method) }
@@ -187,6 +189,9 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
             #expect(tuning.epochs == epochs)
             #expect(tuning.learningRate == rate)
         }
+        let perChannel = try resolve(yaml + "weights: {granularity: channel}\n").bft
+        #expect(perChannel.epochs == epochs)
+        #expect(perChannel.learningRate == min(rate, 0.1))
         let given = try resolve(yaml + "bft: {learning_rate: 0.05}\n") { $0.bftEpochs = 3 }.bft
         #expect(given.epochs == 3)
         #expect(given.learningRate == 0.05)

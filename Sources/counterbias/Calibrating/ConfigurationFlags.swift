@@ -50,7 +50,8 @@ struct ConfigurationFlags: ParsableArguments {
 
     @Option(
         help:
-            "Step of fine-tuning, in output steps of each layer. Default: 0.012 after IBC, 0.3 without.")
+            "Step of fine-tuning, in output steps of each layer. Default: 0.012 after IBC; without 0.3, per channel 0.1."
+    )
     var learningRate: Double?
 
     @Option(help: "Optimizer of fine-tuning.")
