@@ -31,6 +31,7 @@ METHODS = {
     "BFT": [*PLAIN, "--method", "bft"],
     "IBC + BFT": [*PLAIN, "--method", "ibc,bft"],
     "preset, IBC, 8 images": ["--method", "ibc"],
+    "preset, BFT": ["--method", "bft"],
     "preset, IBC + BFT": ["--method", "ibc,bft"],
 }
 # With a scale per channel alone: few images with logits left float, as NNCF leaves them; and weights of fewer bits.
