@@ -184,8 +184,9 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
     ])
     func fineTuningAloneHasDefaultsOfItsOwn(method: String, epochs: Int, rate: Double) throws {
         let yaml = minimal + "method: \(method)\n"
-        let flag = try resolve(minimal) { $0.method = CorrectionMethods(method) }
-        for tuning in [try resolve(yaml).bft, flag.bft] {
+        let tensor = "weights: {granularity: tensor}\n"
+        let flag = try resolve(minimal + tensor) { $0.method = CorrectionMethods(method) }
+        for tuning in [try resolve(yaml + tensor).bft, flag.bft] {
             #expect(tuning.epochs == epochs)
             #expect(tuning.learningRate == rate)
         }
