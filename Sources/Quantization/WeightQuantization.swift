@@ -8,7 +8,7 @@ extension WeightLanes {
             fromByteOffset: index * MemoryLayout<Float>.stride, as: WeightLanes.self)
     }
 
-    /// As the standard library's `clamped`, which is not inlined.
+    /// As the standard library's `clamped` for numbers, which is not inlined.
     @inline(__always)
     func limited(to bounds: ClosedRange<Float>) -> WeightLanes {
         let (lowest, highest) = (
@@ -109,6 +109,9 @@ struct WeightQuantizer {
     func quantize(
         _ weights: [Float], ranges: [WeightRange], scales: [Float]
     ) -> QuantizedWeights {
+        precondition(
+            ranges.count == scales.count && weights.count.isMultiple(of: scales.count))
+        assert(weights.allSatisfy(\.isFinite))
         let groupSize = weights.count / scales.count
         let zeroPoints = zip(ranges, scales).map { zeroPoint(of: $0, scale: $1) }
         let values = weights.withUnsafeBufferPointer { weights in

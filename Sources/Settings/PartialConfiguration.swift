@@ -71,7 +71,7 @@ package struct PartialConfiguration: Equatable, Sendable {
 }
 
 extension PartialConfiguration {
-    /// Every default that depends on nothing else; see ``fillTuning()``. Other keys have none.
+    /// Every default that depends on nothing else; those of fine-tuning that do: ``fillTuning()``. Keys in neither have none.
     package static let defaults: PartialConfiguration = {
         var defaults = PartialConfiguration()
         defaults.method = CorrectionMethods("ibc")

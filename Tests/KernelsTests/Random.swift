@@ -56,7 +56,7 @@ struct Random: RandomNumberGenerator {
     mutating func clamp() -> Clamp {
         element([
             .none, Clamp(lower: 0), Clamp(lower: 0, upper: 6), Clamp(upper: 1),
-            Clamp(lower: -1, upper: 0.5),
+            Clamp(lower: -1, upper: 0.5), Clamp(lower: -0.0), Clamp(upper: -0.0),
         ])
     }
 }

@@ -40,6 +40,7 @@ typedef struct weight_span {
 } weight_span;
 
 CK_INLINE weight_span span_of(ptrdiff_t count, const int16_t *weights) {
+    assert(count > 0);
     weight_span span = {weights[0], weights[0], 0};
     for (ptrdiff_t k = 0; k < count; k++) {
         span.least = weights[k] < span.least ? weights[k] : span.least;

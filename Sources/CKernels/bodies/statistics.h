@@ -23,7 +23,8 @@ CK_INLINE void float_statistics_block(
     memcpy(&squares, squares_post, sizeof squares);
     memcpy(&low, min_post, sizeof low), memcpy(&high, max_post, sizeof high);
     const ck_floats8 zeros = {0};
-    const ck_floats8 lower = zeros + clamp.lower, upper = zeros + clamp.upper;
+    // Unlike adding 0, taking it away keeps a bound of -0.
+    const ck_floats8 lower = clamp.lower - zeros, upper = clamp.upper - zeros;
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++, values += stride) {
         ck_floats8 value;
         memcpy(&value, values, sizeof value);

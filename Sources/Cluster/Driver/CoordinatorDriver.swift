@@ -156,13 +156,22 @@ package final class CoordinatorDriver {
                         processorSeconds: (MonotonicClock.processorTime - processor).seconds))
                 if !isGuarding { reportTuning(after: round) }
             }
-        } catch {
-            try farewell("\(error)", isFinished: failure != nil, on: socket)
+            // Workers that hear that the job is done are gone: the disk has to have it first.
             try checkpoints.finish()
+        } catch {
+            let told = Result {
+                try farewell("\(error)", isFinished: failure != nil, on: socket)
+            }
+            do {
+                try checkpoints.finish()
+            } catch let disk {
+                // Its text says that the work is saved. Any other reason matters more than the disk.
+                if error is Interrupted { throw disk }
+            }
+            try told.get()
             throw error
         }
         try farewell("the job is done", isFinished: true, on: socket)
-        try checkpoints.finish()
         return job.calibration
     }
 

@@ -123,7 +123,7 @@ package struct CoordinatorMetrics: Hashable, Sendable {
         }
         var list = [
             build, gauge("workers_connected", Double(workers), "Workers admitted and not lost."),
-            gauge("rounds_done", Double(roundsDone), "Rounds of the job that are durable."),
+            gauge("rounds_done", Double(roundsDone), "Rounds of the job that are done."),
             gauge("rounds_limit", Double(roundLimit), "Rounds the job takes at most."),
             gauge("round", Double(round), "Index of the round in work, from 0."),
             gauge("round_shards_done", Double(shardsDone), "Shards of it that are done."),

@@ -157,9 +157,9 @@ package struct TaskMessage: Hashable, Sendable {
     /// Nil before the network is quantized.
     package var quantized: Digest?
     /// Biases as little-endian int32, layer after layer; empty before the network is quantized.
-    package var biases: [UInt8]
+    package let biases: [UInt8]
     /// Of `biases`; results echo it.
-    package var biasDigest: Digest
+    package let biasDigest: Digest
 
     package init(
         id: TaskID, kind: RoundKind, images: [TaskImage], network: Digest,

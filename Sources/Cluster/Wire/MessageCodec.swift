@@ -47,9 +47,10 @@ package enum MessageCodec {
         guard let header = try? Wire_Header(serializedBytes: content) else {
             throw WireError(.undecodableHeader)
         }
-        guard (WireVersion.oldest...WireVersion.newest).contains(header.version) else {
-            throw WireError(.unsupportedVersion(header.version))
-        }
+        guard
+            header.isGreeting
+                || (WireVersion.oldest...WireVersion.newest).contains(header.version)
+        else { throw WireError(.unsupportedVersion(header.version)) }
         let payload = try payload(header, frames: frames.dropFirst())
         try checkDigest(of: payload, header)
         return try Message(header, payload: payload)
@@ -86,6 +87,16 @@ package enum MessageCodec {
 }
 
 typealias Wire_Header = Counterbias_Wire_Header
+
+extension Wire_Header {
+    /// Greetings and refusals read the same in every version, so that two releases can say that they do not fit.
+    fileprivate var isGreeting: Bool {
+        switch body {
+        case .hello, .refusal: true
+        default: false
+        }
+    }
+}
 
 extension Message {
     /// Nil where there is nothing to name: without a payload, and for chunks, which their blob's digest covers.

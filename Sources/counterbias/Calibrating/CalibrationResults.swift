@@ -115,6 +115,8 @@ struct CalibrationResults {
         try runSideBySide([
             { try writeModel(to: out) }, { try writeLedger(to: out) }, { try writeReport(to: out) },
         ])
+        // Last: who finds it takes the rest for complete, and for this job's.
+        try AtomicFile.write(try json(summary), to: out + "/run.json")
     }
 
     private func writeModel(to out: String) throws {
@@ -137,7 +139,6 @@ struct CalibrationResults {
 
     private func writeReport(to out: String) throws {
         guard let ledger else { preconditionFailure("results of an unfinished job") }
-        try AtomicFile.write(try json(summary), to: out + "/run.json")
         try AtomicFile.write(try json(timeline, isPretty: false), to: out + "/timeline.json")
         let data = ReportData(
             ledger: ledger, run: ReportData.Run(summary), timeline: timeline)

@@ -131,7 +131,7 @@ struct CalibrationRun {
                 network.withLock { $0 = loaded }
             },
             {
-                let bytes = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+                let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
                 let found = bytes.withUnsafeBytes { Digest.sha256(of: $0) }
                 digest.withLock { $0 = found }
             },

@@ -189,7 +189,10 @@ extension ConfigurationFlags {
         ]
         if let other = others.first(where: \.isGiven) {
             throw ValidationError(
-                "\(other.flag) has no effect on the model that --quantized gives; leave it out")
+                "\(other.flag) has no effect on the model that --quantized gives; leave it out"
+                    + (other.flag == "--granularity"
+                        ? " (to fine-tune a model with one scale per tensor without IBC, give --learning-rate 0.3)"
+                        : ""))
         }
     }
 }

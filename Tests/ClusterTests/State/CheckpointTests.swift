@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct CheckpointTests {
     /// A job's states in front of every round, and the last.
-    private static func checkpoints(_ variant: SimulatedJob.Variant) throws -> [JobCheckpoint] {
+    static func checkpoints(_ variant: SimulatedJob.Variant) throws -> [JobCheckpoint] {
         let simulated = SimulatedJob.of(variant)
         var job = try simulated.job()
         var states = [job.progress]

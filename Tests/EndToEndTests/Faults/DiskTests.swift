@@ -76,6 +76,29 @@ extension EndToEnd {
             try withExtendedLifetime(disk) { try expectResumed(out) }
         }
 
+        /// The folder holds another job's model, and what is written beside the new one must not make it pass for this job's.
+        @Test(.enabled(if: Capabilities.mounts, "no tmpfs can be mounted here"))
+        func fullAtTheResultsOfALaterJob() throws {
+            let disk = try SmallDisk(kibibytes: 4096)
+            let out = disk.path + "/out"
+            let first = try ChildProcess.run(
+                ["calibrate", "--workers", "1"] + Example.flags(out: out, images: 6))
+            #expect(first.status == 0, "\(first.log)")
+            let cluster = try Cluster(flags: Example.flags(out: out))
+            try cluster.coordinator.line(containing: "round opened", "round=0 ")
+            // Enough for checkpoints, not for the new model beside the old one.
+            try disk.fill(leaving: 100 << 10)
+            let worker = try cluster.worker()
+            let outcome = try cluster.coordinator.finish()
+            #expect(outcome.log.contains("round=27"), "\(outcome.log)")
+            #expect(outcome.status == 73, "\(outcome.log)")
+            try worker.end()
+            let status = try ChildProcess.run("status", out)
+            #expect(status.output.contains("interrupted"), "\(status.output)")
+            disk.makeSpace()
+            try withExtendedLifetime(disk) { try expectResumed(out) }
+        }
+
         // MARK: Failing
 
         @Test(.enabled(if: Capabilities.shim, "no C compiler is here"))

@@ -146,7 +146,7 @@ nonisolated struct Counterbias_Wire_Header: Sendable {
   init() {}
 }
 
-/// Worker -> coordinator, first message of a connection.
+/// Worker -> coordinator, first message of a connection. Stays as it is in all versions, like Refusal.
 nonisolated struct Counterbias_Wire_Hello: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -196,7 +196,7 @@ nonisolated struct Counterbias_Wire_Welcome: Sendable {
   init() {}
 }
 
-/// Coordinator -> worker: not admitted.
+/// Coordinator -> worker: not admitted. Stays as it is in all versions.
 nonisolated struct Counterbias_Wire_Refusal: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
