@@ -17,6 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEFAULT = "default, IBC, 8 images"
 # The methods alone; presets may have ranges and scales by search, and equalization.
 PLAIN = ["--weight-scale", "minmax", "--range", "minmax", "--equalize", "none"]
+# The paper's equalization (arXiv 1902.01917) in front of each method.
+ONE_STEP = [*PLAIN[:-1], "one-step"]
 TENSOR = ["--granularity", "tensor", "--weights", "asymmetric"]
 SYMMETRIC = ["--granularity", "tensor", "--weights", "symmetric"]
 CHANNEL = ["--granularity", "channel", "--weights", "symmetric"]
@@ -30,6 +32,9 @@ METHODS = {
     "IBC, 64 images": [*PLAIN, "--method", "ibc", "--ibc-images", "64"],
     "BFT": [*PLAIN, "--method", "bft"],
     "IBC + BFT": [*PLAIN, "--method", "ibc,bft"],
+    "one-step + IBC, 8 images": [*ONE_STEP, "--method", "ibc"],
+    "one-step + BFT": [*ONE_STEP, "--method", "bft"],
+    "one-step + IBC + BFT": [*ONE_STEP, "--method", "ibc,bft"],
     "preset, IBC, 8 images": ["--method", "ibc"],
     "preset, BFT": ["--method", "bft"],
     "preset, IBC + BFT": ["--method", "ibc,bft"],

@@ -2,6 +2,13 @@ import Dispatch
 package import NetworkGraph
 import Synchronization
 
+/// What threads leave for each node.
+private final class LayerResults: Sendable {
+    let values: Mutex<[Result<QuantizedParameters, QuantizationError>?]>
+
+    init(count: Int) { values = Mutex(.init(repeating: nil, count: count)) }
+}
+
 extension QuantizedNetwork {
     /// Quantizes a float network (dead channels already removed) with round-to-nearest weights.
     ///
@@ -33,9 +40,7 @@ extension QuantizedNetwork {
             }
         }
         // Layers do not depend on each other, and the search for scales takes a while.
-        let layers = Mutex(
-            [Result<QuantizedParameters, QuantizationError>?](
-                repeating: nil, count: graph.nodes.count))
+        let layers = LayerResults(count: graph.nodes.count)
         DispatchQueue.concurrentPerform(iterations: graph.nodes.count) { [activations] index in
             let node = graph.nodes[index]
             guard let float = network.parameters[index], let input = activations[node.inputs[0]]
@@ -47,10 +52,10 @@ extension QuantizedNetwork {
                         ? graph.importance(node, weights: float.weights.count, power: power)
                         : [Float](repeating: 1, count: float.weights.count))
             }
-            layers.withLock { $0[index] = layer }
+            layers.values.withLock { $0[index] = layer }
         }
         var parameters: [QuantizedParameters?] = []
-        for layer in layers.withLock({ $0 }) { parameters.append(try layer?.get()) }
+        for layer in layers.values.withLock({ $0 }) { parameters.append(try layer?.get()) }
         if !scheme.quantizesOutput, graph.outputCanStayFloat {
             activations[graph.output.value] = nil
         }
