@@ -1,13 +1,5 @@
 import Dispatch
 package import NetworkGraph
-import Synchronization
-
-/// What threads leave for each node.
-private final class LayerResults: Sendable {
-    let values: Mutex<[Result<QuantizedParameters, QuantizationError>?]>
-
-    init(count: Int) { values = Mutex(.init(repeating: nil, count: count)) }
-}
 
 extension QuantizedNetwork {
     /// Quantizes a float network (dead channels already removed) with round-to-nearest weights.
@@ -40,22 +32,30 @@ extension QuantizedNetwork {
             }
         }
         // Layers do not depend on each other, and the search for scales takes a while.
-        let layers = LayerResults(count: graph.nodes.count)
-        DispatchQueue.concurrentPerform(iterations: graph.nodes.count) { [activations] index in
-            let node = graph.nodes[index]
-            guard let float = network.parameters[index], let input = activations[node.inputs[0]]
-            else { return }
-            let layer = Result { () throws(QuantizationError) in
-                try Self.parameters(
-                    float, input: input, layer: node.name, scheme: scheme,
-                    importance: scheme.weightScale == .outputMSE
-                        ? graph.importance(node, weights: float.weights.count, power: power)
-                        : [Float](repeating: 1, count: float.weights.count))
+        let count = graph.nodes.count
+        let layers = [Result<QuantizedParameters, QuantizationError>?](
+            unsafeUninitializedCapacity: count
+        ) { [activations] buffer, initialized in
+            // Every iteration has a place of its own.
+            nonisolated(unsafe) let places = buffer
+            DispatchQueue.concurrentPerform(iterations: count) { index in
+                let node = graph.nodes[index]
+                guard let float = network.parameters[index],
+                    let input = activations[node.inputs[0]]
+                else { return places.initializeElement(at: index, to: nil) }
+                let layer = Result { () throws(QuantizationError) in
+                    try Self.parameters(
+                        float, input: input, layer: node.name, scheme: scheme,
+                        importance: scheme.weightScale == .outputMSE
+                            ? graph.importance(node, weights: float.weights.count, power: power)
+                            : [Float](repeating: 1, count: float.weights.count))
+                }
+                places.initializeElement(at: index, to: layer)
             }
-            layers.values.withLock { $0[index] = layer }
+            initialized = count
         }
         var parameters: [QuantizedParameters?] = []
-        for layer in layers.values.withLock({ $0 }) { parameters.append(try layer?.get()) }
+        for layer in layers { parameters.append(try layer?.get()) }
         if !scheme.quantizesOutput, graph.outputCanStayFloat {
             activations[graph.output.value] = nil
         }
