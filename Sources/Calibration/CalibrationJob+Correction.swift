@@ -2,105 +2,83 @@ import NetworkGraph
 import Quantization
 
 extension CalibrationJob {
-    /// Every layer starts with the closed form; matching behind the activation then iterates from there.
+    /// Where a layer's means are matched: a float output has nothing behind its accumulators.
     func match(layer: Int) -> Match {
-        progress.corrections.count == layer ? .pre : .post
-    }
-
-    private func iterates(layer: Int) -> Bool {
         let node = network.graph.convolutions[layer]
         return options.correction?.match == .post && quantized?.activations[node + 1] != nil
+            ? .post : .pre
     }
 
-    private func corrector(layer: Int, match: Match) -> LayerCorrector? {
+    private func corrector(layer: Int) -> LayerCorrector? {
         let node = network.graph.convolutions[layer]
         guard let quantized, let statistics = progress.statistics,
-            let parameters = quantized.parameters[node],
+            let parameters = quantized.parameters[node], let options = options.correction,
             let input = quantized.activations[network.graph.nodes[node].inputs[0]]
         else { return nil }
         let layout = ChannelLayout(network.graph)
-        let sums = match == .pre ? statistics.sumsBefore : statistics.sumsAfter
         let count =
-            Double(statistics.sumImages)
-            * Double(network.graph.nodes[node].shape.pixels)
-        let observed = match == .pre ? node : network.graph.clamps(behind: node).last ?? node
-        var means = sums[layout.range(observed)].map { $0 / count }
-        // A removed channel outputs its constant on every pixel; that is what it has to match.
-        for dead in deadChannels where dead.node == node {
-            for (channel, constant) in zip(dead.channels, dead.constants) {
-                means[channel] = Double(constant)
+            Double(statistics.sumImages) * Double(network.graph.nodes[node].shape.pixels)
+        func means(_ sums: [Double], of observed: Int) -> [Double] {
+            var means = sums[layout.range(observed)].map { $0 / count }
+            // A removed channel outputs its constant on every pixel; that is what it has to match.
+            for dead in deadChannels where dead.node == node {
+                for (channel, constant) in zip(dead.channels, dead.constants) {
+                    means[channel] = Double(constant)
+                }
             }
+            return means
+        }
+        var behind: LayerCorrector.Behind?
+        if match(layer: layer) == .post {
+            let observed = network.graph.clamps(behind: node).last ?? node
+            guard let quantization = quantized.activations[observed + 1] else { return nil }
+            behind = LayerCorrector.Behind(
+                quantization: quantization, means: means(statistics.sumsAfter, of: observed),
+                raise: quantized.outputStep(node), iterations: options.iterations)
         }
         return LayerCorrector(
-            parameters: parameters, input: input, output: quantized.activations[observed + 1],
-            count: count, floatMeans: means, limits: biasLimits[layer])
+            parameters: parameters, input: input, count: count,
+            meansBefore: means(statistics.sumsBefore, of: node), behind: behind,
+            limits: biasLimits[layer])
     }
 
     mutating func completeCorrection(layer: Int, _ results: [[UInt8]]) throws {
         let match = match(layer: layer)
-        guard let corrector = corrector(layer: layer, match: match),
-            let options = options.correction,
-            let biases = progress.biases?.layers[layer]
+        guard let corrector = corrector(layer: layer), let biases = progress.biases?.layers[layer]
         else { preconditionFailure("correction without a quantized network") }
-        var sums = [Int64](repeating: 0, count: biases.count)
+        var sums = LayerSums(channels: biases.count, match)
         for payload in results {
-            var reader = PayloadReader(payload)
-            let shard = try reader.read(Int64.self, count: sums.count)
-            try reader.finish()
-            for channel in sums.indices { sums[channel] &+= shard[channel] }
+            sums.add(try LayerSums(payload: payload, channels: biases.count, match))
         }
-        switch match {
-        case .pre:
-            let shift = corrector.shiftBefore(sums: sums, biases: biases)
-            let (corrected, overflowing) = corrector.corrected(biases, shift: shift)
-            progress.biases?.layers[layer] = corrected
-            let isDone = !iterates(layer: layer)
-            progress.corrections.append(
-                LayerCorrection(
-                    rounds: 1,
-                    residual: isDone ? corrector.shiftBefore(sums: sums, biases: corrected) : [],
-                    overflowing: overflowing))
-            if isDone { try finish(layer: layer) }
-        case .post:
-            try iterate(layer: layer, shift: corrector.shiftAfter(sums: sums), corrector, options)
-        }
-    }
-
-    /// One iteration behind the activation: done when the shift just measured is small enough or iterations are used up. What the last
-    /// one leaves is seen by the measure round, which costs no further round per layer.
-    private mutating func iterate(
-        layer: Int, shift: [Double], _ corrector: LayerCorrector, _ options: CorrectionOptions
-    ) throws {
-        guard let biases = progress.biases?.layers[layer] else { return }
-        progress.corrections[layer].rounds += 1
-        let step = Double(corrector.output?.scale ?? 1)
-        if shift.allSatisfy({ abs($0) <= options.tolerance * step }) {
-            try finish(layer: layer)
-            return
-        }
-        let (corrected, overflowing) = corrector.corrected(biases, shift: shift)
-        progress.corrections[layer].overflowing = overflowing
+        let (corrected, overflowing) = corrector.corrected(
+            biases, excess: corrector.excess(sums, biases: biases),
+            initial: initialBiases(layer: layer))
         progress.biases?.layers[layer] = corrected
-        if corrected == biases || progress.corrections[layer].rounds > options.iterations {
-            try finish(layer: layer)
-        }
-    }
-
-    private mutating func finish(layer: Int) throws {
+        progress.corrections.append(
+            LayerCorrection(
+                residual: match == .pre ? corrector.shiftBefore(sums, biases: corrected) : [],
+                overflowing: overflowing))
         if progress.guarding != nil {
             progress.stage = .guarding(.layer(layer))
         } else {
-            try follow(layer: layer)
+            try startCorrection(layer: layer + 1)
         }
     }
 
-    /// Goes on behind a layer.
-    mutating func follow(layer: Int) throws {
-        let next = layer + 1
-        if next < network.graph.convolutions.count {
-            progress.stage = .correcting(layer: next)
-        } else {
-            try finishCorrection()
+    /// The layer's turn, or what comes behind the last one.
+    mutating func startCorrection(layer: Int) throws {
+        guard options.correction != nil, layer < network.graph.convolutions.count else {
+            return try finishCorrection()
         }
+        // The closer a layer starts, the better its slopes are those of where it ends.
+        if match(layer: layer) == .post {
+            progress.biases?.layers[layer] = predictedBiases[layer]
+        }
+        progress.stage = .correcting(layer: layer)
+    }
+
+    /// Of the network as it was quantized.
+    func initialBiases(layer: Int) -> [Int32] {
+        quantized?.parameters[network.graph.convolutions[layer]]?.bias ?? []
     }
 }

@@ -13,10 +13,11 @@ extension CalibrationJob {
         case .histograms:
             return payload.count == 8 + 8 * network.graph.nodes.count * ActivationHistograms.bins
                 && payload.claimedImages == shard.images.count
-        case .layerSums(let layer, _):
+        case .layerSums(let layer, let match):
             let nodes = network.graph.convolutions
-            return nodes.indices.contains(layer)
-                && payload.count == 8 * network.graph.nodes[nodes[layer]].shape.channels
+            guard nodes.indices.contains(layer) else { return false }
+            let channels = network.graph.nodes[nodes[layer]].shape.channels
+            return payload.count == LayerSums.payloadBytes(channels: channels, match)
         case .measure:
             return payload.count == 8 + 4 * 8 * convolved
                 && payload.claimedImages == shard.images.count

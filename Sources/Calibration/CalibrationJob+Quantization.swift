@@ -89,28 +89,26 @@ extension CalibrationJob {
             progress.guarding = GuardProgress()
             progress.stage = .guarding(.teacher)
         } else {
-            try startCorrection()
-        }
-    }
-
-    mutating func startCorrection() throws {
-        if options.correction != nil, !network.graph.convolutions.isEmpty {
-            progress.stage = .correcting(layer: 0)
-        } else {
-            try finishCorrection()
+            try startCorrection(layer: 0)
         }
     }
 
     mutating func quantize(_ statistics: NetworkStatistics) throws {
         let network = try given ?? quantizedNetwork(statistics)
-        biasLimits = network.graph.convolutions.compactMap { node in
-            guard let parameters = network.parameters[node],
-                let input = network.activations[network.graph.nodes[node].inputs[0]]
-            else { return nil }
-            return BiasQuantization.limits(
-                parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
-        }
+        biasLimits = network.biasLimits
         quantized = network
+        guard options.correction?.match == .post else { return }
+        predictedBiases = network.predictedBiases(
+            float: self.network, means: statistics.moments(self.network.graph).map(\.means),
+            limits: biasLimits)
+        // A removed channel has no weights that lost anything.
+        for (layer, node) in network.graph.convolutions.enumerated() {
+            for dead in deadChannels where dead.node == node {
+                for channel in dead.channels {
+                    predictedBiases[layer][channel] = initialBiases(layer: layer)[channel]
+                }
+            }
+        }
     }
 
     private mutating func quantizedNetwork(

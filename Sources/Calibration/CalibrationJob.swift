@@ -45,7 +45,7 @@ package struct CalibrationOptions: Hashable, Sendable, Codable {
 
 /// Calibration as a value: emits rounds, consumes their results, knows nothing of workers.
 ///
-/// Statistics → equalization and statistics of the equalized network, if wanted → histograms where ranges need them → quantization → one or more rounds per convolution in topological order → fine-tuning → measurement. The state after
+/// Statistics → equalization and statistics of the equalized network, if wanted → histograms where ranges need them → quantization → one round per convolution in topological order → fine-tuning → measurement. The state after
 /// any round is a ``Progress``, from which a new job goes on with the same bits.
 package struct CalibrationJob: Sendable {
     /// What has to survive between rounds.
@@ -59,7 +59,7 @@ package struct CalibrationJob: Sendable {
             case ranging
             /// Held-out images judge what was reached. → guarding, correcting, tuning, measuring
             case guarding(GuardProgress.Step)
-            /// Rounds of one convolution. → correcting (same or next layer), guarding, tuning, measuring
+            /// The round of one convolution. → correcting (next layer), guarding, tuning, measuring
             case correcting(layer: Int)
             /// Rounds of fine-tuning. → guarding, measuring
             case tuning
@@ -79,7 +79,7 @@ package struct CalibrationJob: Sendable {
         package var ranges: [ActivationRange]?
         /// Biases of all convolutions in front of fine-tuning; nil until the network is quantized.
         package var biases: BiasState?
-        /// One entry per convolution that has had its turn; the last may still be in work.
+        /// One entry per convolution that has had its turn.
         package var corrections: [LayerCorrection] = []
         /// State of fine-tuning; nil until it starts.
         package var tuning: TuningProgress?
@@ -115,6 +115,8 @@ package struct CalibrationJob: Sendable {
 
     /// Per convolution and channel, what a bias may not exceed.
     var biasLimits: [[Int64]] = []
+    /// Per convolution, the biases that its correction behind the activation starts from; empty until the network is quantized.
+    var predictedBiases: [[Int32]] = []
 
     let statisticsShards: [Shard]
     let correctionShards: [Shard]
@@ -215,12 +217,10 @@ package struct CalibrationJob: Sendable {
 
     /// Rounds this job takes at most, for progress displays.
     package var roundLimit: Int {
-        let perLayer =
-            options.correction.map { $0.match == .pre ? 1 : $0.iterations + 1 } ?? 0
         let preparation =
             1 + (options.equalization == nil ? 0 : 1) + (options.range.usesHistogram ? 1 : 0)
-        return preparation + 1 + perLayer * network.graph.convolutions.count + tuningRoundLimit
-            + guardRoundLimit
+        let corrections = options.correction == nil ? 0 : network.graph.convolutions.count
+        return preparation + 1 + corrections + tuningRoundLimit + guardRoundLimit
     }
 
     /// Consumes the results of ``nextRound``, in shard order.

@@ -9,8 +9,6 @@ package struct Ledger: Hashable, Sendable, Codable {
         package var name: String
         package var kind: String
         package var channels: Int
-        /// Rounds bias correction spent; 0 when it skipped the layer.
-        package var rounds: Int
         /// Why the layer, or some channels of it, were left as they were; nil when all were corrected.
         package var skipped: String?
         /// Float model had no bias here and was given one.
@@ -29,7 +27,7 @@ package struct Ledger: Hashable, Sendable, Codable {
         package var headroom: Double?
 
         package init(
-            name: String, kind: String, channels: Int, rounds: Int = 0, skipped: String? = nil,
+            name: String, kind: String, channels: Int, skipped: String? = nil,
             biasAdded: Bool = false, deadChannels: [Int] = [], mssrBefore: Double,
             mssrAfter: Double, rqnsrBefore: Double, rqnsrAfter: Double, channel: Channels,
             range: Range? = nil, headroom: Double? = nil
@@ -37,7 +35,6 @@ package struct Ledger: Hashable, Sendable, Codable {
             self.name = name
             self.kind = kind
             self.channels = channels
-            self.rounds = rounds
             self.skipped = skipped
             self.biasAdded = biasAdded
             self.deadChannels = deadChannels
@@ -204,7 +201,6 @@ extension Ledger.Layer {
         name = node.name
         self.kind = kind
         channels = node.shape.channels
-        rounds = correction?.rounds ?? 0
         if let overflowing = correction?.overflowing, !overflowing.isEmpty {
             skipped = "the corrected bias would overflow int32 in channels \(overflowing)"
         } else if correction == nil {

@@ -38,8 +38,7 @@ package struct Shard: Hashable, Sendable {
 package enum Match: String, Hashable, Sendable, Codable, CaseIterable {
     /// Means before the clamp: a closed form.
     case pre
-    /// Means after the clamp and the quantizer: iterations on the stored accumulators, starting from the closed form. The start matters:
-    /// a channel that is rarely active says little about itself behind the clamp.
+    /// Means after the clamp and the quantizer: steps from the closed form, taken at once.
     case post
 }
 

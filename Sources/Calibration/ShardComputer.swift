@@ -198,29 +198,23 @@ package final class ShardComputer {
         _ task: ShardTask, layer: Int, match: Match, images: [InputPayload]
     ) -> [UInt8] {
         guard let integer else { preconditionFailure("no integer network") }
-        let node = integer.graph.convolutions[layer]
-        let clamps = integer.graph.clamps(behind: node).map(integer.table(ofClamp:))
+        let observation = LayerObservation(of: layer, match, in: integer)
         let restingRuns = takeResting(task, layer: layer)
         let results = pool.map(images.count) { [encoding] index, workspace in
             var run =
                 restingRuns?[index]
                 ?? integer.start(encoding.encode(images[index]), workspace: workspace)
-            while run.next < node { run.step(biases: task.biases, workspace: workspace) }
-            run.accumulate(workspace: workspace)
-            let sums = run.channelSums(
-                match: match, biases: task.biases, clamps: clamps, workspace: workspace)
-            return (run, sums)
+            while run.next < observation.node {
+                run.step(biases: task.biases, workspace: workspace)
+            }
+            return (run, observation.sums(of: run, biases: task.biases, workspace: workspace))
         }
         resting[task.shard.images] = RestingRuns(
             runs: results.map(\.0), layer: layer, passed: task.biases.layers[..<layer],
             lastRound: task.round)
-        var sums = [Int64](repeating: 0, count: integer.graph.nodes[node].shape.channels)
-        for (_, image) in results {
-            for channel in sums.indices { sums[channel] += image[channel] }
-        }
-        var writer = PayloadWriter()
-        writer.append(sums)
-        return writer.bytes
+        var sums = LayerSums(channels: observation.channels, match)
+        for (_, image) in results { sums.add(image) }
+        return sums.payload()
     }
 
     private func takeResting(_ task: ShardTask, layer: Int) -> [IntegerRun]? {
@@ -243,34 +237,5 @@ package final class ShardComputer {
         pool.withWorkspace { workspace in
             for var run in state.runs { run.discard(workspace: workspace) }
         }
-    }
-}
-
-extension IntegerRun {
-    /// Per-channel sums of the layer this run rests in: of its accumulators, or of the 8-bit output they give
-    /// behind the clamps that follow.
-    fileprivate func channelSums(
-        match: Match, biases: BiasState, clamps: [[UInt8]], workspace: Workspace
-    ) -> [Int64] {
-        let shape = nextNode.shape
-        var sums = [Int64](repeating: 0, count: shape.channels)
-        switch match {
-        case .pre:
-            StatisticsKernels.accumulatorSums(
-                restingAccumulators, pixels: shape.pixels, channels: shape.channels, sums: &sums)
-        case .post where clamps.isEmpty:
-            previewSums(biases: biases, sums: &sums)
-        case .post:
-            let output = workspace.take(byteCount: shape.count)
-            preview(biases: biases, output: output.bytes)
-            for table in clamps {
-                IntegerKernels.lookup(
-                    output.bytes, count: shape.count, table: table, output.bytes)
-            }
-            StatisticsKernels.byteSums(
-                output.bytes, pixels: shape.pixels, channels: shape.channels, sums: &sums)
-            workspace.give(output)
-        }
-        return sums
     }
 }

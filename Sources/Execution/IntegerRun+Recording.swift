@@ -46,9 +46,9 @@ extension IntegerRun {
         guard let requantization = layer.requantization else {
             let sums = accumulate(workspace: workspace)
             IntegerKernels.accumulatorMask(
-                sums, bias: bias, passing: passing, pixels: node.shape.pixels, mask: mask.bytes,
-                isa: gradients.isa)
-            step(biases: biases, workspace: workspace)
+                sums.int32s, bias: bias, passing: passing, pixels: node.shape.pixels,
+                mask: mask.bytes, isa: gradients.isa)
+            finishFloat(sums, biases: biases, workspace: workspace)
             return entry
         }
         let output = workspace.take(byteCount: node.shape.count)

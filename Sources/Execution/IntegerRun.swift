@@ -1,13 +1,12 @@
-import Kernels
+package import Kernels
 package import NetworkGraph
 package import Quantization
 
-/// One image on its way through the integer network. It can rest in front of any node, or between a convolution's accumulators and
-/// its bias, which is where iterative bias correction waits for the coordinator.
+/// One image on its way through the integer network. It can rest in front of any node, which is where iterative bias correction waits for
+/// the coordinator: in front of the convolution whose bias is sought.
 package struct IntegerRun {
     let executor: IntegerExecutor
     var values: LiveValues
-    var accumulators: AlignedBuffer?
     /// Index of the node that is computed next.
     package private(set) var next = 0
 
@@ -36,11 +35,11 @@ package struct IntegerRun {
                 next, values: values, output: output.bytes, workspace: workspace)
             return advance(output: output, workspace: workspace)
         }
-        if accumulators != nil || layer.requantization == nil {
-            accumulate(workspace: workspace)
-            return applyBias(biases, workspace: workspace)
+        guard let requantization = layer.requantization else {
+            let sums = accumulate(workspace: workspace)
+            finishFloat(sums, biases: biases, workspace: workspace)
+            return nil
         }
-        guard let requantization = layer.requantization else { return nil }
         let output = workspace.take(byteCount: node.shape.count)
         let scratch = workspace.scratch(byteCount: layer.kernel.scratchBytes)
         layer.kernel.run(
@@ -49,19 +48,15 @@ package struct IntegerRun {
         return advance(output: output, workspace: workspace)
     }
 
-    /// Computes the accumulators of the next node, a convolution, and keeps them. Does nothing if they are there.
-    /// - Returns: int32, `[pixel][channel]`, without bias.
-    @discardableResult
-    package mutating func accumulate(workspace: Workspace) -> UnsafePointer<Int32> {
-        if let accumulators { return UnsafePointer(accumulators.int32s) }
+    /// Accumulators of the next node, a convolution; nothing advances.
+    /// - Returns: int32, `[pixel][channel]`, without bias; the buffer is the caller's.
+    package func accumulate(workspace: Workspace) -> AlignedBuffer {
         let node = executor.graph.nodes[next]
         guard let layer = executor.layers[next] else { preconditionFailure("not a convolution") }
-        let buffer = workspace.take(byteCount: node.shape.count * MemoryLayout<Int32>.stride)
+        let sums = workspace.take(byteCount: node.shape.count * MemoryLayout<Int32>.stride)
         let scratch = workspace.scratch(byteCount: layer.kernel.scratchBytes)
-        layer.kernel.accumulate(values[node.inputs[0]].bytes, buffer.int32s, scratch: scratch)
-        // The input stays until the bias is settled: it costs a quarter of the accumulators, and the run keeps one shape.
-        accumulators = buffer
-        return UnsafePointer(buffer.int32s)
+        layer.kernel.accumulate(values[node.inputs[0]].bytes, sums.int32s, scratch: scratch)
+        return sums
     }
 
     /// The quantized input, NHWC; valid before the first step.
@@ -70,59 +65,21 @@ package struct IntegerRun {
     /// The node that is computed next.
     package var nextNode: Node { executor.graph.nodes[next] }
 
-    /// What ``accumulate(workspace:)`` stored.
-    package var restingAccumulators: UnsafePointer<Int32> {
-        guard let accumulators else { preconditionFailure("no accumulators") }
-        return UnsafePointer(accumulators.int32s)
-    }
+    /// How the next node's accumulators become its 8-bit output; nil where the output stays float.
+    package var requantization: Requantization? { executor.layers[next]?.requantization }
 
-    /// The 8-bit output the stored accumulators give with these biases, written to `output`; nothing advances.
-    package func preview(biases: BiasState, output: UnsafeMutablePointer<UInt8>) {
+    /// Goes on behind a float output whose accumulators are known; takes their buffer.
+    mutating func finishFloat(_ sums: AlignedBuffer, biases: BiasState, workspace: Workspace) {
         let node = executor.graph.nodes[next]
-        guard let layer = executor.layers[next], let requantization = layer.requantization,
-            let accumulators
-        else { preconditionFailure("no accumulators to preview") }
-        IntegerKernels.requantize(
-            accumulators.int32s, bias: biases.layers[layer.ordinal],
-            requantization: requantization, pixels: node.shape.pixels,
-            channels: node.shape.channels, output)
-    }
-
-    /// Adds the channels of ``preview(biases:output:)`` up.
-    package func previewSums(biases: BiasState, sums: inout [Int64]) {
-        let node = executor.graph.nodes[next]
-        guard let layer = executor.layers[next], let requantization = layer.requantization else {
-            preconditionFailure("no 8-bit output to preview")
-        }
-        StatisticsKernels.requantizedSums(
-            restingAccumulators, bias: biases.layers[layer.ordinal],
-            requantization: requantization, pixels: node.shape.pixels,
-            channels: node.shape.channels, sums: &sums)
-    }
-
-    /// Turns the stored accumulators into the node's output.
-    private mutating func applyBias(
-        _ biases: BiasState, workspace: Workspace
-    ) -> UnsafePointer<UInt8>? {
-        let node = executor.graph.nodes[next]
-        guard let layer = executor.layers[next], let buffer = accumulators else {
-            preconditionFailure("no accumulators")
-        }
-        let isFloat = layer.requantization == nil
-        let output = workspace.take(byteCount: node.shape.count * (isFloat ? 4 : 1))
-        if isFloat {
-            IntegerKernels.dequantizeAccumulators(
-                buffer.int32s, bias: biases.layers[layer.ordinal], scales: layer.scales,
-                pixels: node.shape.pixels, channels: node.shape.channels, output.floats)
-            FloatKernels.clamp(
-                output.floats, count: node.shape.count, clamp: node.clamp, output.floats)
-        } else {
-            preview(biases: biases, output: output.bytes)
-        }
-        accumulators = nil
-        workspace.give(buffer)
-        let bytes = advance(output: output, workspace: workspace)
-        return isFloat ? nil : bytes
+        guard let layer = executor.layers[next] else { preconditionFailure("not a convolution") }
+        let output = workspace.take(byteCount: node.shape.count * MemoryLayout<Float>.stride)
+        IntegerKernels.dequantizeAccumulators(
+            sums.int32s, bias: biases.layers[layer.ordinal], scales: layer.scales,
+            pixels: node.shape.pixels, channels: node.shape.channels, output.floats)
+        FloatKernels.clamp(
+            output.floats, count: node.shape.count, clamp: node.clamp, output.floats)
+        workspace.give(sums)
+        advance(output: output, workspace: workspace)
     }
 
     @discardableResult
@@ -158,7 +115,5 @@ package struct IntegerRun {
     /// Gives all buffers back to the workspace.
     package mutating func discard(workspace: Workspace) {
         values.releaseAll(to: workspace)
-        if let accumulators { workspace.give(accumulators) }
-        accumulators = nil
     }
 }

@@ -1,3 +1,5 @@
+import NetworkGraph
+
 /// int32 biases and the accumulators they are added to.
 package enum BiasQuantization {
     /// Largest magnitude a freshly quantized bias may have: leaves room for corrections and for the sum itself.
@@ -50,5 +52,20 @@ package enum BiasQuantization {
     ) -> Int? {
         let limits = limits(parameters: parameters, inputZeroPoint: inputZeroPoint)
         return limits.indices.first { Int64(parameters.bias[$0].magnitude) > limits[$0] }
+    }
+}
+
+extension QuantizedNetwork {
+    /// ``BiasQuantization/limits(parameters:inputZeroPoint:)`` of every convolution.
+    package var biasLimits: [[Int64]] {
+        let nodes = graph.convolutions
+        return concurrentMap(nodes.count) { layer in
+            let node = graph.nodes[nodes[layer]]
+            guard let parameters = parameters[nodes[layer]],
+                let input = activations[node.inputs[0]]
+            else { return [] }
+            return BiasQuantization.limits(
+                parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
+        }
     }
 }

@@ -1,4 +1,3 @@
-import Dispatch
 package import NetworkGraph
 
 extension QuantizedNetwork {
@@ -32,27 +31,17 @@ extension QuantizedNetwork {
             }
         }
         // Layers do not depend on each other, and the search for scales takes a while.
-        let count = graph.nodes.count
-        let layers = [Result<QuantizedParameters, QuantizationError>?](
-            unsafeUninitializedCapacity: count
-        ) { [activations] buffer, initialized in
-            // Every iteration has a place of its own.
-            nonisolated(unsafe) let places = buffer
-            DispatchQueue.concurrentPerform(iterations: count) { index in
-                let node = graph.nodes[index]
-                guard let float = network.parameters[index],
-                    let input = activations[node.inputs[0]]
-                else { return places.initializeElement(at: index, to: nil) }
-                let layer = Result { () throws(QuantizationError) in
-                    try Self.parameters(
-                        float, input: input, layer: node.name, scheme: scheme,
-                        importance: scheme.weightScale == .outputMSE
-                            ? graph.importance(node, weights: float.weights.count, power: power)
-                            : [Float](repeating: 1, count: float.weights.count))
-                }
-                places.initializeElement(at: index, to: layer)
+        let layers = concurrentMap(graph.nodes.count) { [activations] index in
+            let node = graph.nodes[index]
+            guard let float = network.parameters[index], let input = activations[node.inputs[0]]
+            else { return Result<QuantizedParameters, QuantizationError>?.none }
+            return Result { () throws(QuantizationError) in
+                try Self.parameters(
+                    float, input: input, layer: node.name, scheme: scheme,
+                    importance: scheme.weightScale == .outputMSE
+                        ? graph.importance(node, weights: float.weights.count, power: power)
+                        : [Float](repeating: 1, count: float.weights.count))
             }
-            initialized = count
         }
         var parameters: [QuantizedParameters?] = []
         for layer in layers { parameters.append(try layer?.get()) }

@@ -28,10 +28,8 @@ package struct Configuration: Codable, Equatable, Sendable {
     package var deadChannels: DeadChannelSettings
     package var equalization: EqualizationChoice
     package var match: MatchPoint
-    /// Most iterations per layer with `match: post`, in `[1, 100]`.
+    /// Steps that a layer's correction stands for with `match: post`, in `[1, 100]`.
     package var matchIterations: Int
-    /// Residual shift that ends the iterations with `match: post`; in `(0, 1]`.
-    package var matchTolerance: Double
     package var bft: TuningSettings
     package var preprocessing: PreprocessingSettings
     package var labels: LabelSettings
@@ -49,7 +47,6 @@ package struct Configuration: Codable, Equatable, Sendable {
         case deadChannels = "dead_channels"
         case equalization, match
         case matchIterations = "match_iterations"
-        case matchTolerance = "match_tolerance"
         case bft, preprocessing, labels, cluster
         case skipBadImages = "skip_bad_images"
     }

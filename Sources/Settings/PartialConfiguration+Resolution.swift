@@ -42,7 +42,6 @@ extension PartialConfiguration {
         equalization = configuration.equalization
         match = configuration.match
         matchIterations = configuration.matchIterations
-        matchTolerance = configuration.matchTolerance
         bftImages = configuration.bft.images
         bftMirror = configuration.bft.mirror
         bftEpochs = configuration.bft.epochs
@@ -104,7 +103,6 @@ extension Configuration {
             equalization: required(all.equalization, "equalization"),
             match: required(all.match, "match"),
             matchIterations: required(all.matchIterations, "match_iterations"),
-            matchTolerance: required(all.matchTolerance, "match_tolerance"),
             bft: TuningSettings(all), preprocessing: PreprocessingSettings(all),
             labels: LabelSettings(
                 file: all.labelsFile, offset: required(all.labelsOffset, "labels.offset")),

@@ -24,7 +24,6 @@ package struct PartialConfiguration: Equatable, Sendable {
     package var equalization: EqualizationChoice?
     package var match: MatchPoint?
     package var matchIterations: Int?
-    package var matchTolerance: Double?
     package var bftImages: Int?
     package var bftMirror: Bool?
     package var bftEpochs: Int?
@@ -90,7 +89,6 @@ extension PartialConfiguration {
         defaults.equalization = EqualizationChoice.none
         defaults.match = .post
         defaults.matchIterations = 3
-        defaults.matchTolerance = 0.001
         defaults.bftImages = 1000
         defaults.bftMirror = true
         defaults.bftBatch = 8

@@ -30,9 +30,6 @@ enum Schema {
         Field("equalization", \.equalization, .choice),
         Field("match", \.match, .choice),
         Field("match_iterations", \.matchIterations, .integer(1...100)),
-        Field(
-            "match_tolerance", \.matchTolerance,
-            .number("a number above 0, at most 1") { $0 > 0 && $0 <= 1 }),
         Field("bft.images", \.bftImages, .integer(images)),
         Field("bft.mirror", \.bftMirror, .boolean),
         Field("bft.epochs", \.bftEpochs, .integer(1...100_000)),

@@ -11,10 +11,8 @@ struct SyntheticJob {
     var channels: Int
     /// Shards of every round, one image each.
     var shards: Int
-    /// Rounds of bias correction; rounded up to a multiple of ``layers``, and at least twice that.
+    /// Rounds of bias correction, one for each of as many layers.
     var rounds: Int
-
-    static let layers = 16
 
     /// - Throws: when the network cannot be encoded, which would be a defect.
     func make() throws -> CoordinatorDriver.Job {
@@ -27,14 +25,11 @@ struct SyntheticJob {
             reference: ImageReference(digest: Digest.sha256(of: pixels), isTensor: false),
             bytes: pixels
         )
-        // A tolerance below zero is never reached, so that every layer takes all its iterations.
-        let perLayer = (rounds + Self.layers - 1) / Self.layers
-        let correction = CorrectionOptions(
-            match: .post, iterations: max(perLayer - 1, 1), tolerance: -1)
         let calibration = try CalibrationJob(
             network: network,
             options: CalibrationOptions(
-                scheme: QuantizationScheme(), removesDeadChannels: false, correction: correction,
+                scheme: QuantizationScheme(), removesDeadChannels: false,
+                correction: CorrectionOptions(match: .post),
                 rangeImages: shards, correctionImages: shards, shardImages: 1),
             imageCount: shards, inputRange: ActivationRange(lower: -1, upper: 1))
         return CoordinatorDriver.Job(
@@ -45,7 +40,7 @@ struct SyntheticJob {
 
     private func network() -> FloatNetwork {
         let shape = FeatureShape(height: 1, width: 1, channels: channels)
-        let nodes = (0..<Self.layers).map { layer in
+        let nodes = (0..<rounds).map { layer in
             Node(
                 name: "layer\(layer)",
                 operation: .convolution(

@@ -98,16 +98,16 @@ import Testing
             "match_iterations: '101' is not valid; expected an integer from 1 to 100"
         ),
         (
-            "match_tolerance: 0",
-            "match_tolerance: '0' is not valid; expected a number above 0, at most 1"
+            "bft: { learning_rate: 0 }",
+            "bft.learning_rate: '0' is not valid; expected a number above 0"
         ),
         (
-            "match_tolerance: .nan",
-            "match_tolerance: '.nan' is not valid; expected a number above 0, at most 1"
+            "bft: { learning_rate: .nan }",
+            "bft.learning_rate: '.nan' is not valid; expected a number above 0"
         ),
         (
-            "match_tolerance: 1e999",
-            "match_tolerance: '1e999' is not valid; expected a number above 0, at most 1"
+            "bft: { learning_rate: 1e999 }",
+            "bft.learning_rate: '1e999' is not valid; expected a number above 0"
         ),
         (
             "preprocessing: {resize_short_side: 0}",
@@ -258,9 +258,9 @@ import Testing
                 == "configuration: preprocessing.std: '[1, -1, 1]' is not valid; expected one "
                 + "number above 0 or a list of three")
         #expect(
-            problem(minimal) { $0.matchTolerance = .nan }
-                == "configuration: match_tolerance: 'nan' is not valid; expected a number above "
-                + "0, at most 1")
+            problem(minimal) { $0.bftLearningRate = .nan }
+                == "configuration: bft.learning_rate: 'nan' is not valid; expected a number above 0"
+        )
     }
 
     @Test func cropLargerThanTheResizedImage() {

@@ -51,7 +51,6 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 equalization: none
                 match: post
                 match_iterations: 3
-                match_tolerance: 0.001
                 bft.images: 1000
                 bft.mirror: true
                 bft.epochs: 2
@@ -107,7 +106,6 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
         equalization: one-step
         match: pre
         match_iterations: 7
-        match_tolerance: 1e-4
         bft:
           { images: 500, mirror: false, epochs: 3, batch: 16, shard_images: 4, learning_rate: 0.5, optimizer: sgd,
             momentum: 0.5, schedule: step, step_epochs: 2, step_factor: 0.5, warmup: 0,
@@ -138,7 +136,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 "cluster":{"audit":0.25,"lease_seconds":0.5,"listen":"tcp://127.0.0.1:5555",\
                 "shard_lease_seconds":5,"threads":2,"workers":3},"dead_channels":{"remove":false},"equalization":"one-step","guard_images":6,"ibc_images":16,"images":"b",\
                 "labels":{"file":"labels.csv","offset":1},"limit":100,"match":"pre",\
-                "match_iterations":7,"match_tolerance":0.0001,"method":"bft","model":"a.onnx",\
+                "match_iterations":7,"method":"bft","model":"a.onnx",\
                 "out":"c","output":{"quantized":false},"preprocessing":{"channel_order":"bgr",\
                 "crop":[192,224],"exif_orientation":"refuse","interpolation":"bicubic",\
                 "mean":[104,117,123],"resize_short_side":"none","std":[1]},"quantized":"d.onnx","range_images":32,\

@@ -44,7 +44,7 @@ extension CalibrationJob {
         case .teacher: break
         case .start:
             progress.guarding = guarding
-            try startCorrection()
+            try startCorrection(layer: 0)
         case .layer(let layer):
             if !isKept {
                 guarding.rejectedLayers.append(layer)
@@ -52,7 +52,7 @@ extension CalibrationJob {
                 progress.biases?.layers[layer] = initial
             }
             progress.guarding = guarding
-            try follow(layer: layer)
+            try startCorrection(layer: layer + 1)
         case .tuning:
             guarding.rejectsTuning = !isKept
             progress.guarding = guarding
@@ -84,10 +84,6 @@ extension CalibrationJob {
             try require(progress.tuning?.phase == .finished)
         default: break
         }
-    }
-
-    private func initialBiases(layer: Int) -> [Int32] {
-        quantized?.parameters[network.graph.convolutions[layer]]?.bias ?? []
     }
 
     /// What the guard did; nil without one.

@@ -80,7 +80,7 @@ extension JobCheckpoint {
             try file.add("bias.\(layer)", biases)
         }
         if progress.biases != nil {
-            try file.add("correction.rounds", progress.corrections.map { Int64($0.rounds) })
+            try file.add("corrections", [Int64(progress.corrections.count)])
         }
         for (layer, correction) in progress.corrections.enumerated() {
             if !correction.residual.isEmpty {
@@ -155,10 +155,9 @@ extension JobCheckpoint {
         }
         progress.biases = layers.isEmpty ? nil : BiasState(layers: layers)
         if isQuantized {
-            progress.corrections = try file.int64s("correction.rounds").enumerated().map {
-                (layer, rounds) in
-                try file.correction(layer: layer, rounds: Int(rounds))
-            }
+            let count = Int(try file.int64s("corrections", shape: [1])[0])
+            guard (0...layers.count).contains(count) else { throw Self.missing("corrections") }
+            progress.corrections = try (0..<count).map(file.correction(layer:))
         }
         progress.tuning = try file.tuning()
         if let phase = progress.tuning?.phase, phase != .teacher,
@@ -181,8 +180,7 @@ extension JobCheckpoint {
                 correctedSquares: try file.doubles("errors.corrected-squares"))
         }
         if case .correcting(let layer) = stage {
-            // The layer in work has its closed form or does not have it yet.
-            guard layer >= 0, (0...1).contains(progress.corrections.count - layer) else {
+            guard progress.corrections.count == layer else {
                 throw Self.missing("stage")
             }
         }
@@ -210,12 +208,12 @@ extension JobCheckpoint {
 }
 
 extension SafetensorsFile {
-    fileprivate func correction(layer: Int, rounds: Int) throws -> LayerCorrection {
+    fileprivate func correction(layer: Int) throws -> LayerCorrection {
         let (residual, overflowing) = (
             "correction.\(layer).residual", "correction.\(layer).overflowing"
         )
         return LayerCorrection(
-            rounds: rounds, residual: self[residual] == nil ? [] : try doubles(residual),
+            residual: self[residual] == nil ? [] : try doubles(residual),
             overflowing: self[overflowing] == nil ? [] : try int64s(overflowing).map(Int.init))
     }
 

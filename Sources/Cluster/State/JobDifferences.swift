@@ -126,7 +126,6 @@ extension CalibrationOptions {
             list.append(("match", correction.match.rawValue))
             if correction.match == .post {
                 list.append(("match_iterations", "\(correction.iterations)"))
-                list.append(("match_tolerance", "\(correction.tolerance)"))
             }
         }
         if case .percentile(let percentile) = range {

@@ -169,7 +169,7 @@ struct CalibrationResults {
         var table = TextTable(
             header: [
                 "layer", "kind", "channels", "dead", "shift/signal", "→ after", "noise/signal",
-                "→ after", "rounds",
+                "→ after",
             ],
             leftColumns: [0, 1])
         func percent(_ value: Double) -> String { (100 * value).formatted(decimals: 2) + " %" }
@@ -178,7 +178,7 @@ struct CalibrationResults {
                 layer.name, layer.kind, "\(layer.channels)",
                 layer.deadChannels.isEmpty ? "" : "\(layer.deadChannels.count)",
                 percent(layer.mssrBefore), percent(layer.mssrAfter), percent(layer.rqnsrBefore),
-                percent(layer.rqnsrAfter), "\(layer.rounds)",
+                percent(layer.rqnsrAfter),
             ])
         }
         let out = configuration.out ?? ""

@@ -83,8 +83,7 @@ extension CalibrationOptions {
             correction: configuration.method.contains(.ibc)
                 ? CorrectionOptions(
                     match: configuration.match == .post ? .post : .pre,
-                    iterations: configuration.matchIterations,
-                    tolerance: configuration.matchTolerance)
+                    iterations: configuration.matchIterations)
                 : nil,
             rangeImages: isQuantized ? configuration.ibcImages : configuration.rangeImages,
             correctionImages: configuration.ibcImages,

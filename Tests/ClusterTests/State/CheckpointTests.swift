@@ -91,7 +91,7 @@ import Testing
         #expect(throws: CheckpointError(.field("statistics"))) {
             try JobCheckpoint(file, statistics: nil)
         }
-        for name in ["bias.0", "correction.rounds", "errors.corrected"] {
+        for name in ["bias.0", "corrections", "errors.corrected"] {
             #expect(throws: (any Error).self, "\(name)") {
                 try JobCheckpoint(try file.without(name), statistics: statistics)
             }

@@ -153,7 +153,7 @@ import Testing
     @Test func keysAreNamed() {
         let old = CalibrationOptions(
             scheme: QuantizationScheme(), removesDeadChannels: true,
-            correction: CorrectionOptions(match: .pre, iterations: 3, tolerance: 0.01),
+            correction: CorrectionOptions(match: .pre, iterations: 3),
             rangeImages: 8, correctionImages: 8, shardImages: 2)
         func difference(_ change: (inout CalibrationOptions) -> Void) -> [String] {
             var new = old

@@ -1,0 +1,113 @@
+import Execution
+import Kernels
+import NetworkGraph
+import Quantization
+
+/// Per-channel sums of one convolution in the integer network over some images: a correction round's result.
+///
+/// Integers, so that their sums are exact in any order.
+struct LayerSums: Hashable, Sendable {
+    /// Of the accumulators, without bias.
+    var accumulators: [Int64]
+    /// Of the 8-bit outputs, behind the clamps that follow; empty where means are matched in front of them.
+    var outputs: [Int64]
+    /// The same with every bias raised by ``QuantizedNetwork/outputStep(_:)``: how far an output follows its bias is their difference.
+    var raisedOutputs: [Int64]
+
+    init(channels: Int, _ match: Match) {
+        accumulators = [Int64](repeating: 0, count: channels)
+        outputs = match == .post ? accumulators : []
+        raisedOutputs = outputs
+    }
+
+    mutating func add(_ other: LayerSums) {
+        for channel in accumulators.indices {
+            accumulators[channel] &+= other.accumulators[channel]
+        }
+        for channel in outputs.indices {
+            outputs[channel] &+= other.outputs[channel]
+            raisedOutputs[channel] &+= other.raisedOutputs[channel]
+        }
+    }
+
+    static func payloadBytes(channels: Int, _ match: Match) -> Int {
+        (match == .post ? 3 : 1) * channels * MemoryLayout<Int64>.size
+    }
+
+    func payload() -> [UInt8] {
+        var writer = PayloadWriter()
+        for values in [accumulators, outputs, raisedOutputs] { writer.append(values) }
+        return writer.bytes
+    }
+
+    init(payload: [UInt8], channels: Int, _ match: Match) throws(CalibrationError) {
+        self.init(channels: channels, match)
+        var reader = PayloadReader(payload)
+        accumulators = try reader.read(Int64.self, count: channels)
+        outputs = try reader.read(Int64.self, count: outputs.count)
+        raisedOutputs = try reader.read(Int64.self, count: outputs.count)
+        try reader.finish()
+    }
+}
+
+/// What a correction round looks at: one convolution, in front of the activation or behind it.
+struct LayerObservation: Sendable {
+    /// Of the convolution.
+    let node: Int
+    let channels: Int
+    private let layer: Int
+    private let match: Match
+    private let pixels: Int
+    /// Of the clamps that follow the convolution as nodes of their own.
+    private let clamps: [[UInt8]]
+    private let step: [Int32]
+
+    init(of layer: Int, _ match: Match, in executor: IntegerExecutor) {
+        let graph = executor.graph
+        node = graph.convolutions[layer]
+        channels = graph.nodes[node].shape.channels
+        pixels = graph.nodes[node].shape.pixels
+        self.layer = layer
+        self.match = match
+        clamps = graph.clamps(behind: node).map(executor.table(ofClamp:))
+        step = match == .post ? executor.network.outputStep(node) : []
+    }
+
+    /// Of one image, whose run rests in front of the convolution.
+    func sums(of run: IntegerRun, biases: BiasState, workspace: Workspace) -> LayerSums {
+        let accumulators = run.accumulate(workspace: workspace)
+        defer { workspace.give(accumulators) }
+        var sums = LayerSums(channels: channels, match)
+        StatisticsKernels.accumulatorSums(
+            accumulators.int32s, pixels: pixels, channels: channels, sums: &sums.accumulators)
+        guard match == .post, let requantization = run.requantization else { return sums }
+        let bias = biases.layers[layer]
+        let raised = zip(bias, step).map { $0 &+ $1 }
+        add(accumulators, bias, requantization, to: &sums.outputs, workspace)
+        add(accumulators, raised, requantization, to: &sums.raisedOutputs, workspace)
+        return sums
+    }
+
+    /// Adds the outputs up that accumulators give with these biases.
+    private func add(
+        _ accumulators: AlignedBuffer, _ bias: [Int32], _ requantization: Requantization,
+        to sums: inout [Int64], _ workspace: Workspace
+    ) {
+        if clamps.isEmpty {
+            StatisticsKernels.requantizedSums(
+                accumulators.int32s, bias: bias, requantization: requantization, pixels: pixels,
+                channels: channels, sums: &sums)
+            return
+        }
+        let count = pixels * channels
+        let output = workspace.take(byteCount: count)
+        defer { workspace.give(output) }
+        IntegerKernels.requantize(
+            accumulators.int32s, bias: bias, requantization: requantization, pixels: pixels,
+            channels: channels, output.bytes)
+        for table in clamps {
+            IntegerKernels.lookup(output.bytes, count: count, table: table, output.bytes)
+        }
+        StatisticsKernels.byteSums(output.bytes, pixels: pixels, channels: channels, sums: &sums)
+    }
+}
