@@ -14,7 +14,7 @@ extension CalibrationJob {
 
     private func corrector(layer: Int, match: Match) -> LayerCorrector? {
         let node = network.graph.convolutions[layer]
-        guard let quantized, let statistics = progress.statistics,
+        guard let quantized, let statistics,
             let parameters = quantized.parameters[node],
             let input = quantized.activations[network.graph.nodes[node].inputs[0]]
         else { return nil }
