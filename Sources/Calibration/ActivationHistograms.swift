@@ -20,14 +20,22 @@ struct ActivationHistograms: Hashable, Sendable {
     }
 
     /// One image's histograms.
-    init(image: [Float], executor: FloatExecutor, edges: [ActivationRange], workspace: Workspace) {
+    init(
+        image: [Float], executor: FloatExecutor, view: EqualizedView, edges: [ActivationRange],
+        workspace: Workspace
+    ) {
         self.init(nodes: executor.graph.nodes.count)
         images = 1
         var run = executor.start(image, workspace: workspace)
         for (index, node) in executor.graph.nodes.enumerated() {
-            let values = UnsafeBufferPointer(
-                start: run.step(workspace: workspace), count: node.shape.count)
-            count(values, edges: edges[index], into: index * Self.bins)
+            let values = run.step(workspace: workspace)
+            view.observe(
+                values, node: index, pixels: node.shape.pixels, workspace: workspace
+            ) { values in
+                count(
+                    UnsafeBufferPointer(start: values, count: node.shape.count),
+                    edges: edges[index], into: index * Self.bins)
+            }
         }
         _ = run.finish(workspace: workspace)
     }

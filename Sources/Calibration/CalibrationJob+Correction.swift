@@ -11,8 +11,8 @@ extension CalibrationJob {
 
     private func corrector(layer: Int) -> LayerCorrector? {
         let node = network.graph.convolutions[layer]
-        guard let quantized, let statistics = progress.statistics,
-            let parameters = quantized.parameters[node], let options = options.correction,
+        guard let quantized, let statistics, let parameters = quantized.parameters[node],
+            let options = options.correction,
             let input = quantized.activations[network.graph.nodes[node].inputs[0]]
         else { return nil }
         let layout = ChannelLayout(network.graph)

@@ -15,13 +15,8 @@ extension CalibrationJob {
                 total.addSums(statistics)
             }
         }
-        if options.equalization != nil, progress.stage == .statistics {
-            progress.observed = total
-            equalize(total)
-            progress.stage = .equalizing
-            return
-        }
         progress.statistics = total
+        equalize(total)
         if options.range.usesHistogram {
             try checkFinite(observedRanges)
             progress.stage = .ranging
@@ -30,11 +25,12 @@ extension CalibrationJob {
         }
     }
 
-    /// Replaces the network by the equalized one.
-    mutating func equalize(_ statistics: NetworkStatistics) {
+    /// Replaces the network by the equalized one, where that is wanted, and derives its statistics.
+    mutating func equalize(_ measured: NetworkStatistics) {
+        statistics = measured
         guard let method = options.equalization else { return }
-        let extrema = statistics.extrema(original.graph)
-        let moments = statistics.moments(original.graph)
+        let extrema = measured.extrema(original.graph)
+        let moments = measured.moments(original.graph)
         let dead =
             options.removesDeadChannels
             ? DeadChannels.find(in: original, extrema: extrema, scheme: options.scheme) : []
@@ -49,11 +45,12 @@ extension CalibrationJob {
         deadChannels = dead
         network = result.network
         equalization = result
+        statistics = measured.rescaled(by: result.rescaling, original.graph)
     }
 
     /// Ranges of all nodes from smallest to largest value.
     var observedRanges: [ActivationRange] {
-        progress.statistics?.extrema(network.graph).ranges ?? []
+        statistics?.extrema(network.graph).ranges ?? []
     }
 
     /// Bins between infinities would be endless.
@@ -80,10 +77,7 @@ extension CalibrationJob {
     }
 
     private mutating func finishRanging() throws {
-        guard let statistics = progress.statistics else {
-            preconditionFailure("ranges without statistics")
-        }
-        try quantize(statistics)
+        try quantize()
         progress.biases = quantized.map(BiasState.init(of:))
         if options.guardImages != nil {
             progress.guarding = GuardProgress()
@@ -93,7 +87,8 @@ extension CalibrationJob {
         }
     }
 
-    mutating func quantize(_ statistics: NetworkStatistics) throws {
+    mutating func quantize() throws {
+        guard let statistics else { preconditionFailure("ranges without statistics") }
         let network = try given ?? quantizedNetwork(statistics)
         biasLimits = network.biasLimits
         quantized = network

@@ -23,7 +23,7 @@ extension CalibrationJob {
     private var tuningLayers: [TuningLayer] {
         let layout = ChannelLayout(network.graph)
         return network.graph.convolutions.enumerated().compactMap { layer, node in
-            guard let quantized, let statistics = progress.statistics,
+            guard let quantized, let statistics,
                 let parameters = quantized.parameters[node],
                 let input = quantized.activations[network.graph.nodes[node].inputs[0]]
             else { return nil }

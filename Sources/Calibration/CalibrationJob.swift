@@ -45,16 +45,14 @@ package struct CalibrationOptions: Hashable, Sendable, Codable {
 
 /// Calibration as a value: emits rounds, consumes their results, knows nothing of workers.
 ///
-/// Statistics → equalization and statistics of the equalized network, if wanted → histograms where ranges need them → quantization → one round per convolution in topological order → fine-tuning → measurement. The state after
+/// Statistics → equalization, if wanted → histograms where ranges need them → quantization → one round per convolution in topological order → fine-tuning → measurement. The state after
 /// any round is a ``Progress``, from which a new job goes on with the same bits.
 package struct CalibrationJob: Sendable {
     /// What has to survive between rounds.
     package struct Progress: Hashable, Sendable {
         package enum Stage: Hashable, Sendable {
-            /// → equalizing, ranging, correcting, tuning, measuring
+            /// → ranging, guarding, correcting, tuning, measuring
             case statistics
-            /// Statistics of the equalized network. → ranging, correcting, tuning, measuring
-            case equalizing
             /// Histograms, where extrema alone do not give the ranges. → correcting, tuning, measuring
             case ranging
             /// Held-out images judge what was reached. → guarding, correcting, tuning, measuring
@@ -71,9 +69,7 @@ package struct CalibrationJob: Sendable {
         package var stage: Stage = .statistics
         /// Rounds completed.
         package var rounds = 0
-        /// Of the network as given, where it is equalized.
-        package var observed: NetworkStatistics?
-        /// Of the network that is quantized.
+        /// Of the network as given.
         package var statistics: NetworkStatistics?
         /// Ranges of all nodes from histograms; nil where extrema give them.
         package var ranges: [ActivationRange]?
@@ -92,10 +88,12 @@ package struct CalibrationJob: Sendable {
         package init() {}
     }
 
-    /// The network as given.
+    /// The network as given, which rounds run.
     package let original: FloatNetwork
     /// The network that is quantized, and that corrections compare with: the given one, or the same function with other scales.
     package internal(set) var network: FloatNetwork
+    /// Of that network, once known.
+    package internal(set) var statistics: NetworkStatistics?
     /// What equalization did, once it is done.
     package internal(set) var equalization: Equalization?
     package let options: CalibrationOptions
@@ -121,6 +119,10 @@ package struct CalibrationJob: Sendable {
     let statisticsShards: [Shard]
     let correctionShards: [Shard]
     let rangeShards: [Shard]
+    let measureShards: [Shard]
+
+    /// Images of the measure round at most, the first of those that correct.
+    static let measuredImages = 16
 
     /// - Parameters:
     ///   - network: the folded float network.
@@ -169,15 +171,14 @@ package struct CalibrationJob: Sendable {
             boundaries: [ranges, corrections])
         correctionShards = Shard.cut(count: corrections, size: options.shardImages)
         rangeShards = Shard.cut(count: ranges, size: options.shardImages)
+        measureShards = Shard.cut(
+            count: min(Self.measuredImages, corrections), size: options.shardImages)
         try checkStages()
-        if let observed = progress.observed {
-            try check(observed)
-            equalize(observed)
-        }
-        if let statistics = progress.statistics {
-            try check(statistics)
+        if let measured = progress.statistics {
+            try check(measured)
+            equalize(measured)
             if progress.stage == .ranging { return }
-            try quantize(statistics)
+            try quantize()
             try checkCorrections()
             try checkGuard()
             if progress.stage == .tuning || progress.tuning != nil { try startTuning() }
@@ -194,7 +195,7 @@ package struct CalibrationJob: Sendable {
     /// The round to run next; nil when the job is finished.
     package var nextRound: Round? {
         switch progress.stage {
-        case .statistics, .equalizing:
+        case .statistics:
             Round(index: progress.rounds, kind: .statistics, shards: statisticsShards)
         case .ranging:
             Round(
@@ -209,7 +210,7 @@ package struct CalibrationJob: Sendable {
         case .tuning:
             tuningRound
         case .measuring:
-            Round(index: progress.rounds, kind: .measure, shards: correctionShards)
+            Round(index: progress.rounds, kind: .measure, shards: measureShards)
         case .finished:
             nil
         }
@@ -217,8 +218,7 @@ package struct CalibrationJob: Sendable {
 
     /// Rounds this job takes at most, for progress displays.
     package var roundLimit: Int {
-        let preparation =
-            1 + (options.equalization == nil ? 0 : 1) + (options.range.usesHistogram ? 1 : 0)
+        let preparation = 1 + (options.range.usesHistogram ? 1 : 0)
         let corrections = options.correction == nil ? 0 : network.graph.convolutions.count
         return preparation + 1 + corrections + tuningRoundLimit + guardRoundLimit
     }
@@ -226,7 +226,7 @@ package struct CalibrationJob: Sendable {
     /// Consumes the results of ``nextRound``, in shard order.
     package mutating func complete(_ results: [[UInt8]]) throws {
         switch progress.stage {
-        case .statistics, .equalizing:
+        case .statistics:
             try completeStatistics(results)
         case .ranging:
             try completeRanging(results)
@@ -274,11 +274,7 @@ package struct CalibrationJob: Sendable {
                 throw CalibrationError(.checkpointMismatch(field: field))
             }
         }
-        try require(
-            progress.observed != nil, options.equalization != nil && stage != .statistics,
-            "equalization")
-        try require(
-            progress.statistics != nil, stage != .statistics && stage != .equalizing, "statistics")
+        try require(progress.statistics != nil, stage != .statistics, "statistics")
         try require(
             progress.ranges != nil,
             options.range.usesHistogram && progress.statistics != nil && stage != .ranging, "ranges"

@@ -43,8 +43,8 @@ package struct ErrorSums: Hashable, Sendable {
 
     /// One image's errors with the network's own biases and with `biases`.
     init(
-        image: [Float], float: FloatExecutor, integer: IntegerExecutor, biases: BiasState,
-        layout: ChannelLayout, workspace: Workspace
+        image: [Float], float: FloatExecutor, view: EqualizedView, integer: IntegerExecutor,
+        biases: BiasState, layout: ChannelLayout, workspace: Workspace
     ) {
         self.init(channels: layout.total)
         images = 1
@@ -60,17 +60,19 @@ package struct ErrorSums: Hashable, Sendable {
                 let quantization = integer.network.activations[index + 1]
             else { continue }
             let shape = float.graph.nodes[index].shape
-            for (q, isCorrected) in [(first, false), (second, true)] {
-                addErrors(
-                    x: x, q: q, quantization: quantization, shape: shape,
-                    offset: layout.offsets[index], corrected: isCorrected)
+            view.observe(x, node: index, pixels: shape.pixels, workspace: workspace) { x in
+                for (q, isCorrected) in [(first, false), (second, true)] {
+                    addErrors(
+                        x: x, q: q, quantization: quantization, shape: shape,
+                        offset: layout.offsets[index], corrected: isCorrected)
+                }
             }
         }
         let node = float.graph.output.value - 1
         let x = reference.finish(workspace: workspace)
         let first = before.finish(biases: initialBiases, workspace: workspace)
         let second = after.finish(biases: biases, workspace: workspace)
-        // A float output has no 8-bit form; its errors are taken from the real values.
+        // A float output has no 8-bit form; its errors are taken from the real values, which equalization leaves as they are.
         if node >= 0, layout.channels[node] > 0, integer.network.activations[node + 1] == nil {
             for index in x.indices {
                 let channel = layout.offsets[node] + index % layout.channels[node]

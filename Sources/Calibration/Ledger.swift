@@ -3,7 +3,8 @@ package import Quantization
 
 /// What calibration found and did, layer by layer: `ledger.json`.
 ///
-/// Shifts are mean quantized minus mean float activation behind the activation, in real units, over the correction images.
+/// Shifts are mean quantized minus mean float activation behind the activation, in real units, over the measured images: at most 16 of those
+/// that correct. The signal `E[x²]` is over all of these.
 package struct Ledger: Hashable, Sendable, Codable {
     package struct Layer: Hashable, Sendable, Codable {
         package var name: String
@@ -100,6 +101,7 @@ package struct Ledger: Hashable, Sendable, Codable {
 
     package var method: String
     package var match: String?
+    /// Measured images.
     package var images: Int
     /// Loss curve and bias changes of fine-tuning; nil without it.
     package var tuning: TuningSummary?
@@ -125,7 +127,7 @@ extension Ledger {
     /// The ledger of a finished job.
     package init?(_ job: CalibrationJob) {
         guard let quantized = job.quantized, let biases = job.biases,
-            let statistics = job.progress.statistics, let errors = job.progress.errors
+            let statistics = job.statistics, let errors = job.progress.errors
         else { return nil }
         let methods =
             (job.options.correction == nil ? [] : ["ibc"])
@@ -143,6 +145,9 @@ extension Ledger {
                 let input = quantized.activations[job.network.graph.nodes[node].inputs[0]]
             else { return nil }
             let corrections = job.progress.corrections
+            let channels = layout.range(node)
+            let count =
+                Double(statistics.sumImages) * Double(job.network.graph.nodes[node].shape.pixels)
             var entry = Layer(
                 node: job.network.graph.nodes[node],
                 kind: job.network.graph.nodes[node].operation.kind(
@@ -156,9 +161,8 @@ extension Ledger {
                             input: input.scale, weight: parameters.scale(channel: $0)))
                 },
                 initial: parameters.bias, final: biases.layers[layer],
-                squares: Array(statistics.squaresAfter[layout.range(node)]),
-                errors: errors.slice(errorLayout.range(node)), images: errors.images)
-            let channels = layout.range(node)
+                signal: statistics.squaresAfter[channels].map { $0 / count },
+                errors: errors.slice(errorLayout.range(node)))
             let output = quantized.activations[node + 1]
             entry.range = Range(
                 lower: statistics.lower[channels].min() ?? 0,
@@ -187,14 +191,14 @@ extension Ledger.Layer {
     fileprivate init(
         node: Node, kind: String, correction: LayerCorrection?, isRejected: Bool, dead: [Int],
         steps: [Double], initial: [Int32],
-        final: [Int32], squares: [Double], errors: ErrorSums, images: Int
+        final: [Int32], signal: [Double], errors: ErrorSums
     ) {
-        let count = Double(images * node.shape.pixels)
+        let count = Double(errors.images * node.shape.pixels)
         func ratio(_ numerator: Double, _ denominator: Double) -> Double {
             denominator > 0 ? (numerator / denominator).squareRoot() : 0
         }
         func shareOfSignal(_ sums: [Double]) -> Double {
-            ratio(sums.reduce(0, +), squares.reduce(0, +) / count)
+            ratio(sums.reduce(0, +), signal.reduce(0, +))
         }
         let shiftsBefore = errors.initial.map { $0 / count }
         let shiftsAfter = errors.corrected.map { $0 / count }
@@ -214,7 +218,6 @@ extension Ledger.Layer {
         mssrAfter = shareOfSignal(shiftsAfter.map { $0 * $0 })
         rqnsrBefore = shareOfSignal(errors.initialSquares.map { $0 / count })
         rqnsrAfter = shareOfSignal(errors.correctedSquares.map { $0 / count })
-        let signal = squares.map { $0 / count }
         func ratios(_ numerators: [Double]) -> [Float] {
             zip(numerators, signal).map { Float(ratio($0, $1)) }
         }

@@ -80,6 +80,14 @@ extension RoundKind {
         case .layerSums, .measure, .loss, .gradient: true
         }
     }
+
+    /// Whether the round looks at the float network's activations through the channel scales of the network that is quantized.
+    package var needsRescaling: Bool {
+        switch self {
+        case .histograms, .measure: true
+        case .statistics, .layerSums, .teacher, .loss, .gradient: false
+        }
+    }
 }
 
 /// One deterministic map over shards, followed by one ordered reduction.

@@ -10,12 +10,19 @@ package struct ShardTask: Hashable, Sendable {
     package var biases: BiasState
     /// Counts rounds; states unused for two rounds are dropped.
     package var round: Int
+    /// From the float network to the one that was quantized, with its channels; nil where they are the same, and in rounds that do not
+    /// need it.
+    package var rescaling: ChannelRescaling?
 
-    package init(kind: RoundKind, shard: Shard, biases: BiasState, round: Int) {
+    package init(
+        kind: RoundKind, shard: Shard, biases: BiasState, round: Int,
+        rescaling: ChannelRescaling? = nil
+    ) {
         self.kind = kind
         self.shard = shard
         self.biases = biases
         self.round = round
+        self.rescaling = rescaling
     }
 }
 
@@ -54,8 +61,8 @@ package final class ShardComputer {
         convolutionLayout = ChannelLayout(network.graph, convolutionsOnly: true)
     }
 
-    /// Of the images it takes.
-    package var inputShape: FeatureShape { float.graph.input.shape }
+    /// Of the float network, and of the integer one.
+    package var graph: Graph { float.graph }
 
     /// Sets the integer network that all rounds but statistics run.
     package func load(_ network: QuantizedNetwork) {
@@ -90,7 +97,7 @@ package final class ShardComputer {
                 throw CalibrationError(
                     .edges(expected: float.graph.nodes.count, found: edges.count))
             }
-            return histograms(images, edges: edges)
+            return histograms(task, images: images, edges: edges)
         case .layerSums(let layer, let match):
             return layerSums(task, layer: layer, match: match, images: images)
         case .measure:
@@ -170,10 +177,13 @@ package final class ShardComputer {
         return sum.payload()
     }
 
-    private func histograms(_ images: [InputPayload], edges: [ActivationRange]) -> [UInt8] {
+    private func histograms(
+        _ task: ShardTask, images: [InputPayload], edges: [ActivationRange]
+    ) -> [UInt8] {
+        let view = EqualizedView(rescaling: task.rescaling, layout: nodeLayout)
         let results = pool.map(images.count) { [float, encoding] index, workspace in
             ActivationHistograms(
-                image: encoding.encode(images[index]), executor: float, edges: edges,
+                image: encoding.encode(images[index]), executor: float, view: view, edges: edges,
                 workspace: workspace)
         }
         var sum = ActivationHistograms(nodes: float.graph.nodes.count)
@@ -183,10 +193,11 @@ package final class ShardComputer {
 
     private func measure(_ task: ShardTask, images: [InputPayload]) -> [UInt8] {
         guard let integer else { preconditionFailure("no integer network") }
+        let view = EqualizedView(rescaling: task.rescaling, layout: nodeLayout)
         let results = pool.map(images.count) {
             [float, encoding, convolutionLayout] index, workspace in
             ErrorSums(
-                image: encoding.encode(images[index]), float: float, integer: integer,
+                image: encoding.encode(images[index]), float: float, view: view, integer: integer,
                 biases: task.biases, layout: convolutionLayout, workspace: workspace)
         }
         var sum = ErrorSums(channels: convolutionLayout.total)

@@ -43,7 +43,8 @@ extension ReportPage {
             <p class="lead"><b>\(data.modelName)</b> was quantized to 8-bit activations and \(bits)-bit weights (\(scale)), with \
             \(methodText) over \(NumberText.count(data.layers.count, "layer")) and \(NumberText.count(channels, "channel")). \
             \(data.ledger.equalization == nil ? "" : "Its channels were equalized first. ")\
-            Before and after differ in biases only. Shift and error are those on the calibration images.</p>
+            Before and after differ in biases only. Shift and error are those on \
+            \(NumberText.count(data.ledger.images, "calibration image")).</p>
             <div class="figures">
             \(figure("shift / signal", data.mean(\.mssrBefore), data.mean(\.mssrAfter), "mean over layers (MSSR)"))
             \(figure("error / signal", data.mean(\.rqnsrBefore), data.mean(\.rqnsrAfter), "mean over layers (rQNSR)"))

@@ -68,11 +68,14 @@ final class SharedResults: Sendable {
             }
             biases = decoded
         }
+        let rescaling = try request.rescaling.map {
+            try ChannelRescaling(decoding: $0, for: computer.graph)
+        }
         return try computer.compute(
             ShardTask(
                 kind: task.kind,
                 shard: Shard(index: task.id.shard, images: task.images.map(\.position)),
-                biases: biases, round: task.id.round),
+                biases: biases, round: task.id.round, rescaling: rescaling),
             images: request.images.map { .pixels($0) })
     }
 }

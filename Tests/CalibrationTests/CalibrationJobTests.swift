@@ -80,6 +80,30 @@ import Testing
         #expect(ledger.layers.allSatisfy { $0.mssrBefore == $0.mssrAfter })
     }
 
+    @Test(arguments: [(5, 5), (16, 16), (23, 16)])
+    func measurementTakesFewImages(images: Int, measured: Int) throws {
+        let network = SmallNetwork.everything(seed: 11)
+        // All the same, so that their number does not matter to the means.
+        let image = SmallNetwork.images(1, for: network, seed: 12)[0]
+        func cluster(_ images: Int) -> LocalCluster {
+            LocalCluster(
+                network: network, images: Array(repeating: image, count: images),
+                encoding: SmallNetwork.encoding(for: network))
+        }
+        let single = try #require(Ledger(cluster(1).finish(.test(images: 1))))
+        let cluster = cluster(images)
+        var job = try cluster.job(.test(images: images))
+        while job.progress.stage != .measuring { try cluster.step(&job) }
+        #expect(job.nextRound?.shards.flatMap(\.images) == Array(0..<measured))
+        try cluster.step(&job)
+        let ledger = try #require(Ledger(job))
+        #expect(ledger.images == measured)
+        for (layer, expected) in zip(ledger.layers, single.layers) {
+            #expect(abs(layer.rqnsrAfter - expected.rqnsrAfter) <= 1e-9 * expected.rqnsrAfter)
+            #expect(abs(layer.mssrBefore - expected.mssrBefore) <= 1e-9 * expected.mssrBefore)
+        }
+    }
+
     @Test func floatOutputIsMatchedInFrontOfTheActivation() throws {
         let job = try Self.cluster().finish(.test(match: .post, quantizesOutput: false))
         #expect(job.quantized?.activations.last == .some(nil))

@@ -8,8 +8,7 @@ struct LocalCluster {
     let network: FloatNetwork
     let images: [InputPayload]
     let encoding: InputEncoding
-    let threads: [Int]
-    var computers: [ShardComputer]
+    let computers: [ShardComputer]
     var labels: [Int]?
 
     init(
@@ -21,12 +20,11 @@ struct LocalCluster {
         self.network = network
         self.images = images
         self.encoding = encoding
-        self.threads = threads
         computers = threads.map { ShardComputer(network: network, encoding: encoding, threads: $0) }
     }
 
     /// Runs the next round of a job; `computer` picks who computes a shard.
-    mutating func step(
+    func step(
         _ job: inout CalibrationJob, computer: (Int) -> Int = { $0 }
     ) throws {
         guard let round = job.nextRound else { return }
@@ -37,7 +35,9 @@ struct LocalCluster {
         }
         let results = try round.shards.map { shard in
             try computers[computer(shard.index) % computers.count].compute(
-                ShardTask(kind: round.kind, shard: shard, biases: biases, round: round.index),
+                ShardTask(
+                    kind: round.kind, shard: shard, biases: biases, round: round.index,
+                    rescaling: round.kind.needsRescaling ? job.equalization?.rescaling : nil),
                 images: shard.images.map { images[$0] },
                 targets: job.targets.map { targets in shard.images.map { targets[$0] } } ?? [])
         }
@@ -45,13 +45,8 @@ struct LocalCluster {
         if !round.kind.needsQuantizedNetwork { load(job) }
     }
 
-    /// Gives all computers the networks that the job's next round runs.
-    mutating func load(_ job: CalibrationJob) {
-        if let equalization = job.equalization {
-            computers = threads.map {
-                ShardComputer(network: equalization.network, encoding: encoding, threads: $0)
-            }
-        }
+    /// Gives all computers the integer network, once there is one.
+    func load(_ job: CalibrationJob) {
         if let quantized = job.quantized {
             for computer in computers { computer.load(quantized) }
         }
@@ -68,9 +63,8 @@ struct LocalCluster {
     func finish(_ options: CalibrationOptions, computer: (Int) -> Int = { $0 }) throws
         -> CalibrationJob
     {
-        var cluster = self
         var job = try job(options)
-        while job.nextRound != nil { try cluster.step(&job, computer: computer) }
+        while job.nextRound != nil { try step(&job, computer: computer) }
         return job
     }
 }
@@ -81,10 +75,10 @@ func expectSameBitsAfterResuming(
 ) throws {
     let reference = try cluster([1]).finish(options)
     for stop in 0..<reference.progress.rounds {
-        var first = cluster([1])
+        let first = cluster([1])
         var job = try first.job(options)
         for _ in 0..<stop { try first.step(&job) }
-        var second = cluster([2])
+        let second = cluster([2])
         var resumed = try second.job(options, resuming: job.progress)
         second.load(resumed)
         while resumed.nextRound != nil { try second.step(&resumed) }

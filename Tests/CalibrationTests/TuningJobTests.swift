@@ -121,7 +121,7 @@ import Testing
     }
 
     @Test func targetsThatDoNotFitAreRefusedByTheWorker() throws {
-        var cluster = Self.cluster()
+        let cluster = Self.cluster()
         var job = try cluster.job(Self.options(match: nil))
         while job.targets == nil { try cluster.step(&job) }
         let round = try #require(job.nextRound)

@@ -40,6 +40,21 @@ extension EndToEnd {
             #expect(try Results(in: out) == Results.reference.get())
         }
 
+        /// In front of histograms, and behind them.
+        @Test(arguments: [1, 2])
+        func equalizedJobsKilledAndResumed(round: Int) throws {
+            let flags = Example.equalizedFlags(out: out)
+            let coordinator = try ChildProcess(
+                ["calibrate", "--workers", "1", "--verbose"] + flags)
+            try coordinator.line(containing: "round opened", "round=\(round) ")
+            try coordinator.end()
+            let outcome = try ChildProcess.run(
+                ["calibrate", "--resume", "--workers", "2"] + flags)
+            #expect(outcome.status == 0, "\(outcome.log)")
+            #expect(outcome.log.contains("resuming"), "\(outcome.log)")
+            #expect(try Results(in: out) == Results.referenceEqualized.get())
+        }
+
         @Test func killedAgainAndAgain() throws {
             for _ in 0..<3 {
                 let coordinator = try ChildProcess(

@@ -59,6 +59,11 @@ enum Example {
         ]
     }
 
+    /// Flags of a job that equalizes channels and takes ranges from histograms.
+    static func equalizedFlags(out: String) -> [String] {
+        flags(out: out) + ["--equalize", "cross-layer", "--range", "mse"]
+    }
+
     /// Flags of a job that fine-tunes: 12 images, of which 2 are held out, 3 steps an epoch.
     static func tuningFlags(out: String, epochs: Int = 2) -> [String] {
         [
@@ -107,6 +112,9 @@ struct Results: Equatable, CustomStringConvertible {
 
     /// The same with fine-tuning.
     static let referenceTuned = Result { try undisturbed { Example.tuningFlags(out: $0) } }
+
+    /// The same with equalization and ranges from histograms.
+    static let referenceEqualized = Result { try undisturbed(Example.equalizedFlags(out:)) }
 
     private static func undisturbed(match: String) throws -> Results {
         try undisturbed { Example.flags(out: $0, match: match) }

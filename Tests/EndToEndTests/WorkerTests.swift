@@ -24,6 +24,15 @@ extension EndToEnd {
             }
         }
 
+        @Test(arguments: [(1, 2), (3, 1)])
+        func equalizationDoesNotDependOnTheirNumberEither(workers: Int, threads: Int) throws {
+            let outcome = try ChildProcess.run(
+                ["calibrate", "--workers", "\(workers)", "--threads", "\(threads)"]
+                    + Example.equalizedFlags(out: out))
+            #expect(outcome.status == 0, "\(outcome.log)")
+            #expect(try Results(in: out) == Results.referenceEqualized.get())
+        }
+
         @Test func matchingBehindTheActivationDoesNotDependOnTheirNumberEither() throws {
             let outcome = try ChildProcess.run(
                 ["calibrate", "--workers", "3", "--threads", "2"]

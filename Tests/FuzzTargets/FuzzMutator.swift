@@ -17,7 +17,7 @@ package struct FuzzMutator {
         isSafetensors =
             switch target {
             case .message, .target, .biases, .results: false
-            case .network, .quantized, .safetensors, .checkpoint, .resume: true
+            case .network, .quantized, .rescaling, .safetensors, .checkpoint, .resume: true
             }
     }
 

@@ -74,6 +74,10 @@ package struct FuzzSamples: Sendable {
         self.states = states
         let everything = SmallNetwork.everything(seed: 5)
         let blob = try NetworkBlob(network: network, encoding: InputEncoding(tables: [])).encoded()
+        let channels = network.graph.nodes.reduce(0) { $0 + $1.shape.channels }
+        let rescaling = ChannelRescaling(
+            scales: [Float](repeating: 1.5, count: channels),
+            offsets: [Float](repeating: 0.25, count: channels))
         let integers = try QuantizedNetworkBlob.encode(quantized)
         samples = [
             .message: Self.messages.map(MessageCodec.encode),
@@ -86,6 +90,7 @@ package struct FuzzSamples: Sendable {
                 ],
             ],
             .quantized: [[integers]],
+            .rescaling: [[try rescaling.encoded()]],
             .target: [
                 [TuningTarget.label(2).encoded()], [TuningTarget.logits([1, -2, 0.5]).encoded()],
             ],
@@ -146,7 +151,7 @@ package struct FuzzSamples: Sendable {
                 .task(
                     TaskMessage(
                         id: id, kind: $0, images: [image, image], network: digest,
-                        quantized: digest, biases: [1, 0, 0, 0]))
+                        quantized: digest, rescaling: digest, biases: [1, 0, 0, 0]))
             }
     }()
 }

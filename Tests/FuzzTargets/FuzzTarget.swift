@@ -8,7 +8,8 @@ import Storage
 ///
 /// Input is a list of frames: the frames of a message, or files that belong together.
 package enum FuzzTarget: String, CaseIterable, Sendable {
-    case message, network, quantized, target, biases, safetensors, checkpoint, resume, results
+    case message, network, quantized, rescaling, target, biases, safetensors, checkpoint, resume
+    case results
 
     /// What decoded once has to survive encoding and decoding again.
     package struct Broken: Error, CustomStringConvertible {
@@ -30,6 +31,12 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
             try Self.again(frames.first ?? [], decode: QuantizedNetworkBlob.decode) {
                 try QuantizedNetworkBlob.encode($0)
             }
+        case .rescaling:
+            try Self.again(
+                frames.first ?? [],
+                decode: {
+                    try ChannelRescaling(decoding: $0, for: FuzzSamples.shared.quantized.graph)
+                }, encode: { try $0.encoded() })
         case .target: try Self.target(frames.first ?? [])
         case .biases: try Self.biases(frames.first ?? [])
         case .safetensors: try Self.safetensors(frames.first ?? [])

@@ -23,6 +23,7 @@ struct Arbiter {
             ComputeRequest(
                 task: task, network: blobs[task.network] ?? [],
                 quantized: task.quantized.flatMap { blobs[$0] },
+                rescaling: task.rescaling.flatMap { blobs[$0] },
                 images: task.images.compactMap { blobs[$0.reference.digest] },
                 targets: task.images.compactMap { $0.target.flatMap { blobs[$0] } }))
     }

@@ -74,6 +74,7 @@ private struct ComputerHost {
     var quantized: Digest?
     var computer: ShardComputer?
     var layout: QuantizedLayout?
+    var rescaling: (digest: Digest, value: ChannelRescaling)?
 
     struct QuantizedLayout {
         var decode: ([UInt8]) -> BiasState?
@@ -86,9 +87,10 @@ private struct ComputerHost {
         do {
             let computer = try prepare(request)
             let images = try zip(task.images, request.images).map {
-                try $0.reference.payload($1, shape: computer.inputShape)
+                try $0.reference.payload($1, shape: computer.graph.input.shape)
             }
             let biases = try biases(of: task)
+            let rescaling = try rescaling(of: request, for: computer.graph)
             let targets = try request.targets.map { bytes in
                 guard let loss = task.kind.loss else { throw WireError(.field("target")) }
                 return try TuningTarget(decoding: bytes, for: loss.kind)
@@ -97,7 +99,7 @@ private struct ComputerHost {
                 ShardTask(
                     kind: task.kind,
                     shard: Shard(index: task.id.shard, images: task.images.map(\.position)),
-                    biases: biases, round: task.id.round),
+                    biases: biases, round: task.id.round, rescaling: rescaling),
                 images: images, targets: targets)
             return .computed(task.id, biases: task.biasDigest, payload: payload)
         } catch {
@@ -110,6 +112,16 @@ private struct ComputerHost {
         guard task.kind.needsQuantizedNetwork else { return BiasState(layers: []) }
         guard let state = layout?.decode(task.biases) else { throw WireError(.field("biases")) }
         return state
+    }
+
+    private mutating func rescaling(
+        of request: ComputeRequest, for graph: Graph
+    ) throws -> ChannelRescaling? {
+        guard let digest = request.task.rescaling else { return nil }
+        if let rescaling, rescaling.digest == digest { return rescaling.value }
+        let value = try ChannelRescaling(decoding: request.rescaling ?? [], for: graph)
+        rescaling = (digest, value)
+        return value
     }
 
     private mutating func prepare(_ request: ComputeRequest) throws -> ShardComputer {
@@ -125,6 +137,7 @@ private struct ComputerHost {
             network = task.network
             quantized = nil
             layout = nil
+            rescaling = nil
         }
         if let digest = task.quantized, digest != quantized, let bytes = request.quantized {
             let network = try QuantizedNetworkBlob.decode(bytes)

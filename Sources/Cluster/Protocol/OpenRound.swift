@@ -125,7 +125,7 @@ struct OpenRound: Sendable {
                     position: position, reference: context.images[position],
                     target: context.targets?[position])
             }, network: context.network, quantized: context.quantized,
-            biases: context.biases, biasDigest: context.biasDigest)
+            rescaling: context.rescaling, biases: context.biases, biasDigest: context.biasDigest)
     }
 
     mutating func release(_ worker: WorkerID) { queues.release(worker) }

@@ -4,6 +4,8 @@ package import Storage
 package struct RoundContext: Hashable, Sendable {
     package var network: Digest
     package var quantized: Digest?
+    /// From the network to the one that was quantized, in rounds that need it; nil where their channels are the same.
+    package var rescaling: Digest?
     package var biases: [UInt8]
     package var biasDigest: Digest
     /// The images that the shards' positions count in, in order.
@@ -12,11 +14,12 @@ package struct RoundContext: Hashable, Sendable {
     package var targets: [Digest]?
 
     package init(
-        network: Digest, quantized: Digest?, biases: [UInt8], images: [ImageReference],
-        targets: [Digest]? = nil
+        network: Digest, quantized: Digest?, rescaling: Digest? = nil, biases: [UInt8],
+        images: [ImageReference], targets: [Digest]? = nil
     ) {
         self.network = network
         self.quantized = quantized
+        self.rescaling = rescaling
         self.biases = biases
         self.targets = targets
         biasDigest = Digest.sha256(of: biases)

@@ -5,6 +5,7 @@ package struct ComputeRequest: Hashable, Sendable {
     package var task: TaskMessage
     package var network: [UInt8]
     package var quantized: [UInt8]?
+    package var rescaling: [UInt8]?
     package var images: [[UInt8]]
     /// One per image, or none.
     package var targets: [[UInt8]]
@@ -168,6 +169,7 @@ package struct WorkerCore: Sendable {
                 ComputeRequest(
                     task: task, network: network,
                     quantized: task.quantized.flatMap { blobs[$0] },
+                    rescaling: task.rescaling.flatMap { blobs[$0] },
                     images: task.images.compactMap { blobs[$0.reference.digest] },
                     targets: task.images.compactMap { $0.target.flatMap { blobs[$0] } }))
         ]
@@ -222,7 +224,7 @@ package struct WorkerCore: Sendable {
 extension TaskMessage {
     /// Everything a worker must hold to compute this task.
     fileprivate var blobs: [Digest] {
-        [network] + (quantized.map { [$0] } ?? []) + images.map(\.reference.digest)
+        [network] + [quantized, rescaling].compactMap { $0 } + images.map(\.reference.digest)
             + images.compactMap(\.target)
     }
 }

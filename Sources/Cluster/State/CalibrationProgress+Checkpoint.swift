@@ -6,7 +6,7 @@ package import Storage
 package struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: Hashable, Sendable {
         case otherJob(found: String, expected: String)
-        case newerFormat(found: String, newest: Int)
+        case otherFormat(found: String, expected: Int)
         case field(String)
     }
 
@@ -22,9 +22,9 @@ package struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertib
         return error
     }
 
-    /// Whether a later release could read it.
-    package var isNewerFormat: Bool {
-        if case .newerFormat = code { true } else { false }
+    /// Whether another release could read it.
+    package var isOtherFormat: Bool {
+        if case .otherFormat = code { true } else { false }
     }
 
     package var description: String { (path.map { $0 + ": " } ?? "") + reason }
@@ -34,9 +34,9 @@ package struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertib
         case .otherJob(let found, let expected):
             "the checkpoint belongs to another job (\(found.prefix(12)), this one is "
                 + "\(expected.prefix(12)))"
-        case .newerFormat(let found, let newest):
-            "the checkpoint has format \(found), and this release reads formats up to \(newest): use the "
-                + "release that wrote it, or a later one"
+        case .otherFormat(let found, let expected):
+            "the checkpoint has format \(found), and this release reads format \(expected): use the "
+                + "release that wrote it, or remove the folder of checkpoints to start over"
         case .field(let name): "the checkpoint's '\(name)' is missing or makes no sense"
         }
     }
@@ -53,8 +53,9 @@ package struct JobCheckpoint: Hashable, Sendable {
     /// Rounds the job takes at most, for reports; nil in checkpoints that do not say.
     package var roundLimit: Int?
 
-    /// Counts up whenever older releases would misread a checkpoint. A checkpoint that names none has format 1.
-    package static let format = 1
+    /// Counts up whenever a release would misread another's checkpoint. One that names none has format 1; in format 2, the statistics of an
+    /// equalized job are those of the network as given.
+    package static let format = 2
 
     package init(
         job: Digest, epoch: UInt64, progress: CalibrationJob.Progress, configuration: String,
@@ -105,10 +106,9 @@ extension JobCheckpoint {
 
     /// Statistics and teacher logits, which never change after their rounds: kept beside the checkpoints, written after those rounds.
     package func statisticsFile() throws -> SafetensorsFile? {
-        guard progress.observed != nil || progress.statistics != nil else { return nil }
+        guard let statistics = progress.statistics else { return nil }
         var file = SafetensorsFile(metadata: ["job": job.hex])
-        if let observed = progress.observed { try file.add(observed, as: "observed") }
-        if let statistics = progress.statistics { try file.add(statistics, as: "statistics") }
+        try file.add(statistics)
         if let ranges = progress.ranges {
             try file.add("ranges", ranges.flatMap { [$0.lower, $0.upper] })
         }
@@ -141,14 +141,10 @@ extension JobCheckpoint {
                 throw Self.missing("statistics")
             }
             // The file may be newer than the checkpoint.
-            progress.observed = try statistics.statistics("observed")
-            if stage != .equalizing {
-                progress.statistics = try statistics.statistics("statistics")
-                if stage != .ranging { progress.ranges = try statistics.ranges() }
-            }
+            progress.statistics = try statistics.statistics()
+            if stage != .ranging { progress.ranges = try statistics.ranges() }
         }
-        let isMeasured = stage != .statistics && stage != .equalizing
-        let isQuantized = isMeasured && stage != .ranging
+        let isQuantized = stage != .statistics && stage != .ranging
         var layers: [[Int32]] = []
         while file["bias.\(layers.count)"] != nil {
             layers.append(try file.int32s("bias.\(layers.count)"))
@@ -184,9 +180,7 @@ extension JobCheckpoint {
                 throw Self.missing("stage")
             }
         }
-        if stage == .equalizing && progress.observed == nil
-            || isMeasured && progress.statistics == nil || isQuantized && progress.biases == nil
-        {
+        if isQuantized && progress.biases == nil {
             throw Self.missing("statistics")
         }
         self.init(
@@ -196,9 +190,9 @@ extension JobCheckpoint {
     }
 
     private static func checkFormat(of file: SafetensorsFile) throws {
-        guard let text = file.metadata["format"] else { return }
-        guard let found = Int(text), found <= format else {
-            throw CheckpointError(.newerFormat(found: text, newest: format))
+        let found = file.metadata["format"] ?? "1"
+        guard found == String(format) else {
+            throw CheckpointError(.otherFormat(found: found, expected: format))
         }
     }
 
@@ -217,27 +211,26 @@ extension SafetensorsFile {
             overflowing: self[overflowing] == nil ? [] : try int64s(overflowing).map(Int.init))
     }
 
-    fileprivate mutating func add(_ statistics: NetworkStatistics, as name: String) throws {
-        try add("\(name).images", [Int64(statistics.sumImages)])
-        try add("\(name).sums-before", statistics.sumsBefore)
-        try add("\(name).sums-after", statistics.sumsAfter)
-        try add("\(name).squares-after", statistics.squaresAfter)
-        try add("\(name).lower", statistics.lower)
-        try add("\(name).upper", statistics.upper)
-        try add("\(name).input", [statistics.inputLower, statistics.inputUpper])
+    fileprivate mutating func add(_ statistics: NetworkStatistics) throws {
+        try add("statistics.images", [Int64(statistics.sumImages)])
+        try add("statistics.sums-before", statistics.sumsBefore)
+        try add("statistics.sums-after", statistics.sumsAfter)
+        try add("statistics.squares-after", statistics.squaresAfter)
+        try add("statistics.lower", statistics.lower)
+        try add("statistics.upper", statistics.upper)
+        try add("statistics.input", [statistics.inputLower, statistics.inputUpper])
     }
 
-    fileprivate func statistics(_ name: String) throws -> NetworkStatistics? {
-        guard self["\(name).images"] != nil else { return nil }
-        let before = try doubles("\(name).sums-before")
+    fileprivate func statistics() throws -> NetworkStatistics {
+        let before = try doubles("statistics.sums-before")
         let shape = [before.count]
-        let input = try floats("\(name).input", shape: [2])
+        let input = try floats("statistics.input", shape: [2])
         return NetworkStatistics(
-            sumImages: Int(try int64s("\(name).images", shape: [1])[0]), sumsBefore: before,
-            sumsAfter: try doubles("\(name).sums-after", shape: shape),
-            squaresAfter: try doubles("\(name).squares-after", shape: shape),
-            lower: try floats("\(name).lower", shape: shape),
-            upper: try floats("\(name).upper", shape: shape),
+            sumImages: Int(try int64s("statistics.images", shape: [1])[0]), sumsBefore: before,
+            sumsAfter: try doubles("statistics.sums-after", shape: shape),
+            squaresAfter: try doubles("statistics.squares-after", shape: shape),
+            lower: try floats("statistics.lower", shape: shape),
+            upper: try floats("statistics.upper", shape: shape),
             inputLower: input[0], inputUpper: input[1])
     }
 
@@ -257,7 +250,6 @@ extension CalibrationJob.Progress.Stage {
     fileprivate var text: String {
         switch self {
         case .statistics: "statistics"
-        case .equalizing: "equalizing"
         case .ranging: "ranging"
         case .guarding(.teacher): "guarding teacher"
         case .guarding(.start): "guarding start"
@@ -273,7 +265,6 @@ extension CalibrationJob.Progress.Stage {
     fileprivate init?(text: String) {
         switch text {
         case "statistics": self = .statistics
-        case "equalizing": self = .equalizing
         case "ranging": self = .ranging
         case "guarding teacher": self = .guarding(.teacher)
         case "guarding start": self = .guarding(.start)

@@ -30,14 +30,13 @@ package struct NetworkBlob: Hashable, Sendable {
     /// The blob with its name.
     package func sealed() throws -> Sealed {
         let bytes = try encoded()
-        return Sealed(bytes: bytes, digest: Digest.sha256(of: bytes), encoding: encoding)
+        return Sealed(bytes: bytes, digest: Digest.sha256(of: bytes))
     }
 
-    /// An encoded blob, its digest, and what the coordinator needs of it.
+    /// An encoded blob and its digest.
     package struct Sealed: Sendable {
         package let bytes: [UInt8]
         package let digest: Digest
-        let encoding: InputEncoding
     }
 
     /// - Throws: ``BlobError`` or the safetensors decoder's error when the bytes are no such blob.
@@ -68,11 +67,13 @@ package struct NetworkBlob: Hashable, Sendable {
     }
 }
 
-/// A blob that passed its digest and still is no network: made by another version.
+/// A blob that passed its digest and still makes no sense: made by another version.
 package enum BlobError: Error, Hashable, Sendable, CustomStringConvertible {
     case noGraph
     case graph(String)
     case pixelTables(found: Int, channels: Int)
+    case rescaledChannels(found: Int, channels: Int)
+    case rescaling
 
     package var description: String {
         switch self {
@@ -80,6 +81,10 @@ package enum BlobError: Error, Hashable, Sendable, CustomStringConvertible {
         case .graph(let reason): "network blob's graph does not decode: \(reason)"
         case .pixelTables(let found, let channels):
             "network blob has \(found) pixel tables for \(channels) channels"
+        case .rescaledChannels(let found, let channels):
+            "rescaling blob has \(found) values for the graph's \(channels) channels"
+        case .rescaling:
+            "rescaling blob has values that are infinite, or scales or offsets that are negative"
         }
     }
 }

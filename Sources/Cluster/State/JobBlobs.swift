@@ -2,16 +2,16 @@ import Calibration
 import Quantization
 import Storage
 
-/// What tasks name and workers fetch, by digest: both networks, the images, and what the network should answer on them.
+/// What tasks name and workers fetch, by digest: both networks, what lies between their channels, the images, and what the network should
+/// answer on them.
 struct JobBlobs {
     private(set) var bytes: [Digest: [UInt8]] = [:]
-    /// Of the float network that rounds run on.
-    private(set) var network: Digest
-    /// Of the network as given.
-    private let given: Digest
-    private let encoding: InputEncoding
+    /// Of the float network as given, which rounds run.
+    let network: Digest
     private let images: [ImageReference]
     private var quantized: Digest?
+    /// Nil without equalization, and until it is done.
+    private var rescaling: Digest?
     /// By image of fine-tuning or of the guard; nil until known.
     private var targets: (areOfGuard: Bool, digests: [Digest])?
 
@@ -24,23 +24,19 @@ struct JobBlobs {
         network: NetworkBlob.Sealed, images: [(reference: ImageReference, bytes: [UInt8])],
         job: CalibrationJob
     ) throws {
-        given = network.digest
-        self.network = given
-        encoding = network.encoding
+        self.network = network.digest
         self.images = images.map(\.reference)
-        bytes[given] = network.bytes
+        bytes[network.digest] = network.bytes
         for image in images { bytes[image.reference.digest] = image.bytes }
         try update(with: job)
     }
 
-    /// Takes in what the job has come to know: the equalized network, the quantized network, and targets with the start of a stage that
+    /// Takes in what the job has come to know: the channels' scales, the quantized network, and targets with the start of a stage that
     /// compares logits or after that's first round. None changes any more within its stage, unless the job starts over.
     mutating func update(with job: CalibrationJob) throws {
-        if job.quantized == nil { (quantized, targets) = (nil, nil) }
-        if job.equalization == nil {
-            network = given
-        } else if network == given {
-            network = add(try NetworkBlob(network: job.network, encoding: encoding).encoded())
+        if job.quantized == nil { (rescaling, quantized, targets) = (nil, nil, nil) }
+        if rescaling == nil, let equalization = job.equalization {
+            rescaling = add(try equalization.rescaling.encoded())
         }
         if quantized == nil, let network = job.quantized {
             quantized = add(try QuantizedNetworkBlob.encode(network))
@@ -60,6 +56,7 @@ struct JobBlobs {
     func context(of round: Round, in job: CalibrationJob) -> RoundContext {
         RoundContext(
             network: network, quantized: round.kind.needsQuantizedNetwork ? quantized : nil,
+            rescaling: round.kind.needsRescaling ? rescaling : nil,
             biases: job.biases?.encoded() ?? [],
             images: job.images(of: round.kind, in: images, mirror: \.mirrored),
             targets: round.kind.loss == nil ? nil : targets?.digests)

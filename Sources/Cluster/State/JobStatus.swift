@@ -20,7 +20,7 @@ package struct JobStatus: Encodable, Hashable, Sendable {
 
     /// The stage that comes next, or is in work; counts from 1.
     package struct Stage: Encodable, Hashable, Sendable {
-        /// preparing, statistics, equalizing, ranging, guarding, correcting, tuning, measuring, writing, done
+        /// preparing, statistics, ranging, guarding, correcting, tuning, measuring, writing, done
         package var name: String
         package var layer: Int?
         package var layers: Int?
@@ -108,7 +108,6 @@ extension JobStatus.Stage {
     ) {
         switch progress.stage {
         case .statistics: self.init("statistics")
-        case .equalizing: self.init("equalizing")
         case .ranging: self.init("ranging")
         case .measuring: self.init("measuring")
         case .finished: self.init("done")

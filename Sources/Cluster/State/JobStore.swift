@@ -21,7 +21,7 @@ package struct JobStore: Sendable {
 
         init(_ progress: CalibrationJob.Progress) {
             parts = [
-                progress.observed != nil, progress.statistics != nil, progress.ranges != nil,
+                progress.statistics != nil, progress.ranges != nil,
                 progress.guarding?.teacher.isEmpty == false, !progress.teacher.isEmpty,
             ].count { $0 }
         }
@@ -44,8 +44,8 @@ package struct JobStore: Sendable {
     package var statisticsPath: String { directory + "/" + Self.statisticsName }
 
     /// Reads the newest intact state; nil if there is none.
-    /// - Throws: `StorageError` if all checkpoints are damaged, ``CheckpointError`` naming the file if it is of a later
-    ///   release or makes no sense.
+    /// - Throws: `StorageError` if all checkpoints are damaged, ``CheckpointError`` naming the file if it is of another
+    ///   format or makes no sense.
     package mutating func load() throws -> Loaded? {
         guard let file = try checkpoints.load() else { return nil }
         var loaded: Loaded
@@ -53,7 +53,7 @@ package struct JobStore: Sendable {
             loaded = Loaded(
                 checkpoint: try JobCheckpoint(file.content, statistics: try statistics()),
                 file: file)
-        } catch let error as CheckpointError where error.isNewerFormat {
+        } catch let error as CheckpointError where error.isOtherFormat {
             throw error.of(file.path)
         } catch {
             var content = file.content

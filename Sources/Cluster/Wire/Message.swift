@@ -3,8 +3,8 @@ package import Storage
 
 /// Versions of the wire protocol this build speaks.
 package enum WireVersion {
-    package static let oldest: UInt32 = 2
-    package static let newest: UInt32 = 2
+    package static let oldest: UInt32 = 3
+    package static let newest: UInt32 = 3
 }
 
 /// The closed set of messages between coordinator and workers.
@@ -156,6 +156,8 @@ package struct TaskMessage: Hashable, Sendable {
     package var network: Digest
     /// Nil before the network is quantized.
     package var quantized: Digest?
+    /// Blob that leads from the network's channels to the quantized network's, in rounds that need it; nil where they are the same.
+    package var rescaling: Digest?
     /// Biases as little-endian int32, layer after layer; empty before the network is quantized.
     package let biases: [UInt8]
     /// Of `biases`; results echo it.
@@ -163,13 +165,14 @@ package struct TaskMessage: Hashable, Sendable {
 
     package init(
         id: TaskID, kind: RoundKind, images: [TaskImage], network: Digest,
-        quantized: Digest?, biases: [UInt8], biasDigest: Digest? = nil
+        quantized: Digest?, rescaling: Digest? = nil, biases: [UInt8], biasDigest: Digest? = nil
     ) {
         self.id = id
         self.kind = kind
         self.images = images
         self.network = network
         self.quantized = quantized
+        self.rescaling = rescaling
         self.biases = biases
         self.biasDigest = biasDigest ?? Digest.sha256(of: biases)
     }

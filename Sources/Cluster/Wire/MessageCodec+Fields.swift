@@ -83,6 +83,7 @@ extension TaskMessage {
         }
         message.networkDigest = network.wire
         if let quantized { message.quantizedDigest = quantized.wire }
+        if let rescaling { message.rescalingDigest = rescaling.wire }
         return message
     }
 
@@ -110,6 +111,8 @@ extension TaskMessage {
             network: try Digest(wire: message.networkDigest),
             quantized: message.quantizedDigest.isEmpty
                 ? nil : try Digest(wire: message.quantizedDigest),
+            rescaling: message.rescalingDigest.isEmpty
+                ? nil : try Digest(wire: message.rescalingDigest),
             biases: biases, biasDigest: digest)
     }
 }

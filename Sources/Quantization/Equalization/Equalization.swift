@@ -46,6 +46,8 @@ package struct Equalization: Hashable, Sendable {
     }
 
     package var network: FloatNetwork
+    /// From the network as given to ``network``.
+    package var rescaling: ChannelRescaling
     /// One entry per convolution, in topological order.
     package var layers: [Layer]
 
@@ -76,6 +78,7 @@ package struct Equalization: Hashable, Sendable {
         case .leastNoise: equalizer.reduceNoise()
         }
         self.network = equalizer.result
+        rescaling = equalizer.rescaling
         layers = equalizer.report
     }
 }

@@ -11,7 +11,8 @@ struct Equalizer {
     private(set) var scales: [Float]
     /// What forbids a group any scale but 1.
     let obstacles: [String?]
-    private var absorbed: [Int: Int] = [:]
+    /// What the next layers' biases took over of a channel, in its present scale.
+    private var absorbed: [ScaleGroups.Member: Float] = [:]
 
     init(
         _ network: FloatNetwork, statistics: EqualizationStatistics, granularity: Granularity,
@@ -45,6 +46,22 @@ struct Equalizer {
 
     var result: FloatNetwork {
         FloatNetwork(graph: network.graph, parameters: parameters.parameters)
+    }
+
+    var rescaling: ChannelRescaling {
+        let channels = network.graph.nodes.map(\.shape.channels)
+        let starts = channels.reduce(into: [0, 0]) { $0.append($0[$0.count - 1] + $1) }
+        // The input's value comes in front of the nodes'.
+        func place(_ member: ScaleGroups.Member) -> Int { starts[member.value] + member.channel }
+        let total = channels.reduce(0, +)
+        var result = ChannelRescaling(
+            scales: [Float](repeating: 1, count: total),
+            offsets: [Float](repeating: 0, count: total))
+        for (group, scale) in zip(groups, scales) {
+            for member in group.members { result.scales[place(member)] = scale }
+        }
+        for (member, constant) in absorbed { result.offsets[place(member)] = constant }
+        return result
     }
 
     /// Most by which a group may still grow without leaving a clamp's bound on the calibration images.
@@ -156,7 +173,7 @@ struct Equalizer {
             let scaled = Float(constant) * scales[index]
             for reader in readers { parameters.absorb(scaled, into: reader, channel) }
             parameters.lowerBias(node, channel, by: scaled)
-            absorbed[node, default: 0] += 1
+            absorbed[group.members[0]] = scaled
         }
     }
 
@@ -184,7 +201,7 @@ struct Equalizer {
             return Equalization.Layer(
                 layer: graph.nodes[node].name, scaledChannels: scales.count { $0 != 1 },
                 smallestScale: scales.min() ?? 1, largestScale: scales.max() ?? 1,
-                absorbedChannels: absorbed[node] ?? 0,
+                absorbedChannels: absorbed.keys.count { $0.value == node + 1 },
                 reason: reasons.isEmpty ? nil : reasons.joined(separator: "; "))
         }
     }

@@ -29,7 +29,7 @@ import Testing
         hello.versions = 7...9
         let actions = core.step(.received(S.a, .hello(hello)))
         let reason =
-            "worker speaks protocol versions 7...9, coordinator 2...2: "
+            "worker speaks protocol versions 7...9, coordinator 3...3: "
             + "install the same release on both"
         #expect(
             actions == [

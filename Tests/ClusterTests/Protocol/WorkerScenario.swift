@@ -27,7 +27,7 @@ extension Scenario {
     static func request(_ round: Int, _ shard: Int) -> ComputeRequest {
         ComputeRequest(
             task: task(round, shard), network: Array("network blob".utf8), quantized: nil,
-            images: [Array("image \(shard)".utf8)], targets: [])
+            rescaling: nil, images: [Array("image \(shard)".utf8)], targets: [])
     }
 
     static func computed(_ round: Int, _ shard: Int) -> WorkerCore.Event {

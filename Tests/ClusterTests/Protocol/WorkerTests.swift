@@ -22,6 +22,15 @@ import Testing
             core.step(S.computed(0, 0)) == [.send(.result(S.result(0, 0)))])
     }
 
+    @Test func aRescalingIsFetchedBeforeItsTaskIsComputed() {
+        var core = WorkerCore.ready(images: 1)
+        var request = S.request(0, 0)
+        request.task.rescaling = Digest.sha256(of: "rescaling")
+        request.rescaling = Array("rescaling".utf8)
+        #expect(core.step(.received(.task(request.task))) == [.fetch("rescaling")])
+        #expect(core.step(.received(.chunk("rescaling"))) == [.compute(request)])
+    }
+
     @Test func tasksAreComputedOneAtATimeInOrder() {
         var core = WorkerCore.ready(images: 2)
         #expect(core.step(.received(.task(S.task(0, 0)))) == [.compute(S.request(0, 0))])

@@ -71,7 +71,7 @@ struct SimulatedJob: Sendable {
         networkBlob = try NetworkBlob(network: network, encoding: encoding).sealed()
         digest = Digest.sha256(of: "simulated \(variant)")
         let blob = try NetworkBlob(decoding: networkBlob.bytes)
-        var computer = ShardComputer(network: blob.network, encoding: blob.encoding, threads: 1)
+        let computer = ShardComputer(network: blob.network, encoding: blob.encoding, threads: 1)
         var job = try Self.job(network, options, payloads.count)
         var (rounds, results): ([[[UInt8]]], [Key: [UInt8]]) = ([], [:])
         while let round = job.nextRound {
@@ -84,7 +84,8 @@ struct SimulatedJob: Sendable {
             var ordered: [[UInt8]] = []
             for shard in round.shards {
                 let task = ShardTask(
-                    kind: round.kind, shard: shard, biases: biases, round: round.index)
+                    kind: round.kind, shard: shard, biases: biases, round: round.index,
+                    rescaling: round.kind.needsRescaling ? job.equalization?.rescaling : nil)
                 let result = try computer.compute(
                     task, images: shard.images.map { images[$0] },
                     targets: job.targets.map { targets in shard.images.map { targets[$0] } } ?? [])
@@ -93,9 +94,6 @@ struct SimulatedJob: Sendable {
             }
             rounds.append(ordered)
             try job.complete(ordered)
-            if round.kind == .statistics {
-                computer = ShardComputer(network: job.network, encoding: encoding, threads: 1)
-            }
             if !round.kind.needsQuantizedNetwork, let quantized = job.quantized {
                 computer.load(quantized)
             }

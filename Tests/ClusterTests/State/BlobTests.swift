@@ -34,6 +34,73 @@ import Testing
             try QuantizedNetworkBlob.decode(QuantizedNetworkBlob.encode(network)) == network)
     }
 
+    @Test func rescalingsSurvive() throws {
+        let rescaling = try Self.rescaling()
+        let bytes = try rescaling.encoded()
+        let graph = SimulatedJob.prepared.network.graph
+        #expect(try ChannelRescaling(decoding: bytes, for: graph) == rescaling)
+        #expect(try rescaling.encoded() == bytes)
+    }
+
+    @Test func rescalingsThatDoNotFitAreRefused() throws {
+        let original = try Self.rescaling()
+        let graph = SimulatedJob.prepared.network.graph
+        let channels = original.scales.count
+        func expect(_ error: BlobError, _ change: (inout ChannelRescaling) -> Void) throws {
+            var rescaling = original
+            change(&rescaling)
+            #expect(throws: error) {
+                try ChannelRescaling(decoding: rescaling.encoded(), for: graph)
+            }
+        }
+        try expect(.rescaledChannels(found: channels - 1, channels: channels)) {
+            $0.scales.removeLast()
+        }
+        try expect(.rescaledChannels(found: channels + 1, channels: channels)) {
+            $0.offsets.append(0)
+        }
+        for scale in [0, -1, .nan, .infinity] as [Float] {
+            try expect(.rescaling) { $0.scales[1] = scale }
+        }
+        for offset in [-1, .nan, .infinity] as [Float] {
+            try expect(.rescaling) { $0.offsets[1] = offset }
+        }
+        let file = try SafetensorsFile(decoding: original.encoded())
+        for tensor in file.tensors {
+            #expect(throws: (any Error).self) {
+                try ChannelRescaling(decoding: file.without(tensor.name).encoded(), for: graph)
+            }
+        }
+    }
+
+    @Test func onlyRoundsThatNeedItNameTheRescaling() throws {
+        let simulated = SimulatedJob.prepared
+        var job = try simulated.job()
+        var blobs = try JobBlobs(
+            network: simulated.networkBlob, images: simulated.images, job: job)
+        var named: Set<Digest> = []
+        while let round = job.nextRound {
+            let context = blobs.context(of: round, in: job)
+            #expect(context.network == simulated.networkBlob.digest)
+            #expect((context.rescaling != nil) == round.kind.needsRescaling)
+            if let digest = context.rescaling {
+                named.insert(digest)
+                let bytes = try #require(blobs.bytes[digest])
+                #expect(
+                    try ChannelRescaling(decoding: bytes, for: simulated.network.graph)
+                        == Self.rescaling())
+            }
+            try job.complete(simulated.rounds[round.index])
+            try blobs.update(with: job)
+        }
+        #expect(named.count == 1)
+    }
+
+    private static func rescaling() throws -> ChannelRescaling {
+        let simulated = SimulatedJob.prepared
+        return try #require(simulated.job(resuming: simulated.progress).equalization).rescaling
+    }
+
     @Test func blobBytesArePinned() throws {
         // Builds have to name the same network by the same digest.
         #expect(SimulatedJob.pre.networkBlob.digest.hex == networkDigest)

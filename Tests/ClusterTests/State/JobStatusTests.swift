@@ -77,20 +77,22 @@ import Testing
         #expect(step.roundsDone == 5 && step.roundsAtMost == 9 && step.incarnation == 3)
     }
 
-    @Test func checkpointsOfALaterFormatAreRefused() throws {
+    @Test func checkpointsOfAnotherFormatAreRefused() throws {
         let saved = JobCheckpoint(
             job: Digest.sha256(of: "job"), epoch: 1, progress: CalibrationJob.Progress(),
             configuration: "c", roundLimit: 4)
         var file = try saved.file()
         #expect(try JobCheckpoint(file, statistics: nil) == saved)
-        file.metadata["format"] = "2"
-        let error = #expect(throws: CheckpointError.self) {
-            try JobCheckpoint(file, statistics: nil)
+        // Nil: written before formats were numbered.
+        for (format, found) in [("3", "3"), ("1", "1"), (nil, "1"), ("x", "x")] {
+            file.metadata["format"] = format
+            let error = #expect(throws: CheckpointError.self) {
+                try JobCheckpoint(file, statistics: nil)
+            }
+            #expect(error == CheckpointError(.otherFormat(found: found, expected: 2)))
+            #expect(error?.description.contains("format \(found)") == true)
         }
-        #expect(error == CheckpointError(.newerFormat(found: "2", newest: 1)))
-        #expect(error?.description.contains("format 2") == true)
-        // Written before formats were numbered.
-        file.metadata["format"] = nil
+        file.metadata["format"] = "2"
         file.metadata["rounds.limit"] = nil
         #expect(try JobCheckpoint(file, statistics: nil).roundLimit == nil)
     }

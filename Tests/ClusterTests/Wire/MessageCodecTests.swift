@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test func versions() throws {
-        for version in [0, 1, 3, UInt32.max] as [UInt32] {
+        for version in [0, 2, 4, UInt32.max] as [UInt32] {
             expect(try changed("heartbeat") { $0.version = version }, .unsupportedVersion(version))
             // What tells two releases that they do not fit is read all the same.
             for name in ["hello", "refusal"] {
@@ -142,6 +142,7 @@ import Testing
         expect(try changed("chunk") { $0.chunk.digest = Data() }, .field("digest"))
         expect(try changed("task") { $0.task.networkDigest = Data() }, .field("digest"))
         expect(try changed("task") { $0.task.quantizedDigest = Data([1]) }, .field("digest"))
+        expect(try changed("task") { $0.task.rescalingDigest = Data([1]) }, .field("digest"))
         expect(try changed("task") { $0.task.images[1].digest = Data() }, .field("digest"))
         expect(try changed("task") { $0.task.images[0].targetDigest = Data([1]) }, .field("digest"))
         expect(try changed("task") { $0.task.kind = .unknown }, .field("kind"))

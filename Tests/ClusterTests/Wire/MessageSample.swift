@@ -37,7 +37,8 @@ enum MessageSample {
                         position: 7,
                         reference: ImageReference(digest: digest(0x55), isTensor: false),
                         target: digest(0x88)),
-                ], network: digest(0x33), quantized: digest(0x66), biases: [1, 0, 0, 0])),
+                ], network: digest(0x33), quantized: digest(0x66), rescaling: digest(0x99),
+                biases: [1, 0, 0, 0])),
         "result": .result(ShardResult(id: id, biases: digest(0x77), payload: [9, 8])),
         "failure": .failure(id, reason: "bad"),
         "heartbeat": .heartbeat(progress: 300),
@@ -140,6 +141,7 @@ extension SeededGenerator {
         return TaskMessage(
             id: taskID(), kind: kinds.randomElement(using: &self) ?? .measure,
             images: images, network: digest(),
-            quantized: Bool.random(using: &self) ? digest() : nil, biases: payload())
+            quantized: Bool.random(using: &self) ? digest() : nil,
+            rescaling: Bool.random(using: &self) ? digest() : nil, biases: payload())
     }
 }

@@ -1,0 +1,18 @@
+/// What equalization makes of every channel behind a node: `equalized = scale * given - offset`.
+///
+/// With it, everything there is to know of the equalized float network can be had from a pass of the network as given.
+package struct ChannelRescaling: Hashable, Sendable {
+    /// Positive; of all nodes' output channels, node after node.
+    package var scales: [Float]
+    /// Constants that the layers behind absorbed, scaled already; 0 elsewhere.
+    package var offsets: [Float]
+
+    package init(scales: [Float], offsets: [Float]) {
+        self.scales = scales
+        self.offsets = offsets
+    }
+
+    package func changes(_ channel: Int) -> Bool {
+        scales[channel] != 1 || offsets[channel] != 0
+    }
+}
