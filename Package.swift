@@ -40,6 +40,7 @@ let package = Package(
     targets: [
         // C libraries and compute kernels.
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CMemory"),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .target(
             name: "CImageCodecs", cSettings: kernelC,
@@ -85,8 +86,8 @@ let package = Package(
         .executableTarget(
             name: "counterbias",
             dependencies: [
-                "Calibration", "Cluster", "Execution", "Imaging", "Kernels", "NetworkGraph",
-                "ONNXFormat",
+                "CMemory", "Calibration", "Cluster", "Execution", "Imaging", "Kernels",
+                "NetworkGraph", "ONNXFormat",
                 "Quantization", "Report", "Settings", "Storage", "ZeroMQ", argumentParser, logging,
             ] + flyingFox,
             swiftSettings: swift),

@@ -6,6 +6,7 @@ extension CalibrationJob {
     mutating func completeStatistics(_ results: [[UInt8]]) throws {
         let channels = ChannelLayout(network.graph).total
         var total = NetworkStatistics(channels: channels)
+        var measured = total
         let ranges = options.rangeImages
         let corrections = min(options.correctionImages, correctableImages)
         for (shard, payload) in zip(statisticsShards, results) {
@@ -13,10 +14,14 @@ extension CalibrationJob {
             if shard.images.allSatisfy({ $0 < ranges }) { total.widen(statistics) }
             if shard.images.allSatisfy({ $0 < corrections }) {
                 total.addSums(statistics)
+                if shard.images.allSatisfy({ $0 < Self.measuredImages }) {
+                    measured.addSums(statistics)
+                }
             }
         }
         progress.statistics = total
-        equalize(total)
+        progress.measuredStatistics = measured
+        equalize()
         if options.range.usesHistogram {
             try checkFinite(observedRanges)
             progress.stage = .ranging
@@ -26,11 +31,11 @@ extension CalibrationJob {
     }
 
     /// Replaces the network by the equalized one, where that is wanted, and derives its statistics.
-    mutating func equalize(_ measured: NetworkStatistics) {
-        statistics = measured
-        guard let method = options.equalization else { return }
-        let extrema = measured.extrema(original.graph)
-        let moments = measured.moments(original.graph)
+    mutating func equalize() {
+        (statistics, measuredStatistics) = (progress.statistics, progress.measuredStatistics)
+        guard let method = options.equalization, let given = statistics else { return }
+        let extrema = given.extrema(original.graph)
+        let moments = given.moments(original.graph)
         let dead =
             options.removesDeadChannels
             ? DeadChannels.find(in: original, extrema: extrema, scheme: options.scheme) : []
@@ -45,7 +50,8 @@ extension CalibrationJob {
         deadChannels = dead
         network = result.network
         equalization = result
-        statistics = measured.rescaled(by: result.rescaling, original.graph)
+        statistics = given.rescaled(by: result.rescaling, original.graph)
+        measuredStatistics = measuredStatistics?.rescaled(by: result.rescaling, original.graph)
     }
 
     /// Ranges of all nodes from smallest to largest value.

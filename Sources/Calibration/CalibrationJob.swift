@@ -71,6 +71,8 @@ package struct CalibrationJob: Sendable {
         package var rounds = 0
         /// Of the network as given.
         package var statistics: NetworkStatistics?
+        /// Their sums over the measured images alone, which errors are compared with.
+        package var measuredStatistics: NetworkStatistics?
         /// Ranges of all nodes from histograms; nil where extrema give them.
         package var ranges: [ActivationRange]?
         /// Biases of all convolutions in front of fine-tuning; nil until the network is quantized.
@@ -94,6 +96,8 @@ package struct CalibrationJob: Sendable {
     package internal(set) var network: FloatNetwork
     /// Of that network, once known.
     package internal(set) var statistics: NetworkStatistics?
+    /// Its sums over the measured images alone.
+    package internal(set) var measuredStatistics: NetworkStatistics?
     /// What equalization did, once it is done.
     package internal(set) var equalization: Equalization?
     package let options: CalibrationOptions
@@ -168,15 +172,16 @@ package struct CalibrationJob: Sendable {
             options.correctionImages, imageCount - (options.guardImages ?? 0))
         statisticsShards = Shard.cut(
             count: max(ranges, corrections), size: options.shardImages,
-            boundaries: [ranges, corrections])
+            boundaries: [ranges, corrections, min(Self.measuredImages, corrections)])
         correctionShards = Shard.cut(count: corrections, size: options.shardImages)
         rangeShards = Shard.cut(count: ranges, size: options.shardImages)
         measureShards = Shard.cut(
             count: min(Self.measuredImages, corrections), size: options.shardImages)
         try checkStages()
-        if let measured = progress.statistics {
+        if let statistics = progress.statistics, let measured = progress.measuredStatistics {
+            try check(statistics)
             try check(measured)
-            equalize(measured)
+            equalize()
             if progress.stage == .ranging { return }
             try quantize()
             try checkCorrections()
@@ -275,6 +280,8 @@ package struct CalibrationJob: Sendable {
             }
         }
         try require(progress.statistics != nil, stage != .statistics, "statistics")
+        try require(
+            progress.measuredStatistics != nil, stage != .statistics, "measured statistics")
         try require(
             progress.ranges != nil,
             options.range.usesHistogram && progress.statistics != nil && stage != .ranging, "ranges"

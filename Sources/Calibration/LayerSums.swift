@@ -78,24 +78,33 @@ struct LayerObservation: Sendable {
         let accumulators = run.accumulate(workspace: workspace)
         defer { workspace.give(accumulators) }
         var sums = LayerSums(channels: channels, match)
-        StatisticsKernels.accumulatorSums(
-            accumulators.int32s, pixels: pixels, channels: channels, sums: &sums.accumulators)
-        guard match == .post, let requantization = run.requantization else { return sums }
         let bias = biases.layers[layer]
         let raised = zip(bias, step).map { $0 &+ $1 }
-        add(accumulators, bias, requantization, to: &sums.outputs, workspace)
-        add(accumulators, raised, requantization, to: &sums.raisedOutputs, workspace)
+        // A part that stays cached is read three times.
+        let part = max(Self.cachedCount / channels, 1)
+        for first in stride(from: 0, to: pixels, by: part) {
+            let pixels = min(part, pixels - first)
+            let accumulators = UnsafePointer(accumulators.int32s) + first * channels
+            StatisticsKernels.accumulatorSums(
+                accumulators, pixels: pixels, channels: channels, sums: &sums.accumulators)
+            guard match == .post, let requantization = run.requantization else { continue }
+            add(accumulators, pixels, bias, requantization, to: &sums.outputs, workspace)
+            add(accumulators, pixels, raised, requantization, to: &sums.raisedOutputs, workspace)
+        }
         return sums
     }
 
+    /// Accumulators that the caches of one core hold: 256 KiB.
+    private static let cachedCount = 1 << 16
+
     /// Adds the outputs up that accumulators give with these biases.
     private func add(
-        _ accumulators: AlignedBuffer, _ bias: [Int32], _ requantization: Requantization,
-        to sums: inout [Int64], _ workspace: Workspace
+        _ accumulators: UnsafePointer<Int32>, _ pixels: Int, _ bias: [Int32],
+        _ requantization: Requantization, to sums: inout [Int64], _ workspace: Workspace
     ) {
         if clamps.isEmpty {
             StatisticsKernels.requantizedSums(
-                accumulators.int32s, bias: bias, requantization: requantization, pixels: pixels,
+                accumulators, bias: bias, requantization: requantization, pixels: pixels,
                 channels: channels, sums: &sums)
             return
         }
@@ -103,7 +112,7 @@ struct LayerObservation: Sendable {
         let output = workspace.take(byteCount: count)
         defer { workspace.give(output) }
         IntegerKernels.requantize(
-            accumulators.int32s, bias: bias, requantization: requantization, pixels: pixels,
+            accumulators, bias: bias, requantization: requantization, pixels: pixels,
             channels: channels, output.bytes)
         for table in clamps {
             IntegerKernels.lookup(output.bytes, count: count, table: table, output.bytes)

@@ -127,7 +127,8 @@ extension Ledger {
     /// The ledger of a finished job.
     package init?(_ job: CalibrationJob) {
         guard let quantized = job.quantized, let biases = job.biases,
-            let statistics = job.statistics, let errors = job.progress.errors
+            let statistics = job.statistics, let measured = job.measuredStatistics,
+            let errors = job.progress.errors
         else { return nil }
         let methods =
             (job.options.correction == nil ? [] : ["ibc"])
@@ -147,7 +148,7 @@ extension Ledger {
             let corrections = job.progress.corrections
             let channels = layout.range(node)
             let count =
-                Double(statistics.sumImages) * Double(job.network.graph.nodes[node].shape.pixels)
+                Double(measured.sumImages) * Double(job.network.graph.nodes[node].shape.pixels)
             var entry = Layer(
                 node: job.network.graph.nodes[node],
                 kind: job.network.graph.nodes[node].operation.kind(
@@ -161,7 +162,7 @@ extension Ledger {
                             input: input.scale, weight: parameters.scale(channel: $0)))
                 },
                 initial: parameters.bias, final: biases.layers[layer],
-                signal: statistics.squaresAfter[channels].map { $0 / count },
+                signal: measured.squaresAfter[channels].map { $0 / count },
                 errors: errors.slice(errorLayout.range(node)))
             let output = quantized.activations[node + 1]
             entry.range = Range(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CMemory
 import Cluster
 
 @main
@@ -18,4 +19,9 @@ struct Counterbias: ParsableCommand {
             ReportCommand.self,
             Inspect.self, Bench.self, Keygen.self,
         ])
+
+    static func main() {
+        keep_freed_memory()
+        main(nil)
+    }
 }

@@ -8,6 +8,39 @@ typedef struct ck_columns {
     ptrdiff_t count, row_quads;
 } ck_columns;
 
+CK_INLINE __m128i load_channels(const int is_whole, __mmask16 mask, const uint8_t *bytes) {
+    return is_whole ? _mm_loadu_si128((const __m128i *)bytes) : _mm_maskz_loadu_epi8(mask, bytes);
+}
+
+/// Four rows of 16 channels: where they start and how far their pixels are apart, 0 for a row of padding.
+typedef struct ck_row_quad {
+    const uint8_t *bytes[4];
+    ptrdiff_t steps[4];
+} ck_row_quad;
+
+/// Interleaves pixels [begin, end) of four rows. No branch depends on a row: that took longer than the shuffles.
+CK_INLINE void interleave_rows(
+    const int is_whole, __mmask16 mask, ck_row_quad rows, ptrdiff_t begin, ptrdiff_t end,
+    __m512i *target) {
+    const uint8_t *line0 = rows.bytes[0], *line1 = rows.bytes[1], *line2 = rows.bytes[2],
+                  *line3 = rows.bytes[3];
+    for (ptrdiff_t x = begin; x < end; x++) {
+        __m128i row0 = load_channels(is_whole, mask, line0);
+        __m128i row1 = load_channels(is_whole, mask, line1);
+        __m128i row2 = load_channels(is_whole, mask, line2);
+        __m128i row3 = load_channels(is_whole, mask, line3);
+        line0 += rows.steps[0], line1 += rows.steps[1], line2 += rows.steps[2];
+        line3 += rows.steps[3];
+        __m128i low0 = _mm_unpacklo_epi8(row0, row1), low1 = _mm_unpacklo_epi8(row2, row3);
+        __m128i high0 = _mm_unpackhi_epi8(row0, row1), high1 = _mm_unpackhi_epi8(row2, row3);
+        __m128i *quads = (__m128i *)(target + x);
+        _mm_store_si128(quads, _mm_unpacklo_epi16(low0, low1));
+        _mm_store_si128(quads + 1, _mm_unpackhi_epi16(low0, low1));
+        _mm_store_si128(quads + 2, _mm_unpacklo_epi16(high0, high1));
+        _mm_store_si128(quads + 3, _mm_unpackhi_epi16(high0, high1));
+    }
+}
+
 /// Writes columns [0, count) that start at input column -pad_left; `first` is the channel, and
 /// `mask` says which of the 16 exist.
 CK_FUNCTION void interleave_columns(
@@ -22,35 +55,23 @@ CK_FUNCTION void interleave_columns(
     if (end > columns.count) end = columns.count;
     if (end < begin) end = begin;
     for (ptrdiff_t quad = 0; quad < columns.row_quads; quad++) {
-        const uint8_t *lines[4];
+        ck_row_quad rows;
         for (int i = 0; i < 4; i++) {
             ptrdiff_t ky = 4 * quad + i, y = iy + ky * g->dilation_height;
             int is_inside = ky < g->kernel_height && y >= 0 && y < g->input_height;
-            lines[i] = is_inside
-                ? input + (y * g->input_width - g->pad_left) * channels + first : NULL;
+            rows.bytes[i] = is_inside
+                ? input + (y * g->input_width + begin - g->pad_left) * channels + first
+                : (const uint8_t *)&padding;
+            rows.steps[i] = is_inside ? channels : 0;
         }
         __m512i all = _mm512_broadcast_i32x4(padding);
         __m512i *target = (__m512i *)(columns.bytes + quad * columns.count * 64);
         for (ptrdiff_t x = 0; x < begin; x++) _mm512_store_si512(target + x, all);
         for (ptrdiff_t x = end; x < columns.count; x++) _mm512_store_si512(target + x, all);
-        for (ptrdiff_t x = begin; x < end; x++) {
-            __m128i rows[4];
-            for (int i = 0; i < 4; i++) {
-                rows[i] = padding;
-                if (!lines[i]) continue;
-                const uint8_t *bytes = lines[i] + x * channels;
-                rows[i] = mask == 0xFFFF ? _mm_loadu_si128((const __m128i *)bytes)
-                                         : _mm_maskz_loadu_epi8(mask, bytes);
-            }
-            __m128i low0 = _mm_unpacklo_epi8(rows[0], rows[1]);
-            __m128i low1 = _mm_unpacklo_epi8(rows[2], rows[3]);
-            __m128i high0 = _mm_unpackhi_epi8(rows[0], rows[1]);
-            __m128i high1 = _mm_unpackhi_epi8(rows[2], rows[3]);
-            __m128i *quads = (__m128i *)(target + x);
-            _mm_store_si128(quads, _mm_unpacklo_epi16(low0, low1));
-            _mm_store_si128(quads + 1, _mm_unpackhi_epi16(low0, low1));
-            _mm_store_si128(quads + 2, _mm_unpacklo_epi16(high0, high1));
-            _mm_store_si128(quads + 3, _mm_unpackhi_epi16(high0, high1));
+        if (mask == 0xFFFF) {
+            interleave_rows(1, mask, rows, begin, end, target);
+        } else {
+            interleave_rows(0, mask, rows, begin, end, target);
         }
     }
 }

@@ -108,7 +108,8 @@ extension JobCheckpoint {
     package func statisticsFile() throws -> SafetensorsFile? {
         guard let statistics = progress.statistics else { return nil }
         var file = SafetensorsFile(metadata: ["job": job.hex])
-        try file.add(statistics)
+        try file.add(statistics, as: "statistics")
+        if let measured = progress.measuredStatistics { try file.add(measured, as: "measured") }
         if let ranges = progress.ranges {
             try file.add("ranges", ranges.flatMap { [$0.lower, $0.upper] })
         }
@@ -141,7 +142,8 @@ extension JobCheckpoint {
                 throw Self.missing("statistics")
             }
             // The file may be newer than the checkpoint.
-            progress.statistics = try statistics.statistics()
+            progress.statistics = try statistics.statistics("statistics")
+            progress.measuredStatistics = try statistics.statistics("measured")
             if stage != .ranging { progress.ranges = try statistics.ranges() }
         }
         let isQuantized = stage != .statistics && stage != .ranging
@@ -211,26 +213,26 @@ extension SafetensorsFile {
             overflowing: self[overflowing] == nil ? [] : try int64s(overflowing).map(Int.init))
     }
 
-    fileprivate mutating func add(_ statistics: NetworkStatistics) throws {
-        try add("statistics.images", [Int64(statistics.sumImages)])
-        try add("statistics.sums-before", statistics.sumsBefore)
-        try add("statistics.sums-after", statistics.sumsAfter)
-        try add("statistics.squares-after", statistics.squaresAfter)
-        try add("statistics.lower", statistics.lower)
-        try add("statistics.upper", statistics.upper)
-        try add("statistics.input", [statistics.inputLower, statistics.inputUpper])
+    fileprivate mutating func add(_ statistics: NetworkStatistics, as name: String) throws {
+        try add("\(name).images", [Int64(statistics.sumImages)])
+        try add("\(name).sums-before", statistics.sumsBefore)
+        try add("\(name).sums-after", statistics.sumsAfter)
+        try add("\(name).squares-after", statistics.squaresAfter)
+        try add("\(name).lower", statistics.lower)
+        try add("\(name).upper", statistics.upper)
+        try add("\(name).input", [statistics.inputLower, statistics.inputUpper])
     }
 
-    fileprivate func statistics() throws -> NetworkStatistics {
-        let before = try doubles("statistics.sums-before")
+    fileprivate func statistics(_ name: String) throws -> NetworkStatistics {
+        let before = try doubles("\(name).sums-before")
         let shape = [before.count]
-        let input = try floats("statistics.input", shape: [2])
+        let input = try floats("\(name).input", shape: [2])
         return NetworkStatistics(
-            sumImages: Int(try int64s("statistics.images", shape: [1])[0]), sumsBefore: before,
-            sumsAfter: try doubles("statistics.sums-after", shape: shape),
-            squaresAfter: try doubles("statistics.squares-after", shape: shape),
-            lower: try floats("statistics.lower", shape: shape),
-            upper: try floats("statistics.upper", shape: shape),
+            sumImages: Int(try int64s("\(name).images", shape: [1])[0]), sumsBefore: before,
+            sumsAfter: try doubles("\(name).sums-after", shape: shape),
+            squaresAfter: try doubles("\(name).squares-after", shape: shape),
+            lower: try floats("\(name).lower", shape: shape),
+            upper: try floats("\(name).upper", shape: shape),
             inputLower: input[0], inputUpper: input[1])
     }
 

@@ -63,16 +63,21 @@ struct ScalableParameters {
     }
 
     mutating func scaleRow(_ node: Int, _ channel: Int, by scale: Float) {
-        for tap in row(node, channel) { parameters[node]?.weights[tap] *= scale }
+        let row = row(node, channel)
+        parameters[node]?.weights.withUnsafeMutableBufferPointer { weights in
+            for tap in row { weights[tap] *= scale }
+        }
         parameters[node]?.bias[channel] *= scale
     }
 
     mutating func scaleColumn(_ node: Int, _ channel: Int, by scale: Float) {
         let (outputs, depth, at) = readers(node, channel)
-        for output in outputs {
-            let row = row(node, output)
-            for tap in stride(from: row.lowerBound + at, to: row.upperBound, by: depth) {
-                parameters[node]?.weights[tap] *= scale
+        let rows = outputs.map { row(node, $0) }
+        parameters[node]?.weights.withUnsafeMutableBufferPointer { weights in
+            for row in rows {
+                for tap in stride(from: row.lowerBound + at, to: row.upperBound, by: depth) {
+                    weights[tap] *= scale
+                }
             }
         }
     }

@@ -8,7 +8,6 @@ import ONNXFormat
 import Quantization
 import Settings
 import Storage
-import Synchronization
 import ZeroMQ
 
 /// One calibration from files to files: `calibrate` and `coordinator` differ only in who the workers are.
@@ -55,10 +54,13 @@ struct CalibrationRun {
             given.report(to: logger)
         }
         timings.load = (clock.now - started).seconds
-        let pool = try preparePool(network, stop)
+        let preprocessing = try Preprocessing(
+            configuration.preprocessing, input: network.graph.input)
+        let encoding = InputEncoding(tables: preprocessing.lookupTables())
+        let (pool, blob) = try sideBySide(
+            { try preparePool(preprocessing, stop) },
+            { [network] in try NetworkBlob(network: network, encoding: encoding).sealed() })
         timings.images = (clock.now - started).seconds - timings.load
-        let encoding = InputEncoding(tables: pool.preprocessing.lookupTables())
-        let blob = try NetworkBlob(network: network, encoding: encoding).sealed()
         let options = CalibrationOptions(configuration, isQuantized: given != nil)
         let labels = try labels(of: pool, classes: network.outputCount, options)
         let description = JobDescription(
@@ -122,24 +124,15 @@ struct CalibrationRun {
 
     /// The float network, and its file's digest.
     private func loadModel() throws -> (network: FloatNetwork, digest: Digest) {
-        let network = Mutex<FloatNetwork?>(nil)
-        let digest = Mutex<Digest?>(nil)
         let path = configuration.model
-        try runSideBySide([
+        return try sideBySide(
+            { try ONNXImporter.loadFloatNetwork(path: path) },
             {
-                let loaded = try ONNXImporter.loadFloatNetwork(path: path)
-                network.withLock { $0 = loaded }
-            },
-            {
+                // Takes a few milliseconds, and workers are going to be asked for theirs.
+                _ = GoldenShard.digest
                 let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-                let found = bytes.withUnsafeBytes { Digest.sha256(of: $0) }
-                digest.withLock { $0 = found }
-            },
-        ])
-        guard let network = network.withLock({ $0 }), let digest = digest.withLock({ $0 }) else {
-            preconditionFailure("a part that did not fail left nothing")
-        }
-        return (network, digest)
+                return bytes.withUnsafeBytes { Digest.sha256(of: $0) }
+            })
     }
 
     private func makeRecord(
@@ -160,10 +153,8 @@ struct CalibrationRun {
     }
 
     private func preparePool(
-        _ network: FloatNetwork, _ stop: StopSignal
+        _ preprocessing: Preprocessing, _ stop: StopSignal
     ) throws -> PreparedPool {
-        let preprocessing = try Preprocessing(
-            configuration.preprocessing, input: network.graph.input)
         let folder = try ImageFolder.list(configuration.images)
         let limit = configuration.limit ?? folder.entries.count
         let wanted = min(

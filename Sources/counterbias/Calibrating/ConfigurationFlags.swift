@@ -33,6 +33,12 @@ struct ConfigurationFlags: ParsableArguments {
     var ibcImages: Int?
 
     @Option(
+        help:
+            "Images that a worker gets at a time: more for less traffic, fewer for many workers. Default: 2."
+    )
+    var shardImages: Int?
+
+    @Option(
         name: .customLong("guard"),
         help: ArgumentHelp(
             "Hold the last N images out of corrections, and take back what makes them worse.",
@@ -146,6 +152,7 @@ struct ConfigurationFlags: ParsableArguments {
         flags.limit = limit
         flags.rangeImages = rangeImages
         flags.ibcImages = ibcImages
+        flags.shardImages = shardImages
         flags.guardImages = guardImages
         flags.bftImages = bftImages
         flags.bftEpochs = epochs
