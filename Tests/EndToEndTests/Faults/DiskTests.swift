@@ -87,7 +87,7 @@ extension EndToEnd {
             let cluster = try Cluster(flags: Example.flags(out: out))
             try cluster.coordinator.line(containing: "round opened", "round=0 ")
             // Enough for checkpoints, not for the new model beside the old one.
-            try disk.fill(leaving: 100 << 10)
+            try disk.fill(leaving: 150 << 10)
             let worker = try cluster.worker()
             let outcome = try cluster.coordinator.finish()
             #expect(outcome.log.contains("round=27"), "\(outcome.log)")
