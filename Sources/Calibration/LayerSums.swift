@@ -61,14 +61,24 @@ struct LayerObservation: Sendable {
     /// Of the clamps that follow the convolution as nodes of their own.
     private let clamps: [[UInt8]]
     private let step: [Int32]
+    /// Accumulators that the caches of one core hold.
+    private let cachedCount: Int
 
-    init(of layer: Int, _ match: Match, in executor: IntegerExecutor) {
+    /// - Parameters:
+    ///   - layer: position among the convolutions.
+    ///   - match: in front of the activation or behind it.
+    ///   - executor: of the integer network.
+    ///   - cachedCount: accumulators that are added up at a time, at least 1; 256 KiB of them by default. Sums do not depend on it.
+    init(
+        of layer: Int, _ match: Match, in executor: IntegerExecutor, cachedCount: Int = 1 << 16
+    ) {
         let graph = executor.graph
         node = graph.convolutions[layer]
         channels = graph.nodes[node].shape.channels
         pixels = graph.nodes[node].shape.pixels
         self.layer = layer
         self.match = match
+        self.cachedCount = cachedCount
         clamps = graph.clamps(behind: node).map(executor.table(ofClamp:))
         step = match == .post ? executor.network.outputStep(node) : []
     }
@@ -81,7 +91,7 @@ struct LayerObservation: Sendable {
         let bias = biases.layers[layer]
         let raised = zip(bias, step).map { $0 &+ $1 }
         // A part that stays cached is read three times.
-        let part = max(Self.cachedCount / channels, 1)
+        let part = max(cachedCount / channels, 1)
         for first in stride(from: 0, to: pixels, by: part) {
             let pixels = min(part, pixels - first)
             let accumulators = UnsafePointer(accumulators.int32s) + first * channels
@@ -93,9 +103,6 @@ struct LayerObservation: Sendable {
         }
         return sums
     }
-
-    /// Accumulators that the caches of one core hold: 256 KiB.
-    private static let cachedCount = 1 << 16
 
     /// Adds the outputs up that accumulators give with these biases.
     private func add(

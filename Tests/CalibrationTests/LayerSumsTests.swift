@@ -9,8 +9,9 @@ import Testing
 
 /// A correction round's sums against the bytes that whole runs give.
 @Suite struct LayerSumsTests {
-    private static func quantized() throws -> (QuantizedNetwork, [[Float]]) {
-        let network = SmallNetwork.everything(seed: TestSeed.value)
+    private static func quantized(
+        _ network: FloatNetwork
+    ) throws -> (QuantizedNetwork, [[Float]]) {
         let encoding = SmallNetwork.encoding(for: network)
         let images = SmallNetwork.images(3, for: network, seed: TestSeed.value &+ 1)
         var cluster = LocalCluster(network: network, images: images, encoding: encoding)
@@ -37,15 +38,27 @@ import Testing
         return sums
     }
 
-    @Test func areThoseOfWholeRuns() throws {
-        let (network, images) = try Self.quantized()
+    /// All pixels at once, a few at a time and a rest, one by one.
+    @Test(arguments: [1 << 16, 60, 1])
+    func areThoseOfWholeRuns(cachedCount: Int) throws {
+        let clamped = SmallNetwork.clamped(seed: TestSeed.value)
+        #expect(
+            clamped.graph.convolutions.map { clamped.graph.clamps(behind: $0).count } == [2, 1, 0])
+        for network in [SmallNetwork.everything(seed: TestSeed.value), clamped] {
+            try expectThoseOfWholeRuns(network, cachedCount)
+        }
+    }
+
+    private func expectThoseOfWholeRuns(_ float: FloatNetwork, _ cachedCount: Int) throws {
+        let (network, images) = try Self.quantized(float)
         let executor = IntegerExecutor(network)
         let biases = BiasState(of: network)
         let workspace = Workspace()
         for (layer, node) in network.graph.convolutions.enumerated() {
             var raised = biases
             raised.layers[layer] = zip(biases.layers[layer], network.outputStep(node)).map(+)
-            let observation = LayerObservation(of: layer, .post, in: executor)
+            let observation = LayerObservation(
+                of: layer, .post, in: executor, cachedCount: cachedCount)
             var total = LayerSums(channels: observation.channels, .post)
             var expected = total
             for image in images {

@@ -97,6 +97,23 @@ package struct SmallNetwork {
         return small.network()
     }
 
+    /// Clamps as nodes of their own, one and two behind a convolution.
+    package static func clamped(seed: UInt64) -> FloatNetwork {
+        var small = SmallNetwork(input: FeatureShape(height: 7, width: 9, channels: 3), seed: seed)
+        func clamp(_ value: ValueID, _ bounds: Clamp) -> ValueID {
+            small.append(.clamp, [value], shape: small.shape(value), clamp: bounds)
+        }
+        let stem = small.convolve(0, channels: 11, kernel: 3)
+        let twice = clamp(clamp(stem, Clamp(lower: -0.5)), Clamp(lower: 0, upper: 0.75))
+        let depthwise = small.convolve(
+            twice, channels: 11, kernel: 3, groups: 11, clamp: Clamp(lower: 0))
+        let once = clamp(depthwise, Clamp(lower: 0.125, upper: 0.5))
+        let mean = small.append(
+            .globalAveragePool, [once], shape: FeatureShape(height: 1, width: 1, channels: 11))
+        small.convolve(mean, channels: 5)
+        return small.network()
+    }
+
     /// HardSwish, squeeze-and-excitation, local response normalization and a product of equal shapes.
     package static func gated(seed: UInt64) -> FloatNetwork {
         var small = SmallNetwork(
