@@ -12,7 +12,7 @@ import Testing
             encoding: SmallNetwork.encoding(for: network), threads: threads)
     }
 
-    private static func options(tuned: Bool = false, match: Match? = .pre) -> CalibrationOptions {
+    private static func options(tuned: Bool = false, match: Match) -> CalibrationOptions {
         var options = CalibrationOptions.test(match: match, bits: 4, images: 5)
         options.guardImages = 3
         if tuned {
@@ -24,21 +24,25 @@ import Testing
         return options
     }
 
-    @Test(arguments: [false, true])
-    func resultDoesNotDependOnWorkersOrThreads(tuned: Bool) throws {
-        let reference = try Self.cluster().finish(Self.options(tuned: tuned))
-        let job = try Self.cluster(threads: [3, 1]).finish(Self.options(tuned: tuned))
+    @Test(arguments: [false, true], Match.allCases)
+    func resultDoesNotDependOnWorkersOrThreads(tuned: Bool, match: Match) throws {
+        let options = Self.options(tuned: tuned, match: match)
+        let reference = try Self.cluster().finish(options)
+        let job = try Self.cluster(threads: [3, 1]).finish(options)
         #expect(job.progress == reference.progress)
     }
 
-    @Test(arguments: [false, true])
-    func resumingAfterAnyRoundGivesTheSameBits(tuned: Bool) throws {
-        try expectSameBitsAfterResuming(Self.options(tuned: tuned)) { Self.cluster(threads: $0) }
+    @Test(arguments: [false, true], Match.allCases)
+    func resumingAfterAnyRoundGivesTheSameBits(tuned: Bool, match: Match) throws {
+        try expectSameBitsAfterResuming(Self.options(tuned: tuned, match: match)) {
+            Self.cluster(threads: $0)
+        }
     }
 
     /// Every state kept is no worse than all before it, and a layer taken back has the biases it began with.
-    @Test func whatMakesThingsWorseIsTakenBack() throws {
-        let job = try Self.cluster().finish(Self.options(tuned: true))
+    @Test(arguments: Match.allCases)
+    func whatMakesThingsWorseIsTakenBack(match: Match) throws {
+        let job = try Self.cluster().finish(Self.options(tuned: true, match: match))
         let guarding = try #require(job.progress.guarding)
         let layers = job.network.graph.convolutions.count
         #expect(guarding.losses.count == layers + 2)
@@ -61,21 +65,22 @@ import Testing
         if guarding.rejectsTuning { #expect(job.biases == job.progress.biases) }
     }
 
-    @Test func correctionsNeverSeeTheHeldOutImages() throws {
+    @Test(arguments: Match.allCases)
+    func correctionsNeverSeeTheHeldOutImages(match: Match) throws {
         var other = Self.cluster()
         let images = other.images
-        let reference = try other.finish(Self.options())
+        let reference = try other.finish(Self.options(match: match))
         // Without a guard on a pool without these images, the first layer's correction is the same.
         other = LocalCluster(
             network: other.network, images: Array(images.prefix(5)), encoding: other.encoding)
-        var plain = Self.options()
+        var plain = Self.options(match: match)
         plain.guardImages = nil
         #expect(try other.finish(plain).progress.statistics == reference.progress.statistics)
     }
 
     @Test func somethingMustBeLeft() {
         #expect(throws: CalibrationError(.guardImages(3, pool: 3))) {
-            try Self.cluster(images: 3).job(Self.options())
+            try Self.cluster(images: 3).job(Self.options(match: .pre))
         }
     }
 }

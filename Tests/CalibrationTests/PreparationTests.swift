@@ -15,19 +15,24 @@ import Testing
 
     private static func options(
         range: RangeEstimator = .minmax, equalization: EqualizationMethod? = nil,
-        scale: WeightScaleEstimator = .minmax
+        scale: WeightScaleEstimator = .minmax, match: Match = .pre
     ) -> CalibrationOptions {
-        var options = CalibrationOptions.test(match: .pre)
+        var options = CalibrationOptions.test(match: match)
         options.range = range
         options.equalization = equalization
         options.scheme.weightScale = scale
         return options
     }
 
-    static let cases: [CalibrationOptions] = [
-        options(range: .mse), options(range: .percentile(99)), options(equalization: .oneStep),
-        options(range: .mse, equalization: .crossLayer, scale: .outputMSE), options(scale: .mse),
-    ]
+    static let cases: [CalibrationOptions] = Match.allCases.flatMap { match in
+        [
+            options(range: .mse, match: match), options(range: .percentile(99), match: match),
+            options(equalization: .oneStep, match: match),
+            options(
+                range: .mse, equalization: .crossLayer, scale: .outputMSE, match: match),
+            options(scale: .mse, match: match),
+        ]
+    }
 
     @Test(arguments: cases)
     func resultDoesNotDependOnWorkersOrThreads(options: CalibrationOptions) throws {

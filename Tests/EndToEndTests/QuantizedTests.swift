@@ -14,10 +14,10 @@ extension EndToEnd {
             return outcome.log
         }
 
-        private func flags(_ model: String, out: String) -> [String] {
+        private func flags(_ model: String, out: String, match: String = "pre") -> [String] {
             [
                 "--config", Example.config, "--out", scratch(out), "--quantized", model, "--limit",
-                "8", "--match", "pre",
+                "8", "--match", match,
             ]
         }
 
@@ -51,12 +51,13 @@ extension EndToEnd {
         }
 
         /// Killed in the middle, continued by a coordinator with two workers: the bits of `calibrate` in one go.
-        @Test func isCorrectedAcrossWorkersAndResumed() throws {
+        @Test(arguments: ["pre", "post"])
+        func isCorrectedAcrossWorkersAndResumed(match: String) throws {
             let made = ["calibrate"] + Example.flags(out: scratch("theirs")) + ["--method", "none"]
             _ = try run(0, made)
             let theirs = scratch("theirs/model.int8.onnx")
-            _ = try run(0, try correct(theirs))
-            let flags = flags(theirs, out: "spread")
+            _ = try run(0, ["calibrate"] + flags(theirs, out: "out", match: match))
+            let flags = flags(theirs, out: "spread", match: match)
             let first = try Cluster(flags: flags)
             let worker = try first.worker()
             try first.coordinator.line(containing: "round opened", "round=2 ")

@@ -30,7 +30,7 @@ struct SimulatedJob: Sendable {
     static let pre = SimulatedJob(.pre)
     static let post = SimulatedJob(.post)
     static let tuned = SimulatedJob(.tuned)
-    /// With equalization and histograms in front of the quantization.
+    /// With equalization and histograms in front of the quantization, and a guard; means are matched behind the activation.
     static let prepared = SimulatedJob(.prepared)
 
     static func of(_ variant: Variant) -> SimulatedJob {
@@ -57,7 +57,8 @@ struct SimulatedJob: Sendable {
             range: variant == .prepared ? .mse : .minmax,
             equalization: variant == .prepared ? .crossLayer : nil, removesDeadChannels: true,
             correction: CorrectionOptions(
-                match: variant == .post ? .post : .pre, iterations: 2), rangeImages: 9,
+                match: [.post, .prepared].contains(variant) ? .post : .pre, iterations: 2),
+            rangeImages: 9,
             correctionImages: 7, shardImages: 2, guardImages: variant == .prepared ? 2 : nil,
             tuning: variant == .tuned ? Self.tuning : nil)
         encoding = SmallNetwork.encoding(for: network)
