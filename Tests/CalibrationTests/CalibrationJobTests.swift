@@ -80,27 +80,36 @@ import Testing
         #expect(ledger.layers.allSatisfy { $0.mssrBefore == $0.mssrAfter })
     }
 
-    @Test(arguments: [(5, 5), (16, 16), (23, 16)])
-    func measurementTakesFewImages(images: Int, measured: Int) throws {
-        let network = SmallNetwork.everything(seed: 11)
-        // All the same, so that their number does not matter to the means.
-        let image = SmallNetwork.images(1, for: network, seed: 12)[0]
-        func cluster(_ images: Int) -> LocalCluster {
-            LocalCluster(
-                network: network, images: Array(repeating: image, count: images),
-                encoding: SmallNetwork.encoding(for: network))
-        }
-        let single = try #require(Ledger(cluster(1).finish(.test(images: 1))))
-        let cluster = cluster(images)
-        var job = try cluster.job(.test(images: images))
-        while job.progress.stage != .measuring { try cluster.step(&job) }
-        #expect(job.nextRound?.shards.flatMap(\.images) == Array(0..<measured))
-        try cluster.step(&job)
-        let ledger = try #require(Ledger(job))
-        #expect(ledger.images == measured)
-        for (layer, expected) in zip(ledger.layers, single.layers) {
-            #expect(abs(layer.rqnsrAfter - expected.rqnsrAfter) <= 1e-9 * expected.rqnsrAfter)
-            #expect(abs(layer.mssrBefore - expected.mssrBefore) <= 1e-9 * expected.mssrBefore)
+    @Test(arguments: [
+        (5, nil, 5), (16, nil, 16), (23, nil, 16), (7, 2, 5), (18, 4, 14), (23, 4, 16),
+    ])
+    func measurementTakesFewImages(images: Int, guardImages: Int?, measured: Int) throws {
+        for shardImages in [2, 3, 5] {
+            func job(_ images: Int, guardImages: Int?) throws -> CalibrationJob {
+                var options = CalibrationOptions.test(images: images, shardImages: shardImages)
+                options.guardImages = guardImages
+                let cluster = Self.cluster(images: images)
+                var job = try cluster.job(options)
+                while job.progress.stage != .measuring { try cluster.step(&job) }
+                #expect(job.nextRound?.shards.flatMap(\.images) == Array(0..<measured))
+                try cluster.step(&job)
+                return job
+            }
+            let many = try job(images, guardImages: guardImages)
+            #expect(Ledger(many)?.images == measured)
+            // They have the sums of a job without any others.
+            let few = try job(measured, guardImages: nil)
+            let (sums, expected) = try (
+                #require(many.measuredStatistics), #require(few.statistics)
+            )
+            #expect(sums.sumImages == measured)
+            #expect(sums.sumImages == expected.sumImages)
+            #expect(sums.sumsBefore == expected.sumsBefore)
+            #expect(sums.sumsAfter == expected.sumsAfter)
+            #expect(sums.squaresAfter == expected.squaresAfter)
+            #expect(
+                (many.statistics?.squaresAfter == sums.squaresAfter)
+                    == (many.statistics?.sumImages == measured))
         }
     }
 
