@@ -118,6 +118,7 @@ import Testing
 
     @Test(arguments: EqualizationMethod.allCases)
     func roundsSeeTheEqualizedNetwork(method: EqualizationMethod) throws {
+        var changedNetworks = 0
         for network in Self.networks.map({ $0(TestSeed.value) }) {
             let cluster = Self.cluster(network, seed: 5)
             let job = try cluster.finish(Self.options(method))
@@ -145,16 +146,23 @@ import Testing
 
             let nodes = network.graph.nodes.count
             let histograms = try results(.histograms(edges: job.observedRanges))
-            let (seen, own) = try (
+            let (seen, own, plain) = try (
                 ActivationHistograms(payload: histograms.seen, nodes: nodes).counts,
-                ActivationHistograms(payload: histograms.own, nodes: nodes).counts
+                ActivationHistograms(payload: histograms.own, nodes: nodes).counts,
+                ActivationHistograms(payload: histograms.raw, nodes: nodes).counts
             )
             // Rounding carries few values across the edge of a bin.
             let moved = zip(seen, own).map { abs($0 - $1) }.reduce(0, +)
             #expect(Double(moved) < 0.01 * Double(own.reduce(0, +)))
 
-            let measure = try results(.measure)
             let layout = ChannelLayout(network.graph)
+            let changed = network.graph.nodes.indices.map {
+                layout.range($0).contains(where: rescaling.changes)
+            }
+            changedNetworks += changed.contains(true) ? 1 : 0
+            #expect((seen != plain) == changed.contains(true), "seed \(TestSeed.value)")
+
+            let measure = try results(.measure)
             let errorLayout = ChannelLayout(network.graph, convolutionsOnly: true)
             let (errors, expected, raw) = try (
                 ErrorSums(payload: measure.seen, channels: errorLayout.total),
@@ -165,7 +173,11 @@ import Testing
                 try #require(job.progress.statistics), rescaling, network.graph)
             for node in network.graph.convolutions {
                 let count = Double(6 * network.graph.nodes[node].shape.pixels)
-                for (channel, place) in zip(errorLayout.range(node), layout.range(node)) {
+                let channels = errorLayout.range(node)
+                #expect(
+                    (errors.initial[channels] != raw.initial[channels]) == changed[node],
+                    "seed \(TestSeed.value), node \(node)")
+                for (channel, place) in zip(channels, layout.range(node)) {
                     #expect(
                         abs(errors.initial[channel] - expected.initial[channel])
                             <= tolerances[place] * count,
@@ -176,6 +188,7 @@ import Testing
                 }
             }
         }
+        #expect(changedNetworks > 0)
     }
 
     @Test func whatHasNoScaleKeepsItsBits() {
