@@ -51,6 +51,7 @@ import Testing
         for (layer, loss) in guarding.losses[1...layers].enumerated() {
             if loss <= best { best = loss } else { rejected.append(layer) }
         }
+        #expect(!rejected.isEmpty)
         #expect(guarding.rejectedLayers == rejected)
         #expect(guarding.rejectsTuning == (guarding.losses[layers + 1] > best))
         let (quantized, biases) = try (#require(job.quantized), #require(job.progress.biases))
