@@ -7,7 +7,7 @@ package import Storage
 /// A tiny job whose result digest stands for a build's arithmetic.
 ///
 /// Every kernel takes part: dense, pointwise, depthwise, grouped and strided convolutions, pools, additions, products,
-/// concatenations, clamps, activations, normalization, statistics and requantization. Two processes with the same digest compute the same bits.
+/// concatenations, clamps, activations, normalization, statistics, histograms and requantization. Two processes with the same digest compute the same bits.
 package enum GoldenShard {
     package static let digest: Digest = compute()
 
@@ -21,7 +21,8 @@ package enum GoldenShard {
                 })
         }
         let options = CalibrationOptions(
-            scheme: QuantizationScheme(), removesDeadChannels: true,
+            scheme: QuantizationScheme(), range: .percentile(99), equalization: .crossLayer,
+            removesDeadChannels: true,
             correction: CorrectionOptions(match: .post, iterations: 2), rangeImages: 2,
             correctionImages: 2, shardImages: 2,
             tuning: TuningOptions(
@@ -42,7 +43,8 @@ package enum GoldenShard {
                 var results: [[UInt8]] = []
                 for shard in round.shards {
                     let task = ShardTask(
-                        kind: round.kind, shard: shard, biases: biases, round: round.index)
+                        kind: round.kind, shard: shard, biases: biases, round: round.index,
+                        rescaling: round.kind.needsRescaling ? job.equalization?.rescaling : nil)
                     results.append(
                         try computer.compute(
                             task, images: shard.images.map { images[$0] },
@@ -52,7 +54,9 @@ package enum GoldenShard {
                 }
                 for result in results { builder.update(result) }
                 try job.complete(results)
-                if round.index == 0, let quantized = job.quantized { computer.load(quantized) }
+                if !round.kind.needsQuantizedNetwork, let quantized = job.quantized {
+                    computer.load(quantized)
+                }
             }
         } catch {
             preconditionFailure("the golden shard always computes: \(error)")
