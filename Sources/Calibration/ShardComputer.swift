@@ -64,6 +64,9 @@ package final class ShardComputer {
     /// Of the float network, and of the integer one.
     package var graph: Graph { float.graph }
 
+    /// Shards whose runs rest, for tests.
+    package var restingShards: Int { resting.count }
+
     /// Sets the integer network that all rounds but statistics run.
     package func load(_ network: QuantizedNetwork) {
         resting = [:]
@@ -88,7 +91,7 @@ package final class ShardComputer {
                     image: task.shard.images[offset], expected: expected,
                     found: image.count))
         }
-        dropResting(before: task.round - 1)
+        dropResting(before: task.round - 2)
         switch task.kind {
         case .statistics:
             return statistics(images)
