@@ -1,4 +1,6 @@
+#if __has_include(<malloc.h>)
 #include <malloc.h>
+#endif
 
 /// Freed blocks of up to 32 MiB stay with the process instead of going back to the kernel, which would clear their pages
 /// again before the next use. Does nothing where the C library has no such settings.

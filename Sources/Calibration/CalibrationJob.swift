@@ -53,7 +53,7 @@ package struct CalibrationJob: Sendable {
         package enum Stage: Hashable, Sendable {
             /// → ranging, guarding, correcting, tuning, measuring
             case statistics
-            /// Histograms, where extrema alone do not give the ranges. → correcting, tuning, measuring
+            /// Histograms, where extrema alone do not give the ranges. → guarding, correcting, tuning, measuring
             case ranging
             /// Held-out images judge what was reached. → guarding, correcting, tuning, measuring
             case guarding(GuardProgress.Step)

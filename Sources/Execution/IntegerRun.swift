@@ -1,5 +1,5 @@
 package import Kernels
-package import NetworkGraph
+import NetworkGraph
 package import Quantization
 
 /// One image on its way through the integer network. It can rest in front of any node, which is where iterative bias correction waits for
@@ -61,9 +61,6 @@ package struct IntegerRun {
 
     /// The quantized input, NHWC; valid before the first step.
     package var input: UnsafePointer<UInt8> { UnsafePointer(values[0].bytes) }
-
-    /// The node that is computed next.
-    package var nextNode: Node { executor.graph.nodes[next] }
 
     /// How the next node's accumulators become its 8-bit output; nil where the output stays float.
     package var requantization: Requantization? { executor.layers[next]?.requantization }

@@ -152,7 +152,7 @@ package struct Advice: Hashable, Sendable {
                     text: "A quarter or more of the error is still shift in \(names(shifted)).",
                     remedy: data.ledger.match == "pre"
                         ? "--match post"
-                        : "more iterations (match_iterations) or more images (--ibc-images)"))
+                        : "more images (--ibc-images), or fine-tuning (--method ibc,bft)"))
         }
         if data.layers.count > 1,
             let weakest = data.layers.min(by: { $0.sqnrAfter < $1.sqnrAfter }),

@@ -23,8 +23,8 @@ struct CoordinatorHalf: ParsableCommand {
     @Option(help: "Rounds that count.")
     var rounds = 32
 
-    @Option(help: "Channels of each of the 16 layers; a task carries a bias for each.")
-    var channels = 8
+    @Option(help: "Biases that a task carries, at least one for each round's layer.")
+    var biases = 128
 
     @Option(help: "Folder of the checkpoints.")
     var out: String
@@ -48,7 +48,7 @@ struct CoordinatorHalf: ParsableCommand {
         let listener = try CoordinatorListener(
             CoordinatorAddress(endpoint: try Endpoint(listen), security: security))
         let job = try SyntheticJob(
-            channels: channels, shards: shards ?? 4 * workers, rounds: rounds
+            biases: biases, shards: shards ?? 4 * workers, rounds: rounds
         ).make()
         let store = JobStore(directory: out)
         let figures = Figures(workers: workers)

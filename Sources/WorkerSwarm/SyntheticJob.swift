@@ -7,12 +7,15 @@ import Storage
 /// A calibration whose computation is next to nothing: depthwise convolutions over one pixel, and every image the
 /// same. What is left is the cost of the protocol.
 struct SyntheticJob {
-    /// Channels of every convolution.
-    var channels: Int
+    /// Biases of all convolutions together, at least; every task carries them.
+    var biases: Int
     /// Shards of every round, one image each.
     var shards: Int
     /// Rounds of bias correction, one for each of as many layers.
     var rounds: Int
+
+    /// Of every convolution.
+    private var channels: Int { max(biases / rounds, 1) }
 
     /// - Throws: when the network cannot be encoded, which would be a defect.
     func make() throws -> CoordinatorDriver.Job {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import CMemory
 import Cluster
 
 @main
@@ -19,9 +18,4 @@ struct Counterbias: ParsableCommand {
             ReportCommand.self,
             Inspect.self, Bench.self, Keygen.self,
         ])
-
-    static func main() {
-        keep_freed_memory()
-        main(nil)
-    }
 }

@@ -84,7 +84,7 @@ package enum BlobError: Error, Hashable, Sendable, CustomStringConvertible {
         case .rescaledChannels(let found, let channels):
             "rescaling blob has \(found) values for the graph's \(channels) channels"
         case .rescaling:
-            "rescaling blob has values that are infinite, or scales or offsets that are negative"
+            "rescaling blob has values that are not finite, scales not above 0 or offsets below it"
         }
     }
 }

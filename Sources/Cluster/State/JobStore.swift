@@ -71,6 +71,11 @@ package struct JobStore: Sendable {
         return loaded
     }
 
+    /// Whether the newest state, of whatever format, is that of a finished job.
+    package mutating func isFinished() throws -> Bool {
+        try checkpoints.load()?.content.metadata["stage"] == "finished"
+    }
+
     /// Nil if there are none.
     private func statistics() throws -> SafetensorsFile? {
         do {

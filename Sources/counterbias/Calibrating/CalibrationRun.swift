@@ -204,6 +204,7 @@ struct CalibrationRun {
     private func loadCheckpoint(
         _ store: inout JobStore, description: JobDescription, record: JobRecord, out: String
     ) throws -> JobCheckpoint? {
+        if !resumes, try store.isFinished() { return nil }
         guard let loaded = try store.load() else {
             if resumes {
                 logger.notice(
@@ -221,7 +222,6 @@ struct CalibrationRun {
         }
         let checkpoint = loaded.checkpoint
         guard resumes else {
-            if checkpoint.progress.stage == .finished { return nil }
             throw CommandError(
                 EX_TEMPFAIL,
                 "\(out) holds an unfinished job (round \(checkpoint.progress.rounds)): add --resume to go "

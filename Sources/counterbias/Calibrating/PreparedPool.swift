@@ -15,7 +15,6 @@ struct PreparedPool {
     var images: [(reference: ImageReference, bytes: [UInt8])] = []
     /// Images that could not be read, with the reason.
     var skipped: [SkippedImage] = []
-    var preprocessing: Preprocessing
 
     struct SkippedImage: Codable {
         var file: String
@@ -44,7 +43,6 @@ struct PreparedPool {
         entries: [ImageEntry], count: Int, preprocessing: Preprocessing, skipsBad: Bool,
         stop: StopSignal? = nil
     ) throws {
-        self.preprocessing = preprocessing
         try preprocessing.validate()
         var position = 0
         while images.count < count, position < entries.count {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CMemory
 import Cluster
 import Foundation
 import Logging
@@ -19,6 +20,7 @@ struct Calibrate: ParsableCommand {
     var threads: Int?
 
     func run() throws {
+        keep_freed_memory()
         try reportingFailures {
             let logger = flags.logging.logger("counterbias")
             let configuration = try flags.resolved(workers: workers, threads: threads)

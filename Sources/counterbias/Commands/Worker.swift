@@ -1,4 +1,5 @@
 import ArgumentParser
+import CMemory
 import Cluster
 import Foundation
 import Logging
@@ -44,6 +45,7 @@ struct Worker: ParsableCommand {
     }
 
     func run() throws {
+        keep_freed_memory()
         try reportingFailures {
             let stop = try StopSignal()
             let logger = logging.logger("counterbias.worker", default: .info)
