@@ -183,6 +183,19 @@ extension EndToEnd {
             }
         }
 
+        /// What another release finished is in nobody's way.
+        @Test func finishedJobsOfAnotherRelease() throws {
+            let flags = ["calibrate"] + Example.flags(out: out)
+            let first = try ChildProcess.run(flags)
+            #expect(first.status == 0, "\(first.log)")
+            var store = CheckpointStore(directory: out + "/checkpoint")
+            var content = try #require(try store.load()).content
+            content.metadata["format"] = "1"
+            _ = try store.save(content)
+            let again = try ChildProcess.run(flags)
+            #expect(again.status == 0, "\(again.log)")
+        }
+
         @Test func damagedStatistics() throws {
             try interrupt(before: 3)
             try Data("damaged".utf8).write(
