@@ -14,7 +14,7 @@ import Testing
     ) throws -> (QuantizedNetwork, [[Float]]) {
         let encoding = SmallNetwork.encoding(for: network)
         let images = SmallNetwork.images(3, for: network, seed: TestSeed.value &+ 1)
-        var cluster = LocalCluster(network: network, images: images, encoding: encoding)
+        let cluster = LocalCluster(network: network, images: images, encoding: encoding)
         var job = try cluster.job(.test(match: .post))
         while job.quantized == nil { try cluster.step(&job) }
         return (try #require(job.quantized), images.map(encoding.encode))
