@@ -46,14 +46,15 @@ import Testing
     func leastErrorIsNoWorseThanTheExtremes(isSigned: Bool) throws {
         var generator = SeededGenerator(seed: TestSeed.value)
         for _ in 0..<5 {
-            var values = (0..<20_000).map { _ in
+            var values = (0..<100_000).map { _ in
                 let unit = generator.unit()
-                return unit * unit * unit * unit * (isSigned ? generator.unit() : 1)
+                // Not many within half a step of 0: they have one error whatever the range is.
+                return unit * unit * (isSigned ? generator.unit() : 1)
             }
             values.append(9)
             let histogram = try Self.histogram(values)
             let range = histogram.range(.mse, type: .uint8)
-            #expect(range.upper < 9)
+            #expect(range.upper < 9, "seed \(TestSeed.value)")
             let (before, after) = (Self.error(values, histogram.edges), Self.error(values, range))
             // A value stands for the middle of its bin.
             #expect(after < before * 1.02, "seed \(TestSeed.value): \(before) → \(after)")
