@@ -44,9 +44,15 @@ extension EndToEnd {
 
         @Test func processesOnTheNetworkGiveTheSameBits() throws {
             let cluster = try Cluster(flags: Example.flags(out: out))
-            let workers = [try cluster.worker(), try cluster.worker(threads: 2)]
+            let first = try cluster.worker()
+            try cluster.coordinator.line(containing: "worker admitted", "pid=\(first.identifier)")
+            // It rests until the other one is there too: the whole job takes little longer than a start.
+            first.signal(SIGSTOP)
+            let second = try cluster.worker(threads: 2)
+            try cluster.coordinator.line(containing: "worker admitted", "pid=\(second.identifier)")
+            first.signal(SIGCONT)
             try cluster.expectReference(in: out)
-            for worker in workers { #expect(try worker.finish().status == 0) }
+            for worker in [first, second] { #expect(try worker.finish().status == 0) }
         }
 
         @Test(arguments: [1, 5])
@@ -67,7 +73,7 @@ extension EndToEnd {
         @Test func joiningInTheMiddle() throws {
             let cluster = try Cluster(flags: Example.flags(out: out))
             let first = try cluster.worker()
-            try cluster.coordinator.line(containing: "round opened", "round=3 ")
+            try cluster.coordinator.line(containing: "round opened", "round=1 ")
             // The job waits here until the second one is admitted: it has to do all the rest.
             first.signal(SIGSTOP)
             let second = try cluster.worker()
