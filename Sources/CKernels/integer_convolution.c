@@ -26,6 +26,7 @@ ck_integer_convolution *ck_integer_convolution_create(
 void ck_integer_convolution_destroy(ck_integer_convolution *c) {
     if (!c) return;
     free(c->weights), free(c->panel_parts), free(c->constants), free(c->offsets);
+    free(c->extra_starts), free(c->extra_quads), free(c->extra_weights);
     free(c);
 }
 

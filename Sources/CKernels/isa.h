@@ -5,8 +5,6 @@
 
 /// Output channels per weight panel.
 #define CK_PANEL 16
-/// Reduction steps per pass over a panel, even: a panel block then takes 32 KiB (integer: 16 KiB).
-#define CK_DEPTH_BLOCK 512
 
 struct ck_isa {
     const char *name;
@@ -140,6 +138,9 @@ struct ck_integer_convolution {
     uint8_t *panel_parts;
     /// Per channel; NULL where all are 0.
     int32_t *constants, *offsets;
+    /// Weights beyond what the packed ones hold, sparse.
+    int32_t *extra_starts, *extra_quads;
+    int8_t *extra_weights;
 };
 
 /// Rows between a pair of convolutions that its band holds.

@@ -17,6 +17,7 @@
 #include "bodies/integer_depthwise_4x16_neon.h"
 #include "bodies/mask.h"
 #include "bodies/requantize_neon.h"
+#include "bodies/integer_words.h"
 #include "bodies/integer_convolution.h"
 #include "bodies/quantize.h"
 #include "bodies/elementwise.h"

@@ -14,6 +14,7 @@
 #include "bodies/integer_depthwise_1x16.h"
 #include "bodies/mask.h"
 #include "bodies/requantize.h"
+#include "bodies/integer_words.h"
 #include "bodies/integer_convolution.h"
 #include "bodies/quantize.h"
 #include "bodies/elementwise.h"

@@ -64,11 +64,11 @@ CK_FUNCTION void float_block(
         const float *weights = c->weights + index * w_panel;
         const float *bias = c->bias + index * CK_PANEL;
         float *target = output + group * plan->group_output + first;
-        for (ptrdiff_t k = 0; k < plan->depth; k += CK_DEPTH_BLOCK) {
+        for (ptrdiff_t k = 0; k < plan->depth; k += CK_FLOAT_DEPTH) {
             ptrdiff_t rest = plan->depth - k;
-            int is_last = rest <= CK_DEPTH_BLOCK;
+            int is_last = rest <= CK_FLOAT_DEPTH;
             float_gemm(
-                rows, is_last ? rest : CK_DEPTH_BLOCK, a + k, a_stride, weights + k * CK_PANEL,
+                rows, is_last ? rest : CK_FLOAT_DEPTH, a + k, a_stride, weights + k * CK_PANEL,
                 w_panel, k == 0, is_last ? bias : NULL, clamp, channels, target, stride);
         }
     }

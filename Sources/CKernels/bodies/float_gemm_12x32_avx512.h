@@ -3,6 +3,7 @@
 // float_gemm_4x16.h.
 
 #define CK_FLOAT_PANELS 2
+#define CK_FLOAT_DEPTH 512
 
 /// Copies a few floats, 9 in a first layer; a call of memcpy takes longer.
 CK_INLINE void copy_floats(ptrdiff_t count, const float *source, float *target) {

@@ -10,8 +10,10 @@
 //   bias, clamp      bias of whole panels, applied after the last step; NULL: not the last block
 //   output           [rows][channels], stride in elements; channels in [1, 16 * CK_FLOAT_PANELS]
 
-/// Weight panels that one call takes.
+/// Weight panels that one call takes, and the reduction steps: a panel's part then stays in the first-level cache, or (512
+/// steps, 32 KiB) comes from the second.
 #define CK_FLOAT_PANELS 1
+#define CK_FLOAT_DEPTH 512
 
 /// Copies a few floats, 9 in a first layer; a call of memcpy takes longer.
 CK_INLINE void copy_floats(ptrdiff_t count, const float *source, float *target) {

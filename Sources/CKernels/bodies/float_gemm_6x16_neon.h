@@ -2,6 +2,7 @@
 // six hold four steps of each row. Contract: float_gemm_4x16.h.
 
 #define CK_FLOAT_PANELS 1
+#define CK_FLOAT_DEPTH 512
 
 /// Copies a few floats, 9 in a first layer; a call of memcpy takes longer.
 CK_INLINE void copy_floats(ptrdiff_t count, const float *source, float *target) {

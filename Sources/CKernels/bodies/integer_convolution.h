@@ -1,101 +1,29 @@
-// Integer convolution of one image: widened blocks of output pixels times weight panels
-// (integer_gemm), or runs of pixels (integer_depthwise). Rows are widened to int16 with the zero
-// point subtracted, so padding is 0. Packed weights are int16, S = CK_INTEGER_STEPS of the gemm body:
-// [group][panel][depth / S][16][S]; depthwise [tap][panels * 16]. Missing channels and steps are zero.
+// Integer convolution of one image: blocks of output pixels times weight panels (integer_rows, integer_panel), or
+// runs of pixels (integer_depthwise). Packed weights of a depthwise one are int16, [tap][panels * 16]; the
+// others' layout belongs to the rows. Missing channels and steps are zero.
 
 CK_FUNCTION int integer_pack(ck_integer_convolution *c, const int16_t *weights) {
     const ck_plan *plan = &c->plan;
-    int is_depthwise = plan->method == CK_DEPTHWISE;
-    const ptrdiff_t steps = CK_INTEGER_STEPS;
-    c->padded_depth = is_depthwise ? plan->depth : ck_round_up(plan->depth, steps);
-    ptrdiff_t groups = is_depthwise ? 1 : plan->geometry.groups, padded = plan->panels * CK_PANEL;
+    if (plan->method != CK_DEPTHWISE) return pack_panels(c, weights);
+    ptrdiff_t padded = plan->panels * CK_PANEL;
     int16_t *packed = c->weights =
-        ck_allocate(groups * padded * c->padded_depth * (ptrdiff_t)sizeof(int16_t));
+        ck_allocate(padded * plan->depth * (ptrdiff_t)sizeof(int16_t));
     if (!packed) return 0;
     for (ptrdiff_t channel = 0; channel < plan->geometry.output_channels; channel++) {
         const int16_t *w = weights + channel * plan->depth;
-        if (is_depthwise) {
-            for (ptrdiff_t tap = 0; tap < plan->depth; tap++) packed[tap * padded + channel] = w[tap];
-            continue;
-        }
-        ptrdiff_t group = channel / plan->group_output, within = channel % plan->group_output;
-        ptrdiff_t panel = group * plan->panels + within / CK_PANEL;
-        int16_t *column = packed + panel * c->padded_depth * CK_PANEL + within % CK_PANEL * steps;
-        for (ptrdiff_t k = 0; k < plan->depth; k++) {
-            column[k / steps * (steps * CK_PANEL) + k % steps] = w[k];
-        }
+        for (ptrdiff_t tap = 0; tap < plan->depth; tap++) packed[tap * padded + channel] = w[tap];
     }
     return 1;
 }
 
-/// Widened rows, then one panel of accumulators (depthwise: one output row of accumulators).
+/// Rows, then one panel of accumulators (depthwise: one output row of accumulators).
 CK_FUNCTION size_t integer_scratch(const ck_integer_convolution *c) {
     const ck_plan *plan = &c->plan;
-    ptrdiff_t rows = 0, width = plan->geometry.output_channels;
-    if (plan->method != CK_DEPTHWISE) {
-        rows = plan->block_rows * c->padded_depth * (ptrdiff_t)sizeof(int16_t);
-        width = CK_PANEL;
-    }
+    int is_depthwise = plan->method == CK_DEPTHWISE;
+    ptrdiff_t rows = is_depthwise ? 0 : integer_rows_bytes(c);
+    ptrdiff_t width = is_depthwise ? plan->geometry.output_channels : CK_PANEL;
     ptrdiff_t accumulators = plan->block_rows * width * (ptrdiff_t)sizeof(int32_t);
     return (size_t)(ck_round_up(rows, 64) + ck_round_up(accumulators, 64));
-}
-
-CK_INLINE void widen(
-    ptrdiff_t count, const uint8_t *input, int32_t zero_point, int16_t *output) {
-    for (ptrdiff_t i = 0; i < count; i++) output[i] = (int16_t)(input[i] - zero_point);
-}
-
-/// Writes the windows of output pixels [first, first + rows) as matrix rows [rows][padded depth].
-CK_FUNCTION void gather_integer(
-    const ck_integer_convolution *c, ptrdiff_t group, ptrdiff_t first, ptrdiff_t rows,
-    const uint8_t *input, int16_t *gathered) {
-    const ck_plan *plan = &c->plan;
-    const ck_geometry *g = &plan->geometry;
-    ptrdiff_t run = plan->group_input;
-    for (ptrdiff_t row = 0; row < rows; row++, gathered += c->padded_depth) {
-        ptrdiff_t oy = (first + row) / g->output_width, ox = (first + row) % g->output_width;
-        ptrdiff_t iy = oy * g->stride_height - g->pad_top;
-        ptrdiff_t ix = ox * g->stride_width - g->pad_left;
-        ck_taps columns = valid_taps(ix, g->dilation_width, g->kernel_width, g->input_width);
-        int is_whole = g->groups == 1 && g->dilation_width == 1
-            && columns.first == 0 && columns.end == g->kernel_width;
-        if (c->padded_depth > plan->depth) gathered[plan->depth] = 0;
-        int16_t *target = gathered;
-        for (ptrdiff_t ky = 0; ky < g->kernel_height; ky++, target += g->kernel_width * run) {
-            ptrdiff_t y = iy + ky * g->dilation_height;
-            if (y < 0 || y >= g->input_height) {
-                memset(target, 0, (size_t)(g->kernel_width * run) * sizeof(int16_t));
-                continue;
-            }
-            const uint8_t *line = input + y * g->input_width * g->input_channels + group * run;
-            if (is_whole) {
-                widen(g->kernel_width * run, line + ix * run, c->input_zero_point, target);
-                continue;
-            }
-            for (ptrdiff_t kx = 0; kx < g->kernel_width; kx++) {
-                if (kx < columns.first || kx >= columns.end) {
-                    memset(target + kx * run, 0, (size_t)run * sizeof(int16_t));
-                } else {
-                    const uint8_t *x = line + (ix + kx * g->dilation_width) * g->input_channels;
-                    widen(run, x, c->input_zero_point, target + kx * run);
-                }
-            }
-        }
-    }
-}
-
-/// One block of rows against one panel, the reduction cut so that a panel block stays cached.
-CK_FUNCTION void integer_panel(
-    const ck_integer_convolution *c, ptrdiff_t index, ptrdiff_t rows, const int16_t *a,
-    ptrdiff_t channels, int32_t *output, ptrdiff_t output_stride) {
-    const int16_t *weights = (const int16_t *)c->weights + index * c->padded_depth * CK_PANEL;
-    ptrdiff_t step = CK_DEPTH_BLOCK;
-    for (ptrdiff_t k = 0; k < c->padded_depth; k += step) {
-        ptrdiff_t rest = c->padded_depth - k;
-        integer_gemm(
-            rows, (rest < step ? rest : step) / CK_INTEGER_STEPS, a + k, c->padded_depth, weights + k * CK_PANEL,
-            k == 0, channels, output, output_stride);
-    }
 }
 
 /// Accumulators of output row `oy`.
@@ -132,17 +60,15 @@ CK_FUNCTION void integer_accumulate(
         }
         return;
     }
-    int16_t *gathered = scratch;
     for (ptrdiff_t group = 0; group < plan->geometry.groups; group++) {
         for (ptrdiff_t row = 0; row < plan->rows; row += plan->block_rows) {
             ptrdiff_t left = plan->rows - row;
             ptrdiff_t rows = left < plan->block_rows ? left : plan->block_rows;
-            gather_integer(c, group, row, rows, input, gathered);
+            ck_integer_rows a = integer_rows(c, group, row, rows, input, scratch);
             for (ptrdiff_t panel = 0; panel < plan->panels; panel++) {
                 ptrdiff_t first = panel * CK_PANEL, rest = plan->group_output - first;
                 integer_panel(
-                    c, group * plan->panels + panel, rows, gathered,
-                    rest < CK_PANEL ? rest : CK_PANEL,
+                    c, group * plan->panels + panel, rows, a, rest < CK_PANEL ? rest : CK_PANEL,
                     accumulators + row * stride + group * plan->group_output + first, stride);
             }
         }
@@ -171,20 +97,18 @@ CK_FUNCTION void integer_run(
         }
         return;
     }
-    int16_t *gathered = scratch;
-    ptrdiff_t bytes = plan->block_rows * c->padded_depth * (ptrdiff_t)sizeof(int16_t);
-    int32_t *sums = (int32_t *)((char *)scratch + ck_round_up(bytes, 64));
+    int32_t *sums = (int32_t *)((char *)scratch + ck_round_up(integer_rows_bytes(c), 64));
     for (ptrdiff_t group = 0; group < plan->geometry.groups; group++) {
         for (ptrdiff_t row = 0; row < plan->rows; row += plan->block_rows) {
             ptrdiff_t left = plan->rows - row;
             ptrdiff_t rows = left < plan->block_rows ? left : plan->block_rows;
-            gather_integer(c, group, row, rows, input, gathered);
+            ck_integer_rows a = integer_rows(c, group, row, rows, input, scratch);
             for (ptrdiff_t panel = 0; panel < plan->panels; panel++) {
                 ptrdiff_t within = panel * CK_PANEL, rest = plan->group_output - within;
                 ptrdiff_t channels = rest < CK_PANEL ? rest : CK_PANEL;
                 ptrdiff_t first = group * plan->group_output + within;
                 integer_panel(
-                    c, group * plan->panels + panel, rows, gathered, channels, sums, CK_PANEL);
+                    c, group * plan->panels + panel, rows, a, channels, sums, CK_PANEL);
                 uint8_t *bytes = output + row * stride + first;
                 if (pass) {
                     requantize_masked(
