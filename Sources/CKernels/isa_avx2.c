@@ -13,9 +13,12 @@
 #include "bodies/float_depthwise_runs.h"
 #define CK_FLOAT_DEPTHWISE_ROW float_depthwise_runs
 #include "bodies/float_convolution.h"
+#include "bodies/integer_gemm_6x16_avx2.h"
+#include "bodies/integer_words.h"
 #include "bodies/integer_pairs.h"
 #include "bodies/integer_rows_bytes.h"
-#include "bodies/integer_gemm_6x16_avx2.h"
+#include "bodies/integer_pairs_6x16_avx2.h"
+#include "bodies/integer_panels_avx2.h"
 #include "bodies/integer_depthwise_4x16_avx2.h"
 #include "bodies/mask.h"
 #include "bodies/requantize_avx2.h"

@@ -18,6 +18,7 @@
 #include "bodies/mask.h"
 #include "bodies/requantize_neon.h"
 #include "bodies/integer_words.h"
+#include "bodies/integer_panels.h"
 #include "bodies/integer_convolution.h"
 #include "bodies/quantize.h"
 #include "bodies/elementwise.h"

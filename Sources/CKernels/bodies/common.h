@@ -47,6 +47,12 @@ CK_INLINE int32_t wrapping_add(int32_t a, int32_t b) {
     return (int32_t)((uint32_t)a + (uint32_t)b);
 }
 
+/// A block of rows of an integer convolution's matrix, as the weights' layout wants them; `stride` in elements.
+typedef struct ck_integer_rows {
+    const void *values;
+    ptrdiff_t stride;
+} ck_integer_rows;
+
 /// Range of kernel taps [first, end) along one axis that read inside the input.
 typedef struct ck_taps {
     ptrdiff_t first, end;

@@ -1,7 +1,7 @@
 // Weights for an instruction that multiplies unsigned with signed bytes and adds neighbours in 16 bits, where it would
 // saturate (vpmaddubsw): a pair of bytes holds at most 128 of either sign, so that 255 times it fits. What a weight
-// has beyond that goes to further quads, of which there are few: a hundredth of all where one scale serves a
-// tensor, a tenth to a third (of 8 channels each) where every channel has its own.
+// has beyond that goes to further quads of 8 channels, of which there are few in trained networks: up to seven thousandths of
+// all where one scale serves a tensor, an eighth to a third where every channel has its own (benchmarks/NOTES.md).
 //
 //   weights        [group][panel][quad][16][4], four steps of the reduction
 //   constants      -zero point * sum of the weights, [group][panels * 16]
@@ -62,7 +62,27 @@ CK_FUNCTION ptrdiff_t pack_extras(
     return count;
 }
 
-CK_FUNCTION int pack_panels(ck_integer_convolution *c, const int16_t *weights) {
+/// Extra quads of half panel `half`, counted over all groups; packed unless `quads` is NULL.
+CK_FUNCTION ptrdiff_t pack_half(
+    const ck_plan *plan, const int16_t *weights, ptrdiff_t half, int32_t *quads, int8_t *bytes) {
+    ptrdiff_t group = half / (2 * plan->panels);
+    ptrdiff_t first = half % (2 * plan->panels) * 8, left = plan->group_output - first;
+    if (left <= 0) return 0;
+    return pack_extras(
+        plan, weights + (group * plan->group_output + first) * plan->depth, left < 8 ? left : 8,
+        quads, bytes);
+}
+
+/// Whether few enough weights exceed a pair for this layout to be faster than int16.
+CK_FUNCTION int is_fit_for_pairs(const ck_plan *plan, const int16_t *weights) {
+    ptrdiff_t halves = 2 * plan->geometry.groups * plan->panels, extras = 0;
+    for (ptrdiff_t half = 0; half < halves; half++) {
+        extras += pack_half(plan, weights, half, NULL, NULL);
+    }
+    return 5 * extras <= 2 * halves * ((plan->depth + 3) / 4);
+}
+
+CK_FUNCTION int pack_pairs(ck_integer_convolution *c, const int16_t *weights) {
     const ck_plan *plan = &c->plan;
     c->padded_depth = ck_round_up(plan->depth, 4);
     ptrdiff_t panels = plan->geometry.groups * plan->panels, panel_bytes = c->padded_depth * CK_PANEL;
@@ -87,12 +107,9 @@ CK_FUNCTION int pack_panels(ck_integer_convolution *c, const int16_t *weights) {
     // Counted first, then packed.
     for (int is_packed = 0; is_packed < 2; is_packed++) {
         for (ptrdiff_t half = 0; half < 2 * panels; half++) {
-            ptrdiff_t group = half / (2 * plan->panels);
-            ptrdiff_t first = half % (2 * plan->panels) * 8, left = plan->group_output - first;
             ptrdiff_t start = c->extra_starts[half];
-            ptrdiff_t count = left <= 0 ? 0 : pack_extras(
-                plan, weights + (group * plan->group_output + first) * plan->depth,
-                left < 8 ? left : 8, is_packed ? c->extra_quads + start : NULL,
+            ptrdiff_t count = pack_half(
+                plan, weights, half, is_packed ? c->extra_quads + start : NULL,
                 is_packed ? c->extra_weights + start * 32 : NULL);
             c->extra_starts[half + 1] = (int32_t)(start + count);
         }

@@ -1,18 +1,16 @@
 // The matrix of an integer convolution in int16: rows are widened with the zero point subtracted, so padding is 0. Packed
 // weights, S = CK_INTEGER_STEPS of the gemm body: [group][panel][depth / S][16][S].
 //
-// Shared contract of the bodies that bring rows and panels together:
-//   pack_panels          weights of all groups; 0 if memory is short
-//   integer_rows_bytes   scratch of one block of rows
-//   integer_rows         output pixels [first, first + rows) of a group as rows of the matrix
-//   integer_panel        their sums with panel `index`, counted over all groups
+// Shared contract of the functions by which integer_convolution.h meets a layout:
+//   pack_*         weights of all groups; 0 if memory is short
+//   *_rows_bytes   scratch of one block of rows
+//   *_rows         output pixels [first, first + rows) of a group as rows of the matrix
+//   *_panel        their sums with panel `index`, counted over all groups
 
 /// Reduction steps per pass over a panel, even: a panel block then takes 16 KiB.
 #define CK_INTEGER_DEPTH 512
 
-typedef const int16_t *ck_integer_rows;
-
-CK_FUNCTION int pack_panels(ck_integer_convolution *c, const int16_t *weights) {
+CK_FUNCTION int pack_words(ck_integer_convolution *c, const int16_t *weights) {
     const ck_plan *plan = &c->plan;
     const ptrdiff_t steps = CK_INTEGER_STEPS;
     c->padded_depth = ck_round_up(plan->depth, steps);
@@ -32,7 +30,7 @@ CK_FUNCTION int pack_panels(ck_integer_convolution *c, const int16_t *weights) {
     return 1;
 }
 
-CK_INLINE ptrdiff_t integer_rows_bytes(const ck_integer_convolution *c) {
+CK_INLINE ptrdiff_t word_rows_bytes(const ck_integer_convolution *c) {
     return c->plan.block_rows * c->padded_depth * (ptrdiff_t)sizeof(int16_t);
 }
 
@@ -80,23 +78,24 @@ CK_FUNCTION void gather_integer(
     }
 }
 
-CK_INLINE ck_integer_rows integer_rows(
+CK_INLINE ck_integer_rows word_rows(
     const ck_integer_convolution *c, ptrdiff_t group, ptrdiff_t first, ptrdiff_t rows,
     const uint8_t *input, void *scratch) {
     gather_integer(c, group, first, rows, input, scratch);
-    return scratch;
+    return (ck_integer_rows){scratch, c->padded_depth};
 }
 
 /// One block of rows against one panel, the reduction cut so that a panel block stays cached.
-CK_FUNCTION void integer_panel(
+CK_FUNCTION void word_panel(
     const ck_integer_convolution *c, ptrdiff_t index, ptrdiff_t rows, ck_integer_rows a,
     ptrdiff_t channels, int32_t *output, ptrdiff_t output_stride) {
+    const int16_t *values = a.values;
     const int16_t *weights = (const int16_t *)c->weights + index * c->padded_depth * CK_PANEL;
     ptrdiff_t step = CK_INTEGER_DEPTH;
     for (ptrdiff_t k = 0; k < c->padded_depth; k += step) {
         ptrdiff_t rest = c->padded_depth - k;
         integer_gemm(
-            rows, (rest < step ? rest : step) / CK_INTEGER_STEPS, a + k, c->padded_depth, weights + k * CK_PANEL,
+            rows, (rest < step ? rest : step) / CK_INTEGER_STEPS, values + k, a.stride, weights + k * CK_PANEL,
             k == 0, channels, output, output_stride);
     }
 }
