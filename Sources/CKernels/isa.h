@@ -131,7 +131,7 @@ struct ck_integer_convolution {
     int32_t input_zero_point;
     /// Depth rounded up to whole pairs or quads.
     ptrdiff_t padded_depth;
-    /// The rest belongs to the body that packed it: see `integer_pack` there.
+    /// The rest belongs to the body that packed it: see there.
     void *weights;
     /// Parts a weight is the sum of.
     ptrdiff_t parts;

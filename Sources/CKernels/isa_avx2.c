@@ -8,7 +8,7 @@
 // Order matters: a body uses those before it.
 #include "bodies/common.h"
 #include "bodies/common_avx2.h"
-#include "bodies/float_gemm_6x16_avx2.h"
+#include "bodies/float_gemm_3x32_avx2.h"
 #include "bodies/float_depthwise_4x16_avx2.h"
 #include "bodies/float_depthwise_runs.h"
 #define CK_FLOAT_DEPTHWISE_ROW float_depthwise_runs
@@ -16,7 +16,7 @@
 #include "bodies/integer_gemm_6x16_avx2.h"
 #include "bodies/integer_words.h"
 #include "bodies/integer_pairs.h"
-#include "bodies/integer_rows_bytes.h"
+#include "bodies/integer_quad_rows.h"
 #include "bodies/integer_pairs_6x16_avx2.h"
 #include "bodies/integer_panels_avx2.h"
 #include "bodies/integer_depthwise_4x16_avx2.h"

@@ -19,7 +19,7 @@
 #include "bodies/mask.h"
 #include "bodies/requantize_avx2.h"
 #include "bodies/integer_quads.h"
-#include "bodies/integer_rows_bytes.h"
+#include "bodies/integer_quad_rows.h"
 #include "bodies/integer_tile_avx512.h"
 #include "bodies/integer_gemm_14x32_avx512.h"
 #include "bodies/integer_depthwise_4x16_avx512.h"

@@ -13,8 +13,8 @@ package enum ArithmeticPeak {
         return ck_float_peak(isa.table, rounds, &rest)
     }
 
-    /// The multiply-adds of the integer convolutions: quads of bytes, pairs of int16 or int32, as the
-    /// instruction set has them.
+    /// The multiply-adds of the integer convolutions in their fastest form: quads of bytes, or int16 or int32 one at a time, as
+    /// the instruction set has them.
     /// - Parameters:
     ///   - rounds: steps of every chain, at least 1.
     ///   - isa: whose arithmetic.

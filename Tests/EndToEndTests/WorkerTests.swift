@@ -43,7 +43,8 @@ extension EndToEnd {
         }
 
         @Test func processesOnTheNetworkGiveTheSameBits() throws {
-            let cluster = try Cluster(flags: Example.flags(out: out))
+            let cluster = try Cluster(
+                flags: Example.flags(out: out, config: try Example.patient(in: scratch)))
             let first = try cluster.worker()
             try cluster.coordinator.line(containing: "worker admitted", "pid=\(first.identifier)")
             // It rests until the other one is there too: the whole job takes little longer than a start.

@@ -156,24 +156,29 @@ static uint64_t digest_float_convolution(const ck_isa *isa, ptrdiff_t index) {
     return hash;
 }
 
-/// `is_wide`: weights anywhere in [-255, 255]; else bytes minus a zero point, one per channel, as
-/// quantized networks have them.
-static void draw_weights(uint64_t *state, const ck_geometry *g, int is_wide, int16_t *weights) {
+/// Weights anywhere in [-255, 255]; bytes minus a zero point, one per channel; or small ones with a hundredth
+/// anywhere, as trained networks have them.
+typedef enum weight_kind { WIDE, BYTES, TRAINED } weight_kind;
+
+static void draw_weights(
+    uint64_t *state, const ck_geometry *g, weight_kind kind, int16_t *weights) {
     static const int16_t zero_points[] = {128, 0, 255, 121, 200};
     ptrdiff_t depth = weight_count(g) / g->output_channels;
     for (ptrdiff_t i = 0; i < weight_count(g); i++) {
-        weights[i] = is_wide ? (int16_t)draw_int(state, -255, 255)
-                             : (int16_t)(draw_int(state, 0, 255) - zero_points[i / depth % 5]);
+        int is_small = kind == TRAINED && draw_int(state, 0, 99) != 0;
+        weights[i] = is_small ? (int16_t)draw_int(state, -60, 60)
+            : kind == BYTES   ? (int16_t)(draw_int(state, 0, 255) - zero_points[i / depth % 5])
+                              : (int16_t)draw_int(state, -255, 255);
     }
 }
 
 static uint64_t digest_sums_and_bytes(
-    const ck_isa *isa, ptrdiff_t index, uint64_t state, int is_wide) {
+    const ck_isa *isa, ptrdiff_t index, uint64_t state, weight_kind kind) {
     uint64_t hash = KG_SEED;
     ck_geometry g = geometry_of(&shapes[index]);
     uint8_t *input = byte_input(&state, g.input_height * g.input_width * g.input_channels);
     int16_t *weights = make_input((size_t)weight_count(&g) * sizeof *weights);
-    draw_weights(&state, &g, is_wide, weights);
+    draw_weights(&state, &g, kind, weights);
     int32_t *bias = int_input(&state, g.output_channels, 100000);
     float *multipliers = scale_input(&state, g.output_channels);
     static const uint8_t zero_points[] = {0, 255, 128, 3};
@@ -196,11 +201,15 @@ static uint64_t digest_sums_and_bytes(
 }
 
 static uint64_t digest_integer_convolution(const ck_isa *isa, ptrdiff_t index) {
-    return digest_sums_and_bytes(isa, index, 2000 + (uint64_t)index, 1);
+    return digest_sums_and_bytes(isa, index, 2000 + (uint64_t)index, WIDE);
 }
 
 static uint64_t digest_byte_weights(const ck_isa *isa, ptrdiff_t index) {
-    return digest_sums_and_bytes(isa, index, 13000 + (uint64_t)index, 0);
+    return digest_sums_and_bytes(isa, index, 13000 + (uint64_t)index, BYTES);
+}
+
+static uint64_t digest_trained_weights(const ck_isa *isa, ptrdiff_t index) {
+    return digest_sums_and_bytes(isa, index, 15000 + (uint64_t)index, TRAINED);
 }
 
 // Everything else.
@@ -526,6 +535,7 @@ static const struct {
     {"functions", digest_functions, 2},
     {"integer convolution, weights of a byte", digest_byte_weights, KG_SHAPES},
     {"requantized sums", digest_requantized_sums, 2},
+    {"integer convolution, weights as trained", digest_trained_weights, KG_SHAPES},
 };
 
 static const uint64_t expected[] = {

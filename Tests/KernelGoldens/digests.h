@@ -90,3 +90,21 @@
 0x8cf3cb7b1b704720,  // kernel covers input
 0x8a4ad93449a1adeb,  // requantized sums
 0xd3291a9dc1f5ed7c,  // requantized sums
+0xa9748df7768bdfa9,  // pointwise
+0x497c9a7efa875944,  // pointwise, depth over two blocks
+0xf41e557efd6a360b,  // pointwise, several row blocks
+0xd828ee3b02b5be43,  // strided 1x1
+0x62d26586bc137da9,  // first layer
+0x90541b0793d41bba,  // dense 3x3, dilated
+0xec6a584dc7d5f180,  // dense 5x4, asymmetric
+0x4f04044955ce6ab0,  // padding wider than input
+0xdc03057a3d861779,  // grouped
+0x52039448c3e2997e,  // grouped pointwise
+0xb03d6e714232191f,  // depth multiplier 3
+0x36bdcdff38820c86,  // depthwise 3x3
+0x4144584410f56eab,  // depthwise 3x3 stride 2
+0xba402e098ab2d7e6,  // depthwise 5x5 dilated
+0x6f53ff746e3393f5,  // depthwise 9x9
+0x40cd51c718126350,  // depthwise 1x1
+0xce32ae76743a6bd3,  // fully connected
+0x64cf395aa58a6eee,  // kernel covers input

@@ -34,18 +34,34 @@ import Testing
         #expect(source.values == input, "input changed: \(test)")
     }
 
-    /// Weights anywhere in `[-255, 255]`, or bytes minus a zero point per channel as in quantized
-    /// networks: kernels may pack the two differently.
-    @Test(arguments: 0..<90 as Range<UInt64>, [false, true])
-    func equalsScalarReference(seed: UInt64, isByte: Bool) {
+    /// Kernels may pack them differently.
+    enum Weights: CaseIterable {
+        /// Anywhere in `[-255, 255]`.
+        case wide
+        /// Bytes minus a zero point per channel, as in quantized networks.
+        case bytes
+        /// Small ones, and a hundredth anywhere, as in trained networks.
+        case trained
+        /// Small ones alone.
+        case small
+
+        func draw(_ random: inout Random, zeroPoint: Int) -> Int16 {
+            switch self {
+            case .bytes: return Int16(random.int(0...255) - zeroPoint)
+            case .trained where random.int(0...99) == 0, .wide: return Int16(random.int(-255...255))
+            case .trained, .small: return Int16(random.int(-60...60))
+            }
+        }
+    }
+
+    @Test(arguments: 0..<90 as Range<UInt64>, Weights.allCases)
+    func equalsScalarReference(seed: UInt64, kind: Weights) {
         var test = ConvolutionCase(seed: seed)
         let input = test.random.bytes(test.input.count)
         let depth = test.weightCount / test.output.channels
         let zeroPoints = (0..<test.output.channels).map { _ in Int(test.random.zeroPoint()) }
         let weights = (0..<test.weightCount).map { index in
-            isByte
-                ? Int16(test.random.int(0...255) - zeroPoints[index / depth])
-                : Int16(test.random.int(-255...255))
+            kind.draw(&test.random, zeroPoint: zeroPoints[index / depth])
         }
         let channels = test.output.channels
         check(
@@ -69,6 +85,25 @@ import Testing
                 inputZeroPoint: zeroPoint, bias: Array(repeating: 0, count: channels),
                 requantization: Requantization(
                     multipliers: Array(repeating: 1e-6, count: channels), zeroPoint: 128))
+        }
+    }
+
+    /// Neighbours whose products with 255 add up to the edge of 16 bits and beyond, in a third of the quads.
+    @Test(arguments: [[127, 1], [128, 0], [-128, 0], [-128, -128], [127, 127], [-255, -255], [255, -255]])
+    func pairsAtTheEdgeDoNotSaturate(pair: [Int16]) {
+        for seed in 0..<24 as Range<UInt64> {
+            let test = ConvolutionCase(seed: seed)
+            let channels = test.output.channels
+            let depth = test.weightCount / channels
+            let weights = (0..<test.weightCount).map { index in
+                let step = index % depth
+                return step % 12 < 4 ? pair[step % 2] : 0
+            }
+            check(
+                test, Array(repeating: 255, count: test.input.count), weights: weights,
+                inputZeroPoint: UInt8(seed), bias: Array(repeating: 0, count: channels),
+                requantization: Requantization(
+                    multipliers: Array(repeating: 1e-3, count: channels), zeroPoint: 128))
         }
     }
 

@@ -1,7 +1,7 @@
 // Weights for an instruction that multiplies unsigned with signed bytes and adds neighbours in 16 bits, where it would
 // saturate (vpmaddubsw): a pair of bytes holds at most 128 of either sign, so that 255 times it fits. What a weight
-// has beyond that goes to further quads of 8 channels, of which there are few in trained networks: up to seven thousandths of
-// all where one scale serves a tensor, an eighth to a third where every channel has its own (benchmarks/NOTES.md).
+// has beyond that goes to further quads of 8 channels: up to seven thousandths of all in trained networks where one scale serves a
+// tensor, an eighth to a third where every channel has its own (benchmarks/NOTES.md).
 //
 //   weights        [group][panel][quad][16][4], four steps of the reduction
 //   constants      -zero point * sum of the weights, [group][panels * 16]
@@ -73,13 +73,14 @@ CK_FUNCTION ptrdiff_t pack_half(
         quads, bytes);
 }
 
-/// Whether few enough weights exceed a pair for this layout to be faster than int16.
+/// Whether few enough weights exceed a pair for this layout to be faster than int16: further quads for two fifths.
 CK_FUNCTION int is_fit_for_pairs(const ck_plan *plan, const int16_t *weights) {
-    ptrdiff_t halves = 2 * plan->geometry.groups * plan->panels, extras = 0;
-    for (ptrdiff_t half = 0; half < halves; half++) {
+    ptrdiff_t groups = plan->geometry.groups, extras = 0;
+    for (ptrdiff_t half = 0; half < 2 * groups * plan->panels; half++) {
         extras += pack_half(plan, weights, half, NULL, NULL);
     }
-    return 5 * extras <= 2 * halves * ((plan->depth + 3) / 4);
+    ptrdiff_t quads = groups * ((plan->group_output + 7) / 8) * ((plan->depth + 3) / 4);
+    return 5 * extras <= 2 * quads;
 }
 
 CK_FUNCTION int pack_pairs(ck_integer_convolution *c, const int16_t *weights) {

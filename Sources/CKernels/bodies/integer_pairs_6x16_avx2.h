@@ -33,7 +33,7 @@ CK_INLINE __m256i add_products(__m256i sum, __m256i quad, const int8_t *w) {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-/// A panel, from its first quad on; `extras` of its first half on.
+/// A panel: weights, constants and starts from its first on, extra quads of the whole convolution.
 typedef struct ck_pair_panel {
     ptrdiff_t quads;
     const int8_t *weights, *extra_weights;
@@ -114,6 +114,7 @@ CK_FUNCTION void pair_panel(
     };
     const uint8_t *bytes = a.values;
     while (rows > 0) {
+        // A tile of one row waits for its own additions, so 7 rows are 4 and 3.
         int tile = rows == 7 ? 4 : rows < 6 ? (int)rows : 6;
         if (channels <= 8) {
             CK_TILES(1)

@@ -175,7 +175,7 @@ CK_FUNCTION void float_gemm(
     float *output, ptrdiff_t output_stride) {
     if (channels == 2 * CK_PANEL) {
         ptrdiff_t fetched = 0, size = depth * CK_PANEL, share = ck_round_up(3 * size / rows + 1, 16);
-        // What is left over is not less than 3 rows: one of few rows waits for its own additions.
+        // Leaves 4 or 5 rows rather than 1 or 2: a tile of few waits for its own additions.
         for (; rows == 3 || rows >= 6; rows -= 3, a += 3 * a_stride, output += 3 * output_stride) {
             // The panels that come next, in shares: they lie in the third level.
             for (ptrdiff_t end = fetched + share; fetched < end && fetched < size; fetched += 16) {

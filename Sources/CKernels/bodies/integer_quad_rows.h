@@ -1,5 +1,5 @@
-// Rows of the matrix as bytes, in quads of reduction steps: the input as it lies, or windows gathered from it by `copy_run`, which
-// copies bytes and may write up to 15 behind them.
+// Rows of the matrix as bytes, in quads of reduction steps: the input as it lies, or windows gathered from it by `copy_run`. Where
+// that writes behind its bytes, the table's scratch has room for it.
 
 /// Whether rows of the input serve as rows of the matrix as they lie.
 CK_INLINE int is_direct(const ck_plan *plan) {
@@ -7,7 +7,7 @@ CK_INLINE int is_direct(const ck_plan *plan) {
 }
 
 /// Writes the windows of output pixels [first, first + rows) as matrix rows [rows][padded depth],
-/// in order, and up to 15 bytes behind them.
+/// in order, and as far behind them as `copy_run` does.
 CK_FUNCTION void gather_quads(
     const ck_integer_convolution *c, ptrdiff_t group, ptrdiff_t first, ptrdiff_t rows,
     const uint8_t *input, uint8_t *gathered) {
