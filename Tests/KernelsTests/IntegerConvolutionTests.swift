@@ -89,7 +89,9 @@ import Testing
     }
 
     /// Neighbours whose products with 255 add up to the edge of 16 bits and beyond, in a third of the quads.
-    @Test(arguments: [[127, 1], [128, 0], [-128, 0], [-128, -128], [127, 127], [-255, -255], [255, -255]])
+    @Test(arguments: [
+        [127, 1], [128, 0], [-128, 0], [-128, -128], [127, 127], [-255, -255], [255, -255],
+    ])
     func pairsAtTheEdgeDoNotSaturate(pair: [Int16]) {
         for seed in 0..<24 as Range<UInt64> {
             let test = ConvolutionCase(seed: seed)
