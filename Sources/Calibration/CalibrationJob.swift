@@ -126,7 +126,7 @@ package struct CalibrationJob: Sendable {
     let measureShards: [Shard]
 
     /// Images of the measure round at most, the first of those that correct.
-    static let measuredImages = 16
+    static let measuredImages = 8
 
     /// - Parameters:
     ///   - network: the folded float network.

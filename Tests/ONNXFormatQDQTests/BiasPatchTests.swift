@@ -24,8 +24,9 @@ import Testing
         let bytes = try ForeignModelTests.bytes(name)
         let before = try QDQModel.decode(bytes)
         let biases = Self.biases(of: before.network, seed: 3)
-        let patch = try BiasPatch(of: bytes, to: biases)
+        let (patch, created) = try BiasPatch.create(of: bytes, to: biases)
         let patched = try patch.apply(to: bytes)
+        #expect(patched == created)
         let after = try QDQModel.decode(patched)
         #expect(BiasState(of: after.network) == biases)
         #expect(after.network.activations == before.network.activations)
@@ -90,7 +91,7 @@ import Testing
         let network = RejectionTests.network()
         let bytes = try QDQModel.encode(network)
         let biases = Self.biases(of: network, seed: 5)
-        let patched = try BiasPatch(of: bytes, to: biases).apply(to: bytes)
+        let patched = try BiasPatch.create(of: bytes, to: biases).patched
         #expect(try QDQModel.encode(network.replacingBiases(biases)) == patched)
     }
 
@@ -103,7 +104,7 @@ import Testing
         }
         let bytes: [UInt8] = try model.serializedBytes()
         let biases = BiasState(layers: [[70_000, 8, -9], [-3, 1 << 20]])
-        let patch = try BiasPatch(of: bytes, to: biases)
+        let patch = try BiasPatch.create(of: bytes, to: biases).patch
         let patched = try patch.apply(to: bytes)
         #expect(BiasState(of: try QDQModel.decode(patched).network) == biases)
         #expect(try patch.revert(from: patched) == bytes)
@@ -112,7 +113,7 @@ import Testing
     @Test func unchangedBiasesMakeAnEmptyPatch() throws {
         let bytes = try ForeignModelTests.bytes("bare.ort-u8s8-channel")
         let network = try QDQModel.decode(bytes).network
-        let patch = try BiasPatch(of: bytes, to: BiasState(of: network))
+        let patch = try BiasPatch.create(of: bytes, to: BiasState(of: network)).patch
         #expect(patch.edits.isEmpty)
         #expect(patch.model == patch.patched)
     }
@@ -120,7 +121,7 @@ import Testing
     @Test func wrongModelsAndStatesAreNamed() throws {
         let bytes = try ForeignModelTests.bytes("mobile.ort-u8u8-tensor")
         let network = try QDQModel.decode(bytes).network
-        let patch = try BiasPatch(of: bytes, to: Self.biases(of: network, seed: 7))
+        let patch = try BiasPatch.create(of: bytes, to: Self.biases(of: network, seed: 7)).patch
         let patched = try patch.apply(to: bytes)
         #expect(throws: BiasPatchError(.alreadyApplied)) { try patch.apply(to: patched) }
         #expect(throws: BiasPatchError(.notApplied)) { try patch.revert(from: bytes) }
@@ -134,7 +135,7 @@ import Testing
     @Test func damagedPatchesAreRefused() throws {
         let bytes = try ForeignModelTests.bytes("bare.ort-u8s8-channel")
         let network = try QDQModel.decode(bytes).network
-        let patch = try BiasPatch(of: bytes, to: Self.biases(of: network, seed: 11))
+        let patch = try BiasPatch.create(of: bytes, to: Self.biases(of: network, seed: 11)).patch
         let good = try patch.file().sealed()
         for position in stride(from: 0, to: good.count, by: 37) {
             var damaged = good

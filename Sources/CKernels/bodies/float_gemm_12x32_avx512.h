@@ -25,11 +25,31 @@ CK_INLINE __m512 fused_lanes(const int is_half, __m512 x, __m512 w, __m512 sum) 
         _mm512_castps512_ps256(x), _mm512_castps512_ps256(w), _mm512_castps512_ps256(sum)));
 }
 
-/// `halves` of a panel, 8 channels each: 1 to 4.
+/// The step of the reduction that lies `step` behind where `lines` and `w` point.
+CK_INLINE void float_gemm_step(
+    const int rows, const int halves, const int step, const float *const *lines,
+    ptrdiff_t a_stride, const float *w, ptrdiff_t w_panel, __m512 (*sums)[2]) {
+    const int vectors = (halves + 1) / 2;
+    __m512 weights[2];
+    CK_UNROLL_ALL
+    for (int v = 0; v < vectors; v++) {
+        weights[v] = _mm512_load_ps(w + v * w_panel + step * CK_PANEL);
+    }
+    CK_UNROLL_ALL
+    for (int row = 0; row < rows; row++) {
+        __m512 x = _mm512_set1_ps(lines[row / 3][row % 3 * a_stride + step]);
+        CK_UNROLL_ALL
+        for (int v = 0; v < vectors; v++) {
+            sums[row][v] = fused_lanes(2 * v + 1 == halves, x, weights[v], sums[row][v]);
+        }
+    }
+}
+
+/// `halves` of a panel, 8 channels each: 1 to 4. `next_weights` are half as many lines as `depth` has steps, of panels that come next.
 CK_INLINE void float_gemm_tile(
     const int rows, const int halves, ptrdiff_t depth, const float *a, ptrdiff_t a_stride,
     const float *w, ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp,
-    ptrdiff_t channels, float *output, ptrdiff_t output_stride) {
+    ptrdiff_t channels, float *output, ptrdiff_t output_stride, const float *next_weights) {
     const int vectors = (halves + 1) / 2;
     __m512 sums[12][2];
     __mmask16 masks[2] = {lane_mask16(channels), lane_mask16(channels - 16)};
@@ -47,31 +67,26 @@ CK_INLINE void float_gemm_tile(
     const float *lines[4];
     CK_UNROLL_ALL
     for (int i = 0; i < 4; i++) lines[i] = 3 * i < rows ? a + 3 * i * a_stride : a;
-    for (ptrdiff_t k = 0; k < depth; k++, w += CK_PANEL) {
-        __m512 weights[2];
-        CK_UNROLL_ALL
-        for (int v = 0; v < vectors; v++) {
-            weights[v] = _mm512_load_ps(w + v * w_panel);
-            // Of the panels that come next, for which the first level has no room.
-            _mm_prefetch((const char *)(w + (vectors + v) * w_panel), _MM_HINT_T1);
-        }
+    const float *next_rows = a + rows * a_stride;
+    ptrdiff_t left = depth;
+    for (; left > 1; left -= 2) {
+        _mm_prefetch((const char *)next_weights, _MM_HINT_T1);
+        next_weights += CK_PANEL;
         // Of the rows that come next: `rows` elements for each step.
-        prefetch(a + rows * (a_stride + k));
-        CK_UNROLL_ALL
-        for (int row = 0; row < rows; row++) {
-            __m512 x = _mm512_set1_ps(lines[row / 3][row % 3 * a_stride]);
-            CK_UNROLL_ALL
-            for (int v = 0; v < vectors; v++) {
-                sums[row][v] = fused_lanes(2 * v + 1 == halves, x, weights[v], sums[row][v]);
-            }
-        }
+        prefetch(next_rows);
+        float_gemm_step(rows, halves, 0, lines, a_stride, w, w_panel, sums);
+        prefetch(next_rows + rows);
+        float_gemm_step(rows, halves, 1, lines, a_stride, w, w_panel, sums);
+        next_rows += 2 * rows;
+        w += 2 * CK_PANEL;
         CK_UNROLL_ALL
         for (int i = 0; 3 * i < rows; i++) {
-            lines[i]++;
+            lines[i] += 2;
             // Keeps compilers from an address register per row, which spills.
             __asm__("" : "+r"(lines[i]));
         }
     }
+    if (left) float_gemm_step(rows, halves, 0, lines, a_stride, w, w_panel, sums);
     CK_UNROLL_ALL
     for (int row = 0; row < rows; row++) {
         CK_UNROLL_ALL
@@ -97,14 +112,17 @@ CK_INLINE void float_gemm_tile(
 #define CK_TILE_OF(rows, halves) \
     float_gemm_tile( \
         rows, halves, depth, a, a_stride, w, w_panel, is_first, bias, clamp, channels, output, \
-        output_stride)
+        output_stride, next)
 
 CK_FUNCTION void float_gemm(
     ptrdiff_t rows, ptrdiff_t depth, const float *a, ptrdiff_t a_stride, const float *w,
     ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp, ptrdiff_t channels,
     float *output, ptrdiff_t output_stride) {
     int halves = (int)(channels + 7) / 8;
-    while (rows > 0) {
+    // Four tiles ask together for the two panels that come next, for which the first level has no room.
+    for (ptrdiff_t quarter = 0; rows > 0; quarter = (quarter + 1) % 4) {
+        const float *next = w + (CK_FLOAT_PANELS + quarter / 2) * w_panel
+            + quarter % 2 * (depth / 2) * CK_PANEL;
         // Nearly equal tiles: one of few rows waits for its own additions.
         ptrdiff_t tiles = (rows + 11) / 12;
         int tile = (int)((rows + tiles - 1) / tiles);

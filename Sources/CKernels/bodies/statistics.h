@@ -69,6 +69,8 @@ CK_INLINE void float_statistics_blocks(
     if (is_pair) load_statistics(&second, all, c + CK_LANES);
     values += c;
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++, values += stride) {
+        // Of the block that comes next, which lies a whole row of channels from its neighbours.
+        if (is_pair) __builtin_prefetch(values + 2 * CK_LANES);
         add_statistics(&first, values, clamp);
         if (is_pair) add_statistics(&second, values + CK_LANES, clamp);
     }

@@ -14,18 +14,22 @@ package struct BiasPatch: Hashable, Sendable {
 
     static let format = "counterbias.bias-patch.1"
 
-    /// The patch that gives the network in a file other biases.
+    /// The patch that gives the network in a file other biases, and the file that has it.
     /// - Parameters:
     ///   - bytes: of the file.
     ///   - biases: of all convolutions, in their order in the file.
+    /// - Returns: the patch, and the bytes of the file with it.
     /// - Throws: ``QDQError`` where a bias cannot be written.
-    package init(of bytes: [UInt8], to biases: BiasState) throws {
-        edits = try QDQModel.edits(of: bytes, to: biases)
+    package static func create(
+        of bytes: [UInt8], to biases: BiasState
+    ) throws -> (patch: BiasPatch, patched: [UInt8]) {
+        let edits = try QDQModel.edits(of: bytes, to: biases)
         guard let patched = edits.applied(to: bytes) else {
             preconditionFailure("edits do not fit the file they were made of")
         }
-        model = Digest.sha256(of: bytes)
-        self.patched = Digest.sha256(of: patched)
+        let patch = BiasPatch(
+            model: Digest.sha256(of: bytes), patched: Digest.sha256(of: patched), edits: edits)
+        return (patch, patched)
     }
 
     /// Puts the patch on.

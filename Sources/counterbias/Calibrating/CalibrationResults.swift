@@ -126,8 +126,9 @@ struct CalibrationResults {
         let uncorrected =
             try given?.bytes
             ?? QDQModel.encode(quantized, metadata: ["counterbias.version": Build.version])
-        let patch = try BiasPatch(of: uncorrected, to: BiasState(of: network))
-        try AtomicFile.write(try patch.apply(to: uncorrected), to: out + "/model.int8.onnx")
+        let (patch, corrected) = try BiasPatch.create(
+            of: uncorrected, to: BiasState(of: network))
+        try AtomicFile.write(corrected, to: out + "/model.int8.onnx")
         try AtomicFile.write(try patch.file().sealed(), to: out + "/bias.patch.safetensors")
         try AtomicFile.write(try biasFile(network).sealed(), to: out + "/bias.safetensors")
     }
