@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (5, nil, 5), (16, nil, 16), (23, nil, 16), (7, 2, 5), (18, 4, 14), (23, 4, 16),
+        (5, nil, 5), (8, nil, 8), (23, nil, 8), (7, 2, 5), (11, 4, 7), (23, 4, 8),
     ])
     func measurementTakesFewImages(images: Int, guardImages: Int?, measured: Int) throws {
         for shardImages in [2, 3, 5] {
