@@ -26,7 +26,13 @@ def seconds(*command):
 # one worker with two threads that gets all images at once, since nothing is shared with other machines.
 PLAIN = ("--equalize", "none", "--weight-scale", "minmax", *cases.PER_TENSOR, "--workers", "2", "--threads", "1")
 RECIPE = ("--weight-scale", "minmax", "--float-output", "--workers", "1", "--threads", "2", "--shard-images", "64")
-ROWS = {"8 images": (8, PLAIN), "64 images": (64, PLAIN), "64 images, per channel, recipe": (64, RECIPE)}
+ROWS = {
+    "8 images": (8, PLAIN),
+    "64 images": (64, PLAIN),
+    "64 images, per channel, recipe": (64, RECIPE),
+    # Fewer images in the channel means; ranges and statistics are of all 64.
+    "64 images, per channel, recipe with --ibc-images 40": (64, (*RECIPE, "--ibc-images", "40")),
+}
 
 
 def ibc_rows(binary, folder, rounds, only):
