@@ -45,7 +45,8 @@ CK_INLINE void float_gemm_step(
     }
 }
 
-/// `halves` of a panel, 8 channels each: 1 to 4. `next_weights` are half as many lines as `depth` has steps, of panels that come next.
+/// `halves` of a panel, 8 channels each: 1 to 4. `next_weights`: a line to prefetch for each two steps
+/// of the reduction.
 CK_INLINE void float_gemm_tile(
     const int rows, const int halves, ptrdiff_t depth, const float *a, ptrdiff_t a_stride,
     const float *w, ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp,
@@ -119,7 +120,7 @@ CK_FUNCTION void float_gemm(
     ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp, ptrdiff_t channels,
     float *output, ptrdiff_t output_stride) {
     int halves = (int)(channels + 7) / 8;
-    // Four tiles ask together for the two panels that come next, for which the first level has no room.
+    // Four tiles ask together for the two panels that come next; the first level has no room for them.
     for (ptrdiff_t quarter = 0; rows > 0; quarter = (quarter + 1) % 4) {
         const float *next = w + (CK_FLOAT_PANELS + quarter / 2) * w_panel
             + quarter % 2 * (depth / 2) * CK_PANEL;
