@@ -72,6 +72,12 @@ size_t ck_float_convolution_scratch(const ck_float_convolution *c) {
     return (size_t)ck_round_up(bytes, 64);
 }
 
+ptrdiff_t ck_float_statistics_rows(const ck_float_convolution *c) {
+    const ck_geometry *g = &c->plan.geometry;
+    ptrdiff_t bytes = g->output_width * g->output_channels * (ptrdiff_t)sizeof(float);
+    return bytes < CK_STATISTICS_BYTES ? CK_STATISTICS_BYTES / bytes : 1;
+}
+
 int ck_float_pair_exists(
     const ck_float_convolution *pointwise, const ck_float_convolution *depthwise) {
     const ck_geometry *first = &pointwise->plan.geometry, *second = &depthwise->plan.geometry;

@@ -38,24 +38,25 @@ const ck_isa *ck_isa_best(void) { return ck_isa_available(0); }
 const char *ck_isa_name(const ck_isa *isa) { return isa->name; }
 
 void ck_float_convolution_run(
-    const ck_isa *isa, const ck_float_convolution *convolution, int clamped, const float *input,
-    float *output, void *scratch) {
+    const ck_isa *isa, const ck_float_convolution *convolution, const float *input, float *output,
+    const ck_statistics *statistics, void *scratch) {
     assert((uintptr_t)scratch % 64 == 0);
-    isa->float_convolution(convolution, clamped, input, output, scratch);
+    isa->float_convolution(convolution, input, output, statistics, scratch);
 }
 
 void ck_float_pair_run(
     const ck_isa *isa, const ck_float_convolution *pointwise,
-    const ck_float_convolution *depthwise, const float *input, float *output, void *scratch) {
+    const ck_float_convolution *depthwise, const float *input, float *output,
+    const ck_statistics statistics[2], void *scratch) {
     assert((uintptr_t)scratch % 64 == 0);
-    isa->float_pair(pointwise, depthwise, input, output, scratch);
+    isa->float_pair(pointwise, depthwise, input, output, statistics, scratch);
 }
 
 void ck_integer_convolution_accumulate(
-    const ck_integer_convolution *convolution, const uint8_t *input, int32_t *accumulators,
-    void *scratch) {
+    const ck_integer_convolution *convolution, const uint8_t *input, ptrdiff_t first, ptrdiff_t end,
+    int32_t *accumulators, void *scratch) {
     assert((uintptr_t)scratch % 64 == 0);
-    convolution->isa->integer_accumulate(convolution, input, accumulators, scratch);
+    convolution->isa->integer_accumulate(convolution, input, first, end, accumulators, scratch);
 }
 
 void ck_integer_convolution_run(
@@ -155,9 +156,8 @@ void ck_lookup(
 
 void ck_float_statistics(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, float *values, ck_clamp clamp,
-    double *sums_pre, double *sums_post, double *squares_post, float *min_post, float *max_post) {
-    isa->float_statistics(
-        pixels, channels, values, clamp, sums_pre, sums_post, squares_post, min_post, max_post);
+    ck_statistics statistics) {
+    isa->float_statistics(pixels, channels, values, clamp, statistics);
 }
 
 void ck_accumulator_sums(
@@ -172,10 +172,10 @@ void ck_byte_sums(
     isa->byte_sums(pixels, channels, values, sums);
 }
 
-void ck_requantized_sums(
+void ck_correction_sums(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
-    const int32_t *bias, const float *multipliers, ck_target target, int64_t *sums) {
-    isa->requantized_sums(pixels, channels, accumulators, bias, multipliers, target, sums);
+    ck_correction correction) {
+    isa->correction_sums(pixels, channels, accumulators, correction);
 }
 
 void ck_error_statistics(

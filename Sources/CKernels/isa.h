@@ -9,14 +9,15 @@
 struct ck_isa {
     const char *name;
     void (*float_convolution)(
-        const ck_float_convolution *, int, const float *, float *, void *);
+        const ck_float_convolution *, const float *, float *, const ck_statistics *, void *);
     void (*float_pair)(
         const ck_float_convolution *, const ck_float_convolution *, const float *, float *,
-        float *);
+        const ck_statistics *, float *);
     /// Packs weights in the layout of this table's kernels; 0 if memory is short.
     int (*integer_pack)(ck_integer_convolution *, const int16_t *);
     size_t (*integer_scratch)(const ck_integer_convolution *);
-    void (*integer_accumulate)(const ck_integer_convolution *, const uint8_t *, int32_t *, void *);
+    void (*integer_accumulate)(
+        const ck_integer_convolution *, const uint8_t *, ptrdiff_t, ptrdiff_t, int32_t *, void *);
     void (*integer_run)(
         const ck_integer_convolution *, const uint8_t *, uint8_t *, const int32_t *, const float *,
         ck_target, const ck_pass *, void *);
@@ -42,13 +43,10 @@ struct ck_isa {
     void (*integer_global_average_pool)(
         ptrdiff_t, ptrdiff_t, const uint8_t *, float, int32_t, float, ck_target, uint8_t *);
     void (*lookup)(ptrdiff_t, const uint8_t *, const uint8_t *, uint8_t *);
-    void (*float_statistics)(
-        ptrdiff_t, ptrdiff_t, float *, ck_clamp, double *, double *, double *, float *, float *);
+    void (*float_statistics)(ptrdiff_t, ptrdiff_t, float *, ck_clamp, ck_statistics);
     void (*accumulator_sums)(ptrdiff_t, ptrdiff_t, const int32_t *, int64_t *);
     void (*byte_sums)(ptrdiff_t, ptrdiff_t, const uint8_t *, int64_t *);
-    void (*requantized_sums)(
-        ptrdiff_t, ptrdiff_t, const int32_t *, const int32_t *, const float *, ck_target,
-        int64_t *);
+    void (*correction_sums)(ptrdiff_t, ptrdiff_t, const int32_t *, ck_correction);
     void (*error_statistics)(
         ptrdiff_t, ptrdiff_t, const float *, const uint8_t *, float, int32_t, double *, double *);
     void (*accumulator_mask)(
@@ -142,6 +140,9 @@ struct ck_integer_convolution {
     int32_t *extra_starts, *extra_quads;
     int8_t *extra_weights;
 };
+
+/// Output rows between whose computation their statistics are taken.
+ptrdiff_t ck_float_statistics_rows(const ck_float_convolution *convolution);
 
 /// Rows between a pair of convolutions that its band holds.
 ptrdiff_t ck_float_pair_rows(const ck_float_convolution *depthwise);

@@ -12,6 +12,7 @@
 #include "bodies/float_depthwise_4x16_avx2.h"
 #include "bodies/float_depthwise_runs.h"
 #define CK_FLOAT_DEPTHWISE_ROW float_depthwise_runs
+#include "bodies/float_statistics.h"
 #include "bodies/float_convolution.h"
 #include "bodies/integer_gemm_6x16_avx2.h"
 #include "bodies/integer_words.h"
@@ -30,6 +31,7 @@
 #include "bodies/lrn.h"
 #include "bodies/pool.h"
 #include "bodies/statistics.h"
+#include "bodies/correction_sums.h"
 #include "bodies/mask_gradient_4x8_avx2.h"
 #include "bodies/gradient.h"
 #include "bodies/peak_avx2.h"

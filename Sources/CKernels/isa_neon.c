@@ -12,6 +12,7 @@
 #include "bodies/float_depthwise_8x8_neon.h"
 #include "bodies/float_depthwise_runs.h"
 #define CK_FLOAT_DEPTHWISE_ROW float_depthwise_runs
+#include "bodies/float_statistics.h"
 #include "bodies/float_convolution.h"
 #include "bodies/integer_gemm_6x16_neon.h"
 #include "bodies/integer_depthwise_4x16_neon.h"
@@ -27,6 +28,7 @@
 #include "bodies/lrn.h"
 #include "bodies/pool.h"
 #include "bodies/statistics.h"
+#include "bodies/correction_sums.h"
 #include "bodies/mask_gradient_1x8.h"
 #include "bodies/gradient.h"
 #include "bodies/peak.h"

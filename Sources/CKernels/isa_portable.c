@@ -9,6 +9,7 @@
 #include "bodies/float_depthwise_1x16.h"
 #include "bodies/float_depthwise_runs.h"
 #define CK_FLOAT_DEPTHWISE_ROW float_depthwise_runs
+#include "bodies/float_statistics.h"
 #include "bodies/float_convolution.h"
 #include "bodies/integer_gemm_4x16.h"
 #include "bodies/integer_depthwise_1x16.h"
@@ -24,6 +25,7 @@
 #include "bodies/lrn.h"
 #include "bodies/pool.h"
 #include "bodies/statistics.h"
+#include "bodies/correction_sums.h"
 #include "bodies/mask_gradient_1x8.h"
 #include "bodies/gradient.h"
 #include "bodies/peak.h"

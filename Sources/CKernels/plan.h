@@ -9,5 +9,8 @@
 /// Bytes of rows between a pair of convolutions, the rest of that cache left to weights, inputs and outputs.
 #define CK_BAND_BYTES (512 * 1024)
 
+/// Bytes of output rows whose statistics are taken together: they are still in that cache.
+#define CK_STATISTICS_BYTES (256 * 1024)
+
 /// `element` is the size of one gathered element.
 ck_plan ck_make_plan(const ck_geometry *geometry, ptrdiff_t element);

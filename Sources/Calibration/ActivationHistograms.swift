@@ -31,9 +31,10 @@ struct ActivationHistograms: Hashable, Sendable {
             let values = run.step(workspace: workspace)
             view.observe(
                 values, node: index, pixels: node.shape.pixels, workspace: workspace
-            ) { values in
+            ) { values, pixels in
                 count(
-                    UnsafeBufferPointer(start: values, count: node.shape.count),
+                    UnsafeBufferPointer(
+                        start: values, count: pixels.count * node.shape.channels),
                     edges: edges[index], into: index * Self.bins)
             }
         }

@@ -9,28 +9,46 @@ struct EqualizedView {
     /// Of all nodes.
     let layout: ChannelLayout
 
-    /// Hands a node's output to `body`, as the equalized network has it.
+    /// Values that the caches of one core hold.
+    private static let cachedCount = 1 << 16
+
+    /// Hands a node's output to `body`, as the equalized network has it: some pixels at a time, in order.
     func observe(
         _ values: UnsafePointer<Float>, node: Int, pixels: Int, workspace: Workspace,
-        _ body: (UnsafePointer<Float>) -> Void
+        _ body: (_ values: UnsafePointer<Float>, _ pixels: Range<Int>) -> Void
     ) {
         let channels = layout.range(node)
-        guard let rescaling, channels.contains(where: rescaling.changes) else {
-            return body(values)
+        let part = max(Self.cachedCount / max(channels.count, 1), 1)
+        let changes = rescaling.map { channels.contains(where: $0.changes) } ?? false
+        for first in stride(from: 0, to: pixels, by: part) {
+            let range = first..<min(first + part, pixels)
+            let values = values + first * channels.count
+            if changes, let rescaling {
+                let copy = workspace.take(
+                    byteCount: range.count * channels.count * MemoryLayout<Float>.stride)
+                Self.rescale(values, copy.floats, pixels: range.count, rescaling, channels)
+                body(UnsafePointer(copy.floats), range)
+                workspace.give(copy)
+            } else {
+                body(values, range)
+            }
         }
-        let copy = workspace.take(byteCount: pixels * channels.count * MemoryLayout<Float>.stride)
+    }
+
+    private static func rescale(
+        _ values: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Float>, pixels: Int,
+        _ rescaling: ChannelRescaling, _ channels: Range<Int>
+    ) {
         rescaling.scales[channels].withUnsafeBufferPointer { scales in
             rescaling.offsets[channels].withUnsafeBufferPointer { offsets in
                 for pixel in 0..<pixels {
                     let source = values + pixel * channels.count
-                    let target = copy.floats + pixel * channels.count
+                    let target = result + pixel * channels.count
                     for channel in 0..<channels.count {
                         target[channel] = scales[channel] * source[channel] - offsets[channel]
                     }
                 }
             }
         }
-        body(UnsafePointer(copy.floats))
-        workspace.give(copy)
     }
 }

@@ -60,11 +60,12 @@ package struct ErrorSums: Hashable, Sendable {
                 let quantization = integer.network.activations[index + 1]
             else { continue }
             let shape = float.graph.nodes[index].shape
-            view.observe(x, node: index, pixels: shape.pixels, workspace: workspace) { x in
-                for (q, isCorrected) in [(first, false), (second, true)] {
+            view.observe(x, node: index, pixels: shape.pixels, workspace: workspace) { x, pixels in
+                let offset = pixels.lowerBound * shape.channels
+                for (q, isCorrected) in [(first + offset, false), (second + offset, true)] {
                     addErrors(
-                        x: x, q: q, quantization: quantization, shape: shape,
-                        offset: layout.offsets[index], corrected: isCorrected)
+                        x: x, q: q, quantization: quantization, pixels: pixels.count,
+                        channels: layout.range(index), corrected: isCorrected)
                 }
             }
         }
@@ -88,7 +89,7 @@ package struct ErrorSums: Hashable, Sendable {
 
     private mutating func addErrors(
         x: UnsafePointer<Float>, q: UnsafePointer<UInt8>, quantization: TensorQuantization,
-        shape: FeatureShape, offset: Int, corrected isCorrected: Bool
+        pixels: Int, channels: Range<Int>, corrected isCorrected: Bool
     ) {
         func add(_ sums: inout [Double], _ squares: inout [Double]) {
             sums.withUnsafeMutableBufferPointer { sums in
@@ -98,8 +99,8 @@ package struct ErrorSums: Hashable, Sendable {
                     }
                     StatisticsKernels.errorStatistics(
                         x, q, scale: quantization.scale, zeroPoint: quantization.unsignedZeroPoint,
-                        pixels: shape.pixels, channels: shape.channels, sums: sums + offset,
-                        squares: squares + offset)
+                        pixels: pixels, channels: channels.count,
+                        sums: sums + channels.lowerBound, squares: squares + channels.lowerBound)
                 }
             }
         }

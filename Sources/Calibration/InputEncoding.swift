@@ -59,6 +59,29 @@ package struct InputEncoding: Hashable, Sendable {
     /// What the network's input has to cover, so that pixels are represented best.
     package var range: ActivationRange { ActivationRange(representing: tables.flatMap(\.self)) }
 
+    /// Smallest and largest value of an image's ``encode(_:)``; 0 of one without any.
+    func extrema(of payload: InputPayload) -> (lower: Float, upper: Float) {
+        let values =
+            switch payload {
+            case .tensor(let values): values
+            case .pixels(let pixels): occurring(in: pixels)
+            }
+        return (values.min() ?? 0, values.max() ?? 0)
+    }
+
+    /// The tables' entries that pixels use, far fewer than there are pixels.
+    private func occurring(in pixels: [UInt8]) -> [Float] {
+        let channels = tables.count
+        guard channels > 0 else { return [] }
+        var occurs = [Bool](repeating: false, count: 256 * channels)
+        var channel = 0
+        for pixel in pixels {
+            occurs[256 * channel + Int(pixel)] = true
+            channel = channel + 1 == channels ? 0 : channel + 1
+        }
+        return occurs.indices.lazy.filter { occurs[$0] }.map { tables[$0 / 256][$0 % 256] }
+    }
+
     /// - Returns: NHWC input of the network.
     package func encode(_ payload: InputPayload) -> [Float] {
         switch payload {

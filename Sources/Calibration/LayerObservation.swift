@@ -10,12 +10,12 @@ struct LayerObservation: Sendable {
     let channels: Int
     private let layer: Int
     private let match: Match
-    private let pixels: Int
+    private let shape: FeatureShape
     /// Of the clamps that follow the convolution as nodes of their own.
     private let clamps: [[UInt8]]
     private let step: [Int32]
-    /// Accumulators that the caches of one core hold.
-    private let cachedCount: Int
+    /// Output rows whose accumulators the caches of one core hold.
+    private let cachedRows: Int
 
     /// - Parameters:
     ///   - layer: position among the convolutions.
@@ -25,11 +25,11 @@ struct LayerObservation: Sendable {
     init(
         of layer: Int, _ match: Match, in executor: IntegerExecutor, cachedCount: Int = 1 << 16
     ) {
-        self.cachedCount = cachedCount
         let graph = executor.graph
         node = graph.convolutions[layer]
-        channels = graph.nodes[node].shape.channels
-        pixels = graph.nodes[node].shape.pixels
+        shape = graph.nodes[node].shape
+        channels = shape.channels
+        cachedRows = max(cachedCount / (shape.width * shape.channels), 1)
         self.layer = layer
         self.match = match
         clamps = graph.clamps(behind: node).map(executor.table(ofClamp:))
@@ -38,16 +38,22 @@ struct LayerObservation: Sendable {
 
     /// Of one image, whose run rests in front of the convolution.
     func sums(of run: IntegerRun, biases: BiasState, workspace: Workspace) -> LayerSums {
-        let accumulators = run.accumulate(workspace: workspace)
-        defer { workspace.give(accumulators) }
         var sums = LayerSums(channels: channels, match)
         let bias = biases.layers[layer]
         let raised = zip(bias, step).map { $0 &+ $1 }
-        // A part that stays cached is read three times.
-        let part = max(cachedCount / channels, 1)
-        for first in stride(from: 0, to: pixels, by: part) {
-            let pixels = min(part, pixels - first)
-            let accumulators = UnsafePointer(accumulators.int32s) + first * channels
+        for first in stride(from: 0, to: shape.height, by: cachedRows) {
+            let rows = first..<min(first + cachedRows, shape.height)
+            let buffer = run.accumulate(rows: rows, workspace: workspace)
+            defer { workspace.give(buffer) }
+            let accumulators = UnsafePointer(buffer.int32s)
+            let pixels = rows.count * shape.width
+            if match == .post, clamps.isEmpty, let requantization = run.requantization {
+                StatisticsKernels.correctionSums(
+                    accumulators, bias: bias, raisedBias: raised, requantization: requantization,
+                    pixels: pixels, channels: channels, sums: &sums.accumulators,
+                    outputs: &sums.outputs, raisedOutputs: &sums.raisedOutputs)
+                continue
+            }
             StatisticsKernels.accumulatorSums(
                 accumulators, pixels: pixels, channels: channels, sums: &sums.accumulators)
             guard match == .post, let requantization = run.requantization else { continue }
@@ -57,17 +63,11 @@ struct LayerObservation: Sendable {
         return sums
     }
 
-    /// Adds the outputs up that accumulators give with these biases.
+    /// Adds the outputs behind clamps up that accumulators give with these biases.
     private func add(
         _ accumulators: UnsafePointer<Int32>, _ pixels: Int, _ bias: [Int32],
         _ requantization: Requantization, to sums: inout [Int64], _ workspace: Workspace
     ) {
-        if clamps.isEmpty {
-            StatisticsKernels.requantizedSums(
-                accumulators, bias: bias, requantization: requantization, pixels: pixels,
-                channels: channels, sums: &sums)
-            return
-        }
         let count = pixels * channels
         let output = workspace.take(byteCount: count)
         defer { workspace.give(output) }

@@ -4,7 +4,7 @@ package import Quantization
 /// What calibration found and did, layer by layer: `ledger.json`.
 ///
 /// Shifts are mean quantized minus mean float activation behind the activation, in real units, over the measured images, like errors and
-/// the signal `E[x²]`: the first 16 of those that correct, or as many as there are.
+/// the signal `E[x²]`: the first 8 of those that correct, or as many as there are.
 package struct Ledger: Hashable, Sendable, Codable {
     package struct Layer: Hashable, Sendable, Codable {
         package var name: String

@@ -169,7 +169,8 @@ package final class ShardComputer {
     private func statistics(_ images: [InputPayload]) -> [UInt8] {
         let results = pool.map(images.count) { [float, encoding, nodeLayout] index, workspace in
             NetworkStatistics(
-                image: encoding.encode(images[index]), executor: float, layout: nodeLayout,
+                image: encoding.encode(images[index]),
+                extrema: encoding.extrema(of: images[index]), executor: float, layout: nodeLayout,
                 workspace: workspace)
         }
         var sum = NetworkStatistics(channels: nodeLayout.total)

@@ -87,25 +87,48 @@ package struct NetworkStatistics: Hashable, Sendable {
 
 extension NetworkStatistics {
     /// One image's statistics.
+    /// - Parameters:
+    ///   - image: NHWC.
+    ///   - extrema: smallest and largest of the image's values.
+    ///   - executor: of the float network.
+    ///   - layout: of its nodes.
+    ///   - workspace: of the calling thread.
     init(
-        image: [Float], executor: FloatExecutor, layout: ChannelLayout, workspace: Workspace
+        image: [Float], extrema: (lower: Float, upper: Float), executor: FloatExecutor,
+        layout: ChannelLayout, workspace: Workspace
     ) {
         self.init(channels: layout.total)
         sumImages = 1
-        inputLower = image.min() ?? 0
-        inputUpper = image.max() ?? 0
+        (inputLower, inputUpper) = extrema
         var run = executor.start(image, workspace: workspace)
-        for (index, node) in executor.graph.nodes.enumerated() {
-            let offset = layout.offsets[index]
-            run.step(workspace: workspace) { values in
-                StatisticsKernels.statistics(
-                    values, pixels: node.shape.pixels, channels: node.shape.channels,
-                    clamp: node.clamp, offset: offset, sumsBefore: &sumsBefore,
-                    sumsAfter: &sumsAfter, squaresAfter: &squaresAfter, lower: &lower,
-                    upper: &upper)
+        withChannelStatistics { all in
+            while run.next < executor.graph.nodes.count {
+                run.advance(workspace: workspace) { all.advanced(by: layout.offsets[$0]) }
             }
         }
         _ = run.finish(workspace: workspace)
+    }
+
+    /// Hands the arrays' memory to `body`.
+    private mutating func withChannelStatistics(_ body: (ChannelStatistics) -> Void) {
+        sumsBefore.withUnsafeMutableBufferPointer { before in
+            sumsAfter.withUnsafeMutableBufferPointer { after in
+                squaresAfter.withUnsafeMutableBufferPointer { squares in
+                    lower.withUnsafeMutableBufferPointer { lower in
+                        upper.withUnsafeMutableBufferPointer { upper in
+                            guard let before = before.baseAddress, let after = after.baseAddress,
+                                let squares = squares.baseAddress, let lower = lower.baseAddress,
+                                let upper = upper.baseAddress
+                            else { return }
+                            body(
+                                ChannelStatistics(
+                                    sumsBefore: before, sumsAfter: after, squaresAfter: squares,
+                                    lower: lower, upper: upper))
+                        }
+                    }
+                }
+            }
+        }
     }
 
     func payload() -> [UInt8] {
@@ -133,34 +156,5 @@ extension NetworkStatistics {
         lower = try reader.read(Float.self, count: channels)
         upper = try reader.read(Float.self, count: channels)
         try reader.finish()
-    }
-}
-
-extension StatisticsKernels {
-    /// Statistics of one node into flat arrays; `offset` is the node's first channel.
-    fileprivate static func statistics(
-        _ values: UnsafeMutablePointer<Float>, pixels: Int, channels: Int, clamp: Clamp,
-        offset: Int, sumsBefore: inout [Double], sumsAfter: inout [Double],
-        squaresAfter: inout [Double], lower: inout [Float], upper: inout [Float]
-    ) {
-        sumsBefore.withUnsafeMutableBufferPointer { before in
-            sumsAfter.withUnsafeMutableBufferPointer { after in
-                squaresAfter.withUnsafeMutableBufferPointer { squares in
-                    lower.withUnsafeMutableBufferPointer { lower in
-                        upper.withUnsafeMutableBufferPointer { upper in
-                            guard let before = before.baseAddress, let after = after.baseAddress,
-                                let squares = squares.baseAddress, let lower = lower.baseAddress,
-                                let upper = upper.baseAddress
-                            else { return }
-                            floatStatistics(
-                                values, clamp: clamp, pixels: pixels, channels: channels,
-                                sumsPre: before + offset, sumsPost: after + offset,
-                                squaresPost: squares + offset, minPost: lower + offset,
-                                maxPost: upper + offset)
-                        }
-                    }
-                }
-            }
-        }
     }
 }

@@ -1,4 +1,4 @@
-import Kernels
+package import Kernels
 package import NetworkGraph
 
 /// Runs the float network, one image at a time, under the numerics contract.
@@ -49,28 +49,38 @@ package final class FloatExecutor: Sendable {
     /// - Returns: the output, NHWC.
     package func run(_ input: UnsafePointer<Float>, workspace: Workspace) -> [Float] {
         var run = start(input, workspace: workspace)
-        while run.next < graph.nodes.count { run.advance(workspace: workspace) }
+        while run.next < graph.nodes.count { run.advance(workspace: workspace, statistics: nil) }
         return run.finish(workspace: workspace)
     }
 
     fileprivate func compute(
-        _ index: Int, values: LiveValues, output: UnsafeMutablePointer<Float>, clamps: Bool,
-        workspace: Workspace
+        _ index: Int, values: LiveValues, output: UnsafeMutablePointer<Float>,
+        statistics: ChannelStatistics?, workspace: Workspace
     ) {
         let node = graph.nodes[index]
-        let clamp = clamps ? node.clamp : .none
+        if let kernel = convolutions[index] {
+            kernel.run(
+                UnsafePointer(values[node.inputs[0]].floats), output, statistics: statistics,
+                scratch: workspace.scratch(byteCount: kernel.scratchBytes))
+        } else if let statistics {
+            compute(node, values: values, output: output, clamp: .none)
+            StatisticsKernels.floatStatistics(
+                output, clamp: node.clamp, pixels: node.shape.pixels,
+                channels: node.shape.channels, into: statistics)
+        } else {
+            compute(node, values: values, output: output, clamp: node.clamp)
+        }
+    }
+
+    /// A node that is no convolution.
+    private func compute(
+        _ node: Node, values: LiveValues, output: UnsafeMutablePointer<Float>, clamp: Clamp
+    ) {
         let input = UnsafePointer(values[node.inputs[0]].floats)
         let inputShape = graph.shape(of: node.inputs[0])
         switch node.operation {
         case .convolution:
-            guard let kernel = convolutions[index] else { preconditionFailure("no weights") }
-            let scratch = workspace.scratch(byteCount: kernel.scratchBytes)
-            if clamps {
-                kernel.run(input, output, scratch: scratch)
-            } else {
-                kernel.runWithoutClamp(input, output, scratch: scratch)
-            }
-            return
+            preconditionFailure("no weights")
         case .add:
             let other = UnsafePointer(values[node.inputs[1]].floats)
             FloatKernels.add(input, other, count: node.shape.count, clamp: clamp, output)
@@ -132,25 +142,18 @@ package struct FloatRun {
     /// - Returns: its output, NHWC, valid until the following step.
     @discardableResult
     package mutating func step(workspace: Workspace) -> UnsafePointer<Float> {
-        step(workspace: workspace, clamps: true) { _ in }
-    }
-
-    /// Computes the next node without its clamp and hands the result to `observe`, which applies the clamp in place.
-    package mutating func step(
-        workspace: Workspace, observingBeforeClamp observe: (UnsafeMutablePointer<Float>) -> Void
-    ) {
-        step(workspace: workspace, clamps: false, observe)
+        step(workspace: workspace, statistics: nil)
     }
 
     @discardableResult
     private mutating func step(
-        workspace: Workspace, clamps: Bool, _ observe: (UnsafeMutablePointer<Float>) -> Void
+        workspace: Workspace, statistics: ChannelStatistics?
     ) -> UnsafePointer<Float> {
         let node = executor.graph.nodes[next]
         let output = workspace.take(byteCount: node.shape.count * MemoryLayout<Float>.stride)
         executor.compute(
-            next, values: values, output: output.floats, clamps: clamps, workspace: workspace)
-        observe(output.floats)
+            next, values: values, output: output.floats, statistics: statistics,
+            workspace: workspace)
         values[next + 1] = output
         values.release(
             after: next, graph: executor.graph, lastUses: executor.lastUses, to: workspace)
@@ -159,9 +162,14 @@ package struct FloatRun {
     }
 
     /// Computes the next node, or the next two where that is faster.
-    fileprivate mutating func advance(workspace: Workspace) {
+    /// - Parameters:
+    ///   - workspace: of the calling thread.
+    ///   - statistics: where those of a node's output are added; nil computes none.
+    package mutating func advance(
+        workspace: Workspace, statistics: ((_ node: Int) -> ChannelStatistics)?
+    ) {
         guard let pair = executor.pairs[next] else {
-            step(workspace: workspace)
+            step(workspace: workspace, statistics: statistics?(next))
             return
         }
         let (graph, last) = (executor.graph, next + 1)
@@ -169,6 +177,7 @@ package struct FloatRun {
         let output = workspace.take(byteCount: count * MemoryLayout<Float>.stride)
         pair.run(
             UnsafePointer(values[graph.nodes[next].inputs[0]].floats), output.floats,
+            statistics: statistics.map { ($0(next), $0(last)) },
             scratch: workspace.scratch(byteCount: pair.scratchBytes))
         values[last + 1] = output
         for node in next...last {

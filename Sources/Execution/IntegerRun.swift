@@ -49,13 +49,19 @@ package struct IntegerRun {
     }
 
     /// Accumulators of the next node, a convolution; nothing advances.
+    /// - Parameters:
+    ///   - rows: of its output; nil for all.
+    ///   - workspace: of the calling thread.
     /// - Returns: int32, `[pixel][channel]`, without bias; the buffer is the caller's.
-    package func accumulate(workspace: Workspace) -> AlignedBuffer {
+    package func accumulate(rows: Range<Int>? = nil, workspace: Workspace) -> AlignedBuffer {
         let node = executor.graph.nodes[next]
         guard let layer = executor.layers[next] else { preconditionFailure("not a convolution") }
-        let sums = workspace.take(byteCount: node.shape.count * MemoryLayout<Int32>.stride)
+        let rows = rows ?? 0..<node.shape.height
+        let count = rows.count * node.shape.width * node.shape.channels
+        let sums = workspace.take(byteCount: count * MemoryLayout<Int32>.stride)
         let scratch = workspace.scratch(byteCount: layer.kernel.scratchBytes)
-        layer.kernel.accumulate(values[node.inputs[0]].bytes, sums.int32s, scratch: scratch)
+        layer.kernel.accumulate(
+            values[node.inputs[0]].bytes, rows: rows, sums.int32s, scratch: scratch)
         return sums
     }
 

@@ -41,19 +41,21 @@ package final class FloatConvolution: @unchecked Sendable {
 
     deinit { ck_float_convolution_destroy(packed) }
 
-    /// Convolves one image, NHWC in and out.
+    /// Convolves one image.
+    /// - Parameters:
+    ///   - input: NHWC.
+    ///   - output: NHWC.
+    ///   - statistics: where those of the output are added.
+    ///   - scratch: as ``scratchBytes`` says.
     package func run(
         _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>,
-        scratch: UnsafeMutableRawPointer
+        statistics: ChannelStatistics? = nil, scratch: UnsafeMutableRawPointer
     ) {
-        ck_float_convolution_run(isa.table, packed, 1, input, output, scratch)
-    }
-
-    /// As ``run(_:_:scratch:)`` up to and including the bias, for statistics before the activation.
-    package func runWithoutClamp(
-        _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>,
-        scratch: UnsafeMutableRawPointer
-    ) {
-        ck_float_convolution_run(isa.table, packed, 0, input, output, scratch)
+        guard let statistics else {
+            return ck_float_convolution_run(isa.table, packed, input, output, nil, scratch)
+        }
+        withUnsafePointer(to: statistics.pointers) {
+            ck_float_convolution_run(isa.table, packed, input, output, $0, scratch)
+        }
     }
 }

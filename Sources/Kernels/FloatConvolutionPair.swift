@@ -19,12 +19,27 @@ package struct FloatConvolutionPair: Sendable {
         depthwise = second
     }
 
-    /// Both convolutions of one image with their clamps, NHWC in and out.
+    /// Both convolutions of one image with their clamps.
+    /// - Parameters:
+    ///   - input: NHWC.
+    ///   - output: NHWC.
+    ///   - statistics: where those of the first and of the second output are added.
+    ///   - scratch: as ``scratchBytes`` says.
     package func run(
         _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>,
+        statistics: (ChannelStatistics, ChannelStatistics)? = nil,
         scratch: UnsafeMutableRawPointer
     ) {
-        ck_float_pair_run(
-            depthwise.isa.table, pointwise.packed, depthwise.packed, input, output, scratch)
+        let table = depthwise.isa.table
+        guard let statistics else {
+            return ck_float_pair_run(
+                table, pointwise.packed, depthwise.packed, input, output, nil, scratch)
+        }
+        withUnsafeTemporaryAllocation(of: ck_statistics.self, capacity: 2) { both in
+            both.initializeElement(at: 0, to: statistics.0.pointers)
+            both.initializeElement(at: 1, to: statistics.1.pointers)
+            ck_float_pair_run(
+                table, pointwise.packed, depthwise.packed, input, output, both.baseAddress, scratch)
+        }
     }
 }

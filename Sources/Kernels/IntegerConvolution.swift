@@ -11,6 +11,7 @@ package final class IntegerConvolution: @unchecked Sendable {
 
     private let packed: OpaquePointer
     private let channels: Int
+    private let height: Int
 
     /// Bytes of scratch memory one call needs, aligned to 64 bytes.
     package var scratchBytes: Int { ck_integer_convolution_scratch(packed) }
@@ -35,16 +36,24 @@ package final class IntegerConvolution: @unchecked Sendable {
         else { fatalError("out of memory while packing weights") }
         self.packed = packed
         channels = output.channels
+        height = output.height
     }
 
     deinit { ck_integer_convolution_destroy(packed) }
 
     /// Sums of one image without bias, `[pixel][channel]`.
+    /// - Parameters:
+    ///   - input: the whole image, NHWC.
+    ///   - rows: output rows that are computed, in `0..<height`.
+    ///   - accumulators: of these rows.
+    ///   - scratch: as ``scratchBytes`` says.
     package func accumulate(
-        _ input: UnsafePointer<UInt8>, _ accumulators: UnsafeMutablePointer<Int32>,
-        scratch: UnsafeMutableRawPointer
+        _ input: UnsafePointer<UInt8>, rows: Range<Int>,
+        _ accumulators: UnsafeMutablePointer<Int32>, scratch: UnsafeMutableRawPointer
     ) {
-        ck_integer_convolution_accumulate(packed, input, accumulators, scratch)
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= height)
+        ck_integer_convolution_accumulate(
+            packed, input, rows.lowerBound, rows.upperBound, accumulators, scratch)
     }
 
     /// ``accumulate(_:_:scratch:)`` followed by `IntegerKernels.requantize`, block by block.

@@ -76,10 +76,9 @@ import Testing
 
     /// Pointwise convolutions whose wide output a depthwise one reads: alone, beside another reader, and where it
     /// is the network's output too.
-    @Test func pairsEqualSingleSteps() {
-        var generator = SeededGenerator(seed: TestSeed.value)
+    private static func pairs(seed: UInt64) -> [FloatNetwork] {
         var network = SmallNetwork(
-            input: FeatureShape(height: 60, width: 61, channels: 5), seed: generator.next())
+            input: FeatureShape(height: 60, width: 61, channels: 5), seed: seed)
         let clamp = Clamp(lower: 0, upper: 1)
         let wide = network.convolve(0, channels: 80, clamp: clamp)
         let alone = network.convolve(wide, channels: 80, kernel: 3, groups: 80, clamp: clamp)
@@ -88,8 +87,12 @@ import Testing
         let sum = network.append(.add, [shared, beside], shape: network.shape(shared))
         let last = network.convolve(sum, channels: 80, clamp: clamp)
         network.convolve(last, channels: 80, kernel: 5, stride: 2, groups: 80)
-        for output in [network.nodes.count, last] {
-            let network = network.network(output: output, rank: 4)
+        return [network.nodes.count, last].map { network.network(output: $0, rank: 4) }
+    }
+
+    @Test func pairsEqualSingleSteps() {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        for network in Self.pairs(seed: generator.next()) {
             let executor = FloatExecutor(network)
             let workspace = Workspace()
             for image in randomImages(1, for: network.graph, using: &generator) {
@@ -141,31 +144,86 @@ import Testing
         }
     }
 
-    @Test func observingBeforeTheClampLeavesTheRestAlone() {
+    /// Of nodes computed alone, and of two in one call; the values stay what they are.
+    @Test func statisticsAreThoseOfSingleNodes() {
         var generator = SeededGenerator(seed: TestSeed.value)
-        let network = SmallNetwork.everything(seed: generator.next())
-        let graph = network.graph
-        let executor = FloatExecutor(network)
-        var unclamped = network
-        for image in randomImages(2, for: graph, using: &generator) {
-            let workspace = Workspace()
-            var run = executor.start(image, workspace: workspace)
-            for (index, node) in graph.nodes.enumerated() {
-                var before: [Float] = []
-                run.step(workspace: workspace) { values in
-                    before = Array(UnsafeBufferPointer(start: values, count: node.shape.count))
-                    let after = ScalarReference.clamp(before, clamp: node.clamp)
-                    for (offset, value) in after.enumerated() { values[offset] = value }
+        let everything = SmallNetwork.everything(seed: generator.next())
+        for network in [everything] + Self.pairs(seed: generator.next()) {
+            let executor = FloatExecutor(network)
+            for image in randomImages(1, for: network.graph, using: &generator) {
+                let found = network.graph.nodes.map { NodeStatistics(channels: $0.shape.channels) }
+                let workspace = Workspace()
+                workspace.poison(for: network.graph)
+                var run = executor.start(image, workspace: workspace)
+                while run.next < network.graph.nodes.count {
+                    run.advance(workspace: workspace) { found[$0].pointers }
                 }
-                // The oracle up to this node, without this node's clamp.
-                unclamped.graph = graph
-                unclamped.graph.nodes[index].clamp = .none
-                #expect(
-                    before.bits == Self.oracle(unclamped, image)[index + 1].bits, "\(node.name)")
+                let result = run.finish(workspace: workspace)
+                #expect(result.bits == executor.run(image, workspace: Workspace()).bits)
+                for (index, node) in network.graph.nodes.enumerated() {
+                    var values = Self.unclamped(index, of: network, image)
+                    var expected = ScalarReference.FloatStatistics(channels: node.shape.channels)
+                    ScalarReference.floatStatistics(&values, clamp: node.clamp, into: &expected)
+                    #expect(found[index].values == expected, "\(node.name)")
+                }
             }
-            let result = run.finish(workspace: workspace)
-            #expect(result.bits == executor.run(image, workspace: Workspace()).bits)
         }
+    }
+
+    /// Output of one node without its clamp.
+    private static func unclamped(
+        _ node: Int, of network: FloatNetwork, _ image: [Float]
+    ) -> [Float] {
+        var network = network
+        network.graph.nodes[node].clamp = .none
+        let workspace = Workspace()
+        var run = FloatExecutor(network).start(image, workspace: workspace)
+        for _ in 0..<node { run.step(workspace: workspace) }
+        let values = run.step(workspace: workspace)
+        let count = network.graph.nodes[node].shape.count
+        return Array(UnsafeBufferPointer(start: values, count: count))
+    }
+}
+
+/// Memory for the statistics of one node.
+private struct NodeStatistics {
+    private let channels: Int
+    private let sums: [AlignedBuffer]
+    private let bounds: [AlignedBuffer]
+
+    init(channels: Int) {
+        self.channels = channels
+        sums = (0..<3).map { _ in
+            let buffer = AlignedBuffer(byteCount: channels * MemoryLayout<Double>.stride)
+            Self.doubles(buffer).update(repeating: 0, count: channels)
+            return buffer
+        }
+        bounds = [Float.infinity, -.infinity].map { start in
+            let buffer = AlignedBuffer(byteCount: channels * MemoryLayout<Float>.stride)
+            buffer.floats.update(repeating: start, count: channels)
+            return buffer
+        }
+    }
+
+    private static func doubles(_ buffer: AlignedBuffer) -> UnsafeMutablePointer<Double> {
+        buffer.pointer.assumingMemoryBound(to: Double.self)
+    }
+
+    var pointers: ChannelStatistics {
+        ChannelStatistics(
+            sumsBefore: Self.doubles(sums[0]), sumsAfter: Self.doubles(sums[1]),
+            squaresAfter: Self.doubles(sums[2]), lower: bounds[0].floats, upper: bounds[1].floats)
+    }
+
+    var values: ScalarReference.FloatStatistics {
+        var values = ScalarReference.FloatStatistics(channels: channels)
+        let sums = sums.map {
+            Array(UnsafeBufferPointer(start: Self.doubles($0), count: channels))
+        }
+        let bounds = bounds.map { Array(UnsafeBufferPointer(start: $0.floats, count: channels)) }
+        (values.sumsPre, values.sumsPost, values.squaresPost) = (sums[0], sums[1], sums[2])
+        (values.minPost, values.maxPost) = (bounds[0], bounds[1])
+        return values
     }
 }
 

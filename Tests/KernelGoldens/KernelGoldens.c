@@ -142,18 +142,57 @@ static uint64_t digest_float_convolution(const ck_isa *isa, ptrdiff_t index) {
     float *input = float_input(&state, g.input_height * g.input_width * g.input_channels);
     float *weights = float_input(&state, weight_count(&g));
     float *bias = float_input(&state, g.output_channels);
+    for (int clamped = 0; clamped < 2; clamped++) {
+        ck_clamp clamp = {-1.5f, 6.0f, clamped && index % 3 != 0, clamped && index % 2};
+        ck_float_convolution *c = ck_float_convolution_create(&g, weights, bias, clamp);
+        if (!c) abort();
+        void *scratch = make_buffer(ck_float_convolution_scratch(c));
+        float *output = make_buffer((size_t)output_count(&g) * sizeof *output);
+        ck_float_convolution_run(isa, c, input, output, NULL, scratch);
+        hash = DIGEST(hash, output, output_count(&g));
+        ck_float_convolution_destroy(c);
+        free(scratch);
+    }
+    free(bias), free(weights), free(input);
+    return hash;
+}
+
+/// Space for the statistics of `channels` channels, without any.
+static ck_statistics make_statistics(ptrdiff_t channels) {
+    size_t count = (size_t)channels;
+    ck_statistics s = {
+        make_buffer(count * sizeof(double)), make_buffer(count * sizeof(double)),
+        make_buffer(count * sizeof(double)), make_buffer(count * sizeof(float)),
+        make_buffer(count * sizeof(float))};
+    for (ptrdiff_t c = 0; c < channels; c++) {
+        s.pre[c] = s.post[c] = s.squares[c] = 0;
+        s.low[c] = INFINITY, s.high[c] = -INFINITY;
+    }
+    return s;
+}
+
+static uint64_t digest_observed_convolution(const ck_isa *isa, ptrdiff_t index) {
+    uint64_t state = 15000 + (uint64_t)index, hash = KG_SEED;
+    ck_geometry g = geometry_of(&shapes[index]);
+    ptrdiff_t channels = g.output_channels;
+    float *input = float_input(&state, g.input_height * g.input_width * g.input_channels);
+    float *weights = float_input(&state, weight_count(&g));
+    float *bias = float_input(&state, channels);
     ck_clamp clamp = {-1.5f, 6.0f, index % 3 != 0, index % 2};
     ck_float_convolution *c = ck_float_convolution_create(&g, weights, bias, clamp);
     if (!c) abort();
     void *scratch = make_buffer(ck_float_convolution_scratch(c));
-    for (int clamped = 0; clamped < 2; clamped++) {
-        float *output = make_buffer((size_t)output_count(&g) * sizeof *output);
-        ck_float_convolution_run(isa, c, clamped, input, output, scratch);
-        hash = DIGEST(hash, output, output_count(&g));
-    }
+    float *output = make_buffer((size_t)output_count(&g) * sizeof *output);
+    ck_statistics s = make_statistics(channels);
+    ck_float_convolution_run(isa, c, input, output, &s, scratch);
     ck_float_convolution_destroy(c);
     free(scratch), free(bias), free(weights), free(input);
-    return hash;
+    hash = DIGEST(hash, output, output_count(&g));
+    hash = DIGEST(hash, s.pre, channels);
+    hash = DIGEST(hash, s.post, channels);
+    hash = DIGEST(hash, s.squares, channels);
+    hash = DIGEST(hash, s.low, channels);
+    return DIGEST(hash, s.high, channels);
 }
 
 /// Weights anywhere in [-255, 255]; bytes minus a zero point, one per channel; or small ones with a hundredth
@@ -170,6 +209,16 @@ static void draw_weights(
             : kind == BYTES   ? (int16_t)(draw_int(state, 0, 255) - zero_points[i / depth % 5])
                               : (int16_t)draw_int(state, -255, 255);
     }
+}
+
+/// All accumulators, in two calls.
+static void accumulate(
+    const ck_integer_convolution *c, const ck_geometry *g, const uint8_t *input, int32_t *sums,
+    void *scratch) {
+    ptrdiff_t height = g->output_height, half = height / 2;
+    ck_integer_convolution_accumulate(c, input, 0, half, sums, scratch);
+    ck_integer_convolution_accumulate(
+        c, input, half, height, sums + half * g->output_width * g->output_channels, scratch);
 }
 
 static uint64_t digest_sums_and_bytes(
@@ -189,7 +238,7 @@ static uint64_t digest_sums_and_bytes(
     void *scratch = make_buffer(ck_integer_convolution_scratch(c));
     int32_t *sums = make_buffer((size_t)output_count(&g) * sizeof *sums);
     uint8_t *output = make_buffer((size_t)output_count(&g));
-    ck_integer_convolution_accumulate(c, input, sums, scratch);
+    accumulate(c, &g, input, sums, scratch);
     memset(scratch, 0xA5, ck_integer_convolution_scratch(c));
     ck_integer_convolution_run(
         c, input, output, bias, multipliers, target, NULL, scratch);
@@ -306,8 +355,9 @@ static uint64_t digest_statistics(const ck_isa *isa, ptrdiff_t index) {
         sums[c] = c;
     }
     ck_float_statistics(
-        isa, pixels, channels, values, (ck_clamp){0.0f, 3.0f, 1, index % 2 == 0}, doubles,
-        doubles + channels, doubles + 2 * channels, bounds, bounds + channels);
+        isa, pixels, channels, values, (ck_clamp){0.0f, 3.0f, 1, index % 2 == 0},
+        (ck_statistics){
+            doubles, doubles + channels, doubles + 2 * channels, bounds, bounds + channels});
     ck_error_statistics(
         isa, pixels, channels, reference, bytes, 0.03f, 120, doubles + 3 * channels,
         doubles + 4 * channels);
@@ -321,23 +371,22 @@ static uint64_t digest_statistics(const ck_isa *isa, ptrdiff_t index) {
     return hash;
 }
 
-/// Two images, more channels than one pass takes.
-static uint64_t digest_requantized_sums(const ck_isa *isa, ptrdiff_t index) {
+/// More pixels than a block stays in registers for; fewer channels than its lanes, and more.
+static uint64_t digest_correction_sums(const ck_isa *isa, ptrdiff_t index) {
     uint64_t state = 13000 + (uint64_t)index, hash = KG_SEED;
-    ptrdiff_t pixels = 60, channels = 7 + 270 * index, count = pixels * channels;
+    ptrdiff_t pixels = 150, channels = 7 + 270 * index, count = pixels * channels;
     int32_t *accumulators = int_input(&state, count, 2000000);
-    int32_t *bias = int_input(&state, channels, 5000);
+    int32_t *bias = int_input(&state, channels, 5000), *raised = int_input(&state, channels, 5000);
     float *scales = scale_input(&state, channels);
-    int64_t *sums = make_buffer((size_t)channels * sizeof *sums);
-    for (ptrdiff_t c = 0; c < channels; c++) sums[c] = -c;
+    int64_t *sums = make_buffer(3 * (size_t)channels * sizeof *sums);
+    for (ptrdiff_t c = 0; c < 3 * channels; c++) sums[c] = -c;
     accumulators[0] = INT32_MAX, bias[0] = 1;
-    for (int image = 0; image < 2; image++) {
-        ck_requantized_sums(
-            isa, pixels, channels, accumulators, bias, scales, (ck_target){77, 3, 250}, sums);
-        bias[channels - 1] += 100;
-    }
-    hash = DIGEST(hash, sums, channels);
-    free(accumulators), free(bias), free(scales);
+    ck_correction_sums(
+        isa, pixels, channels, accumulators,
+        (ck_correction){
+            bias, raised, scales, {77, 3, 250}, sums, sums + channels, sums + 2 * channels});
+    hash = DIGEST(hash, sums, 3 * channels);
+    free(accumulators), free(bias), free(raised), free(scales);
     return hash;
 }
 
@@ -362,7 +411,7 @@ static uint64_t digest_masks(const ck_isa *isa, ptrdiff_t index) {
     ck_pass passes[2] = {{low, high, make_buffer((size_t)mask_bytes)}, {low, high, NULL}};
     passes[1].mask = make_buffer((size_t)mask_bytes);
     ck_target target = {128, 3, 250};
-    ck_integer_convolution_accumulate(c, input, sums, scratch);
+    accumulate(c, &g, input, sums, scratch);
     ck_accumulator_mask(isa, pixels, channels, sums, bias, passes[0]);
     ck_integer_convolution_run(
         c, input, output, bias, multipliers, target, &passes[1], scratch);
@@ -507,7 +556,7 @@ static uint64_t digest_inward_windows(const ck_isa *isa, ptrdiff_t index) {
     if (!c) abort();
     void *scratch = make_buffer(ck_float_convolution_scratch(c));
     float *output = make_buffer((size_t)output_count(&g) * sizeof *output);
-    ck_float_convolution_run(isa, c, 0, input, output, scratch);
+    ck_float_convolution_run(isa, c, input, output, NULL, scratch);
     ck_float_convolution_destroy(c);
     free(scratch), free(bias), free(weights), free(input);
     return DIGEST(KG_SEED, output, output_count(&g));
@@ -534,8 +583,9 @@ static const struct {
     {"inward windows", digest_inward_windows, 4},
     {"functions", digest_functions, 2},
     {"integer convolution, weights of a byte", digest_byte_weights, KG_SHAPES},
-    {"requantized sums", digest_requantized_sums, 2},
+    {"correction sums", digest_correction_sums, 2},
     {"integer convolution, weights as trained", digest_trained_weights, KG_SHAPES},
+    {"float convolution with statistics", digest_observed_convolution, KG_SHAPES},
 };
 
 static const uint64_t expected[] = {

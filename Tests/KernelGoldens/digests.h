@@ -88,8 +88,8 @@
 0xf5a2dc729fb2decc,  // depthwise 1x1
 0x3d4682a25bcd71be,  // fully connected
 0x8cf3cb7b1b704720,  // kernel covers input
-0x8a4ad93449a1adeb,  // requantized sums
-0xd3291a9dc1f5ed7c,  // requantized sums
+0xcc594ca601e96a28,  // correction sums
+0xb72fb0119ccc7b74,  // correction sums
 0xa9748df7768bdfa9,  // pointwise
 0x497c9a7efa875944,  // pointwise, depth over two blocks
 0xf41e557efd6a360b,  // pointwise, several row blocks
@@ -108,3 +108,21 @@
 0x40cd51c718126350,  // depthwise 1x1
 0xce32ae76743a6bd3,  // fully connected
 0x64cf395aa58a6eee,  // kernel covers input
+0x92496dd085280fbf,  // pointwise
+0x796749ca84e51d2c,  // pointwise, depth over two blocks
+0x7ac85d5268e212be,  // pointwise, several row blocks
+0xcbe38b1461c2ee25,  // strided 1x1
+0x765890eb4a2135d3,  // first layer
+0x71332ecc69680a18,  // dense 3x3, dilated
+0xb6cc08bd5a382daf,  // dense 5x4, asymmetric
+0x3384a7d2ec007df5,  // padding wider than input
+0x5e392b02ab61a270,  // grouped
+0x1c51a53f38a393f0,  // grouped pointwise
+0xba1cd255ee5befec,  // depth multiplier 3
+0x0e4555912daf3f32,  // depthwise 3x3
+0x7672dfd1d24c8d65,  // depthwise 3x3 stride 2
+0x6adcf1a5682b3b56,  // depthwise 5x5 dilated
+0x12431776e69618fe,  // depthwise 9x9
+0x686ace17756255d0,  // depthwise 1x1
+0x1242b8f6973b5911,  // fully connected
+0xf3a8e396d9273c94,  // kernel covers input

@@ -19,41 +19,75 @@ import Testing
             padBottom: 40),
     ]
 
+    private let channels = 150
+    private let clamps = (Clamp(lower: 0, upper: 6), Clamp(lower: -1))
+
     @Test(arguments: windows)
     func equalsOneAfterTheOther(window: Window) throws {
         var random = Random(seed: 5)
         let input = FeatureShape(height: 61, width: 43, channels: 3)
-        let middle = FeatureShape(height: 61, width: 43, channels: 150)
+        let middle = FeatureShape(height: 61, width: 43, channels: channels)
         let extent = try #require(window.outputExtent(height: 61, width: 43))
-        let output = FeatureShape(height: extent.height, width: extent.width, channels: 150)
+        let output = FeatureShape(height: extent.height, width: extent.width, channels: channels)
         let image = Buffer(random.floats(input.count))
         let weights = (
             random.floats(450), random.floats(150 * window.kernelHeight * window.kernelWidth)
         )
         let bias = random.floats(150).map { $0 + 0 }
         for isa in InstructionSet.available {
-            let first = FloatConvolution(
-                input: input, output: middle,
-                convolution: Convolution(window: Window(kernelHeight: 1, kernelWidth: 1)),
-                weights: weights.0, bias: bias, clamp: Clamp(lower: 0, upper: 6), isa: isa)
-            let second = FloatConvolution(
-                input: middle, output: output,
-                convolution: Convolution(window: window, groups: 150), weights: weights.1,
-                bias: bias, clamp: Clamp(lower: -1), isa: isa)
-            let between = Buffer<Float>(count: middle.count)
-            let expected = Buffer<Float>(count: output.count)
-            first.run(image.pointer, between.pointer, scratch: between.pointer)
-            second.run(between.pointer, expected.pointer, scratch: between.pointer)
+            let first = { clamp in
+                FloatConvolution(
+                    input: input, output: middle,
+                    convolution: Convolution(window: Window(kernelHeight: 1, kernelWidth: 1)),
+                    weights: weights.0, bias: bias, clamp: clamp, isa: isa)
+            }
+            let second = { clamp in
+                FloatConvolution(
+                    input: middle, output: output,
+                    convolution: Convolution(window: window, groups: 150), weights: weights.1,
+                    bias: bias, clamp: clamp, isa: isa)
+            }
+            let between = run(first(.none), image, count: middle.count)
+            let betweenSums = statistics(of: between, clamp: clamps.0)
+            let expected = run(second(.none), between, count: output.count)
+            let expectedSums = statistics(of: expected, clamp: clamps.1)
 
-            let pair = try #require(FloatConvolutionPair(first, second))
+            let (pointwise, depthwise) = (first(clamps.0), second(clamps.1))
+            let pair = try #require(FloatConvolutionPair(pointwise, depthwise))
             #expect(pair.isFaster)
-            let found = Buffer<Float>(count: output.count)
-            let scratch = Buffer<UInt8>(count: pair.scratchBytes)
             #expect(pair.scratchBytes < middle.count * 4)
-            pair.run(image.pointer, found.pointer, scratch: scratch.pointer)
-            #expect(found.values.bits == expected.values.bits, "\(isa.name)")
-            #expect(found.isGuardIntact && scratch.isGuardIntact, "\(isa.name)")
-            #expect(FloatConvolutionPair(second, first) == nil)
+            #expect(FloatConvolutionPair(depthwise, pointwise) == nil)
+            let found = (
+                StatisticsBuffers(channels: channels), StatisticsBuffers(channels: channels)
+            )
+            for statistics in [nil, (found.0.pointers, found.1.pointers)] {
+                let result = Buffer<Float>(count: output.count)
+                let scratch = Buffer<UInt8>(count: pair.scratchBytes)
+                pair.run(
+                    image.pointer, result.pointer, statistics: statistics,
+                    scratch: scratch.pointer)
+                #expect(result.values.bits == expected.values.bits, "\(isa.name)")
+                #expect(result.isGuardIntact && scratch.isGuardIntact, "\(isa.name)")
+            }
+            #expect(found.0.hold(betweenSums) && found.1.hold(expectedSums), "\(isa.name)")
         }
+    }
+
+    private func run(
+        _ convolution: FloatConvolution, _ input: Buffer<Float>, count: Int
+    ) -> Buffer<Float> {
+        let output = Buffer<Float>(count: count)
+        convolution.run(input.pointer, output.pointer, scratch: output.pointer)
+        return output
+    }
+
+    /// Of values that it clamps in place.
+    private func statistics(
+        of values: Buffer<Float>, clamp: Clamp
+    ) -> ScalarReference.FloatStatistics {
+        var (sums, clamped) = (ScalarReference.FloatStatistics(channels: channels), values.values)
+        ScalarReference.floatStatistics(&clamped, clamp: clamp, into: &sums)
+        for (index, value) in clamped.enumerated() { values.pointer[index] = value }
+        return sums
     }
 }

@@ -3,10 +3,10 @@ import NetworkGraph
 import Testing
 
 @Suite struct FloatConvolutionTests {
-    /// Runs one case on one instruction set, clamped or not, on poisoned memory.
+    /// Runs one case on one instruction set, with its statistics or without, on poisoned memory.
     private func run(
-        _ test: ConvolutionCase, _ input: [Float], weights: [Float], bias: [Float], clamped: Bool,
-        isa: InstructionSet
+        _ test: ConvolutionCase, _ input: [Float], weights: [Float], bias: [Float],
+        statistics: StatisticsBuffers?, isa: InstructionSet
     ) -> Buffer<Float> {
         let kernel = FloatConvolution(
             input: test.input, output: test.output, convolution: test.convolution,
@@ -14,11 +14,9 @@ import Testing
         let scratch = Buffer<UInt8>(count: kernel.scratchBytes)
         let source = Buffer(input)
         let output = Buffer<Float>(count: test.output.count)
-        if clamped {
-            kernel.run(source.pointer, output.pointer, scratch: scratch.pointer)
-        } else {
-            kernel.runWithoutClamp(source.pointer, output.pointer, scratch: scratch.pointer)
-        }
+        kernel.run(
+            source.pointer, output.pointer, statistics: statistics?.pointers,
+            scratch: scratch.pointer)
         #expect(scratch.isGuardIntact, "scratch overrun: \(test)")
         #expect(source.values.bits == input.bits, "input changed: \(test)")
         return output
@@ -30,16 +28,20 @@ import Testing
         let input = test.random.floats(test.input.count)
         let weights = test.random.floats(test.weightCount)
         let bias = test.random.floats(test.output.channels).map { $0 + 0 }
-        for clamped in [true, false] {
-            let expected = ScalarReference.convolution(
-                input, input: test.input, output: test.output, convolution: test.convolution,
-                weights: weights, bias: bias, clamp: clamped ? test.clamp : .none)
-            for isa in InstructionSet.available {
+        var expected = ScalarReference.convolution(
+            input, input: test.input, output: test.output, convolution: test.convolution,
+            weights: weights, bias: bias, clamp: .none)
+        var sums = ScalarReference.FloatStatistics(channels: test.output.channels)
+        ScalarReference.floatStatistics(&expected, clamp: test.clamp, into: &sums)
+        for isa in InstructionSet.available {
+            let statistics = StatisticsBuffers(channels: test.output.channels)
+            for buffers in [nil, statistics] {
                 let output = run(
-                    test, input, weights: weights, bias: bias, clamped: clamped, isa: isa)
+                    test, input, weights: weights, bias: bias, statistics: buffers, isa: isa)
                 #expect(output.values.bits == expected.bits, "\(isa.name), \(test)")
                 #expect(output.isGuardIntact, "output overrun: \(isa.name), \(test)")
             }
+            #expect(statistics.hold(sums), "\(isa.name), \(test)")
         }
     }
 

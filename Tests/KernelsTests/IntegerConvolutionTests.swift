@@ -19,7 +19,12 @@ import Testing
                 weights: weights, inputZeroPoint: inputZeroPoint, isa: isa)
             let scratch = Buffer<UInt8>(count: kernel.scratchBytes)
             let accumulators = Buffer<Int32>(count: test.output.count)
-            kernel.accumulate(source.pointer, accumulators.pointer, scratch: scratch.pointer)
+            let (height, row) = (test.output.height, test.output.width * test.output.channels)
+            for rows in [0..<height / 3, height / 3..<height] {
+                kernel.accumulate(
+                    source.pointer, rows: rows, accumulators.pointer + rows.lowerBound * row,
+                    scratch: scratch.pointer)
+            }
             #expect(accumulators.values == sums, "accumulate, \(isa.name), \(test)")
             #expect(accumulators.isGuardIntact && scratch.isGuardIntact, "\(isa.name), \(test)")
 
@@ -122,7 +127,8 @@ import Testing
             let scratch = Buffer<UInt8>(count: kernel.scratchBytes)
             let sums = Buffer<Int32>(count: 1)
             let input = Buffer([UInt8](repeating: 255, count: depth))
-            kernel.accumulate(input.pointer, sums.pointer, scratch: scratch.pointer)
+            kernel.accumulate(
+                input.pointer, rows: 0..<1, sums.pointer, scratch: scratch.pointer)
             #expect(sums.values == [Int32(-255 * 255 * depth)], "\(isa.name)")
         }
     }

@@ -10,9 +10,7 @@ import Testing
         let images = (0..<2).map { _ in random.floats(pixels * channels) }
         for isa in InstructionSet.available {
             var expected = ScalarReference.FloatStatistics(channels: channels)
-            let start = expected
-            let sums = [start.sumsPre, start.sumsPost, start.squaresPost].map(Buffer.init)
-            let bounds = [start.minPost, start.maxPost].map(Buffer.init)
+            let buffers = StatisticsBuffers(channels: channels)
             // The second image continues from the sums of the first.
             for image in images {
                 var clamped = image
@@ -20,17 +18,11 @@ import Testing
                 let values = Buffer(image)
                 StatisticsKernels.floatStatistics(
                     values.pointer, clamp: clamp, pixels: pixels, channels: channels,
-                    sumsPre: sums[0].pointer, sumsPost: sums[1].pointer,
-                    squaresPost: sums[2].pointer, minPost: bounds[0].pointer,
-                    maxPost: bounds[1].pointer, isa: isa)
+                    into: buffers.pointers, isa: isa)
                 #expect(values.values.bits == clamped.bits, "seed \(seed), \(isa.name)")
                 #expect(values.isGuardIntact, "seed \(seed), \(isa.name)")
             }
-            let doubles = [expected.sumsPre, expected.sumsPost, expected.squaresPost]
-            #expect(sums.map(\.values.bits) == doubles.map(\.bits), "seed \(seed), \(isa.name)")
-            let floats = [expected.minPost, expected.maxPost]
-            #expect(bounds.map(\.values.bits) == floats.map(\.bits), "seed \(seed), \(isa.name)")
-            #expect(sums.allSatisfy(\.isGuardIntact) && bounds.allSatisfy(\.isGuardIntact))
+            #expect(buffers.hold(expected), "seed \(seed), \(isa.name)")
         }
     }
 
@@ -49,8 +41,13 @@ import Testing
             multipliers: random.scales(channels, magnitude: random.element([1e-7, 1e-9, 1, 1e30])),
             zeroPoint: random.zeroPoint(), lower: UInt8(random.int(0...100)),
             upper: UInt8(random.int(100...255)))
-        let requantized = ScalarReference.requantize(
-            accumulators, bias: bias, requantization: requantization)
+        let biases = (bias, random.accumulators(channels, bound: 1 << 31 - 1))
+        let requantized = (
+            ScalarReference.requantize(
+                accumulators, bias: biases.0, requantization: requantization),
+            ScalarReference.requantize(
+                accumulators, bias: biases.1, requantization: requantization)
+        )
         for isa in InstructionSet.available {
             let zeros = [Int64](repeating: 0, count: channels)
             let (sums, byteSums) = (Buffer(zeros), Buffer(zeros))
@@ -66,14 +63,19 @@ import Testing
             #expect(
                 byteSums.values == ScalarReference.sums(bytes, channels: channels),
                 "seed \(seed), \(isa.name)")
-            let requantizedSums = Buffer(zeros)
-            StatisticsKernels.requantizedSums(
-                Buffer(accumulators).pointer, bias: bias, requantization: requantization,
-                pixels: pixels, channels: channels, sums: requantizedSums.pointer, isa: isa)
+            var correction = (sums: zeros, outputs: zeros, raised: zeros)
+            StatisticsKernels.correctionSums(
+                Buffer(accumulators).pointer, bias: biases.0, raisedBias: biases.1,
+                requantization: requantization, pixels: pixels, channels: channels,
+                sums: &correction.sums, outputs: &correction.outputs,
+                raisedOutputs: &correction.raised, isa: isa)
+            #expect(correction.sums == sums.values, "seed \(seed), \(isa.name)")
             #expect(
-                requantizedSums.values == ScalarReference.sums(requantized, channels: channels),
+                correction.outputs == ScalarReference.sums(requantized.0, channels: channels),
                 "seed \(seed), \(isa.name)")
-            #expect(requantizedSums.isGuardIntact)
+            #expect(
+                correction.raised == ScalarReference.sums(requantized.1, channels: channels),
+                "seed \(seed), \(isa.name)")
             let error = Buffer([Double](repeating: 0, count: channels))
             let square = Buffer([Double](repeating: 0, count: channels))
             StatisticsKernels.errorStatistics(

@@ -91,8 +91,11 @@ import Testing
         let network = RejectionTests.network()
         let bytes = try QDQModel.encode(network)
         let biases = Self.biases(of: network, seed: 5)
-        let patched = try BiasPatch.create(of: bytes, to: biases).patched
+        let (patch, patched) = try BiasPatch.create(of: bytes, to: biases)
         #expect(try QDQModel.encode(network.replacingBiases(biases)) == patched)
+        // Made with the file, it is the one made of the file.
+        let made = try BiasPatch.create(encoding: network, metadata: [:], to: biases)
+        #expect(made.patch == patch && made.patched == patched)
     }
 
     @Test func integersInVarintsAreRewritten() throws {

@@ -114,14 +114,46 @@ CK_FUNCTION void float_pixels(
     }
 }
 
-CK_FUNCTION void float_convolution(
-    const ck_float_convolution *c, int clamped, const float *input, float *output, void *scratch) {
+/// Output rows [first, end) of any convolution; `input` holds the input's rows from `top` on. With `statistics`, the clamp
+/// waits for theirs, which find the rows in the cache.
+CK_FUNCTION void float_rows(
+    const ck_float_convolution *c, ptrdiff_t first, ptrdiff_t end, const float *input,
+    ptrdiff_t top, float *output, const ck_statistics *statistics, void *scratch) {
+    const ck_geometry *g = &c->plan.geometry;
+    ptrdiff_t width = g->output_width;
     ck_clamp clamp = c->clamp;
-    if (!clamped) clamp.has_lower = clamp.has_upper = 0;
+    if (statistics) clamp.has_lower = clamp.has_upper = 0;
     if (c->plan.method == CK_DEPTHWISE) {
-        float_depthwise_rows(c, clamp, 0, c->plan.geometry.output_height, input, 0, output);
+        float_depthwise_rows(c, clamp, first, end, input, top, output);
     } else {
-        float_pixels(c, clamp, 0, c->plan.rows, input, output, scratch);
+        float_pixels(c, clamp, first * width, end * width, input, output, scratch);
+    }
+    if (statistics) {
+        float_statistics(
+            (end - first) * width, g->output_channels, output, c->clamp, *statistics);
+    }
+}
+
+CK_FUNCTION void float_convolution(
+    const ck_float_convolution *c, const float *input, float *output,
+    const ck_statistics *statistics, void *scratch) {
+    const ck_geometry *g = &c->plan.geometry;
+    ptrdiff_t row = g->output_width * g->output_channels, height = g->output_height;
+    ptrdiff_t band = statistics ? ck_float_statistics_rows(c) : height;
+    for (ptrdiff_t oy = 0; oy < height; oy += band) {
+        ptrdiff_t end = oy + band < height ? oy + band : height;
+        float_rows(c, oy, end, input, 0, output + oy * row, statistics, scratch);
+    }
+}
+
+/// Rows [first, end) that no depthwise row reads: of interest to statistics alone.
+CK_FUNCTION void float_unread_rows(
+    const ck_float_convolution *pointwise, ptrdiff_t first, ptrdiff_t end, ptrdiff_t most,
+    const float *input, float *band, const ck_statistics *statistics) {
+    if (!statistics) return;
+    for (ptrdiff_t next; first < end; first = next) {
+        next = first + most < end ? first + most : end;
+        float_rows(pointwise, first, next, input, 0, band, statistics, NULL);
     }
 }
 
@@ -129,7 +161,8 @@ CK_FUNCTION void float_convolution(
 /// them as `ck_float_pair_rows` says; those that the next output rows read again move to its front.
 CK_FUNCTION void float_pair(
     const ck_float_convolution *pointwise, const ck_float_convolution *depthwise,
-    const float *input, float *output, float *band) {
+    const float *input, float *output, const ck_statistics *statistics, float *band) {
+    const ck_statistics *between = statistics, *after = statistics ? statistics + 1 : NULL;
     const ck_geometry *g = &depthwise->plan.geometry;
     ptrdiff_t row = g->input_width * g->input_channels, most = ck_float_pair_rows(depthwise);
     ptrdiff_t reach = (g->kernel_height - 1) * g->dilation_height + 1;
@@ -143,18 +176,18 @@ CK_FUNCTION void float_pair(
             memmove(
                 band, band + (first - top) * row, (size_t)((bottom - first) * row) * sizeof *band);
         } else {
+            float_unread_rows(pointwise, bottom, first, most, input, band, between);
             bottom = first;
         }
         top = first;
         ptrdiff_t end = top + most < g->input_height ? top + most : g->input_height;
-        float_pixels(
-            pointwise, pointwise->clamp, bottom * g->input_width, end * g->input_width, input,
-            band + (bottom - top) * row, NULL);
+        float_rows(pointwise, bottom, end, input, 0, band + (bottom - top) * row, between, NULL);
         bottom = end;
         next = (bottom - reach + g->pad_top) / g->stride_height + 1;
         if (bottom == g->input_height || next > g->output_height) next = g->output_height;
-        float_depthwise_rows(
-            depthwise, depthwise->clamp, oy, next, band, top,
-            output + oy * g->output_width * g->output_channels);
+        float_rows(
+            depthwise, oy, next, band, top, output + oy * g->output_width * g->output_channels,
+            after, NULL);
     }
+    float_unread_rows(pointwise, bottom, g->input_height, most, input, band, between);
 }

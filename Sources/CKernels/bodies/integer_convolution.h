@@ -50,26 +50,29 @@ CK_FUNCTION void integer_depthwise_line(
 }
 
 CK_FUNCTION void integer_accumulate(
-    const ck_integer_convolution *c, const uint8_t *input, int32_t *accumulators, void *scratch) {
+    const ck_integer_convolution *c, const uint8_t *input, ptrdiff_t first_line, ptrdiff_t end_line,
+    int32_t *accumulators, void *scratch) {
     const ck_plan *plan = &c->plan;
-    ptrdiff_t stride = plan->geometry.output_channels;
+    ptrdiff_t stride = plan->geometry.output_channels, width = plan->geometry.output_width;
     if (plan->method == CK_DEPTHWISE) {
-        for (ptrdiff_t oy = 0; oy < plan->geometry.output_height; oy++) {
+        for (ptrdiff_t oy = first_line; oy < end_line; oy++) {
             integer_depthwise_line(
-                c, oy, input, accumulators + oy * plan->geometry.output_width * stride);
+                c, oy, input, accumulators + (oy - first_line) * width * stride);
         }
         return;
     }
+    ptrdiff_t first_row = first_line * width, end_row = end_line * width;
     for (ptrdiff_t group = 0; group < plan->geometry.groups; group++) {
-        for (ptrdiff_t row = 0; row < plan->rows; row += plan->block_rows) {
-            ptrdiff_t left = plan->rows - row;
+        for (ptrdiff_t row = first_row; row < end_row; row += plan->block_rows) {
+            ptrdiff_t left = end_row - row;
             ptrdiff_t rows = left < plan->block_rows ? left : plan->block_rows;
             ck_integer_rows a = integer_rows(c, group, row, rows, input, scratch);
             for (ptrdiff_t panel = 0; panel < plan->panels; panel++) {
                 ptrdiff_t first = panel * CK_PANEL, rest = plan->group_output - first;
                 integer_panel(
                     c, group * plan->panels + panel, rows, a, rest < CK_PANEL ? rest : CK_PANEL,
-                    accumulators + row * stride + group * plan->group_output + first, stride);
+                    accumulators + (row - first_row) * stride + group * plan->group_output + first,
+                    stride);
             }
         }
     }

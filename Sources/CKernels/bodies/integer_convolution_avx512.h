@@ -53,10 +53,10 @@ CK_FUNCTION void quad_block(
     }
 }
 
-/// All of an image into `sink`; with `pass`, through accumulators, and its mask too.
+/// Output pixels [first_row, end_row) into `sink`; with `pass`, through accumulators, and its mask too.
 CK_FUNCTION void quad_convolution(
-    const ck_integer_convolution *c, const uint8_t *input, ck_sink sink, const ck_pass *pass,
-    uint8_t *scratch) {
+    const ck_integer_convolution *c, const uint8_t *input, ptrdiff_t first_row, ptrdiff_t end_row,
+    ck_sink sink, const ck_pass *pass, uint8_t *scratch) {
     const ck_plan *plan = &c->plan;
     const ck_geometry *g = &plan->geometry;
     ptrdiff_t mask_stride = ck_mask_stride(g->output_channels);
@@ -64,8 +64,8 @@ CK_FUNCTION void quad_convolution(
     int32_t *row_sums = c->offsets ? (int32_t *)(scratch + sizes.rows) : NULL;
     int32_t *accumulators = (int32_t *)(scratch + sizes.rows + sizes.sums);
     for (ptrdiff_t group = 0; group < g->groups; group++) {
-        for (ptrdiff_t row = 0; row < plan->rows; row += plan->block_rows) {
-            ptrdiff_t left = plan->rows - row;
+        for (ptrdiff_t row = first_row; row < end_row; row += plan->block_rows) {
+            ptrdiff_t left = end_row - row;
             ptrdiff_t rows = left < plan->block_rows ? left : plan->block_rows;
             ck_quad_rows a = {
                 .bytes = scratch, .stride = c->padded_depth, .quads = c->padded_depth / 4,
@@ -79,7 +79,7 @@ CK_FUNCTION void quad_convolution(
             if (row_sums) quad_row_sums(rows, a.bytes, a.stride, c->padded_depth, row_sums);
             for (ptrdiff_t panel = 0; panel < plan->panels; panel += 2) {
                 ptrdiff_t first = group * plan->group_output + panel * CK_PANEL;
-                ck_sink block = sink_at(sink, row, first);
+                ck_sink block = sink_at(sink, row - first_row, first);
                 if (!pass) {
                     quad_block(c, group, panel, rows, &a, block);
                     continue;
@@ -97,16 +97,16 @@ CK_FUNCTION void quad_convolution(
     }
 }
 
-/// The same for a depthwise convolution.
+/// Output rows [first, end) of a depthwise convolution.
 CK_FUNCTION void quad_depthwise(
-    const ck_integer_convolution *c, const uint8_t *input, ck_sink sink, const ck_pass *pass,
-    uint8_t *scratch) {
+    const ck_integer_convolution *c, const uint8_t *input, ptrdiff_t first, ptrdiff_t end,
+    ck_sink sink, const ck_pass *pass, uint8_t *scratch) {
     const ck_geometry *g = &c->plan.geometry;
     ptrdiff_t channels = g->output_channels, width = g->output_width;
     ptrdiff_t mask_stride = ck_mask_stride(channels);
     int32_t *accumulators = (int32_t *)(scratch + quad_scratch(c).rows);
-    for (ptrdiff_t oy = 0; oy < g->output_height; oy++) {
-        ck_sink line = sink_at(sink, oy * width, 0);
+    for (ptrdiff_t oy = first; oy < end; oy++) {
+        ck_sink line = sink_at(sink, (oy - first) * width, 0);
         if (!pass) {
             depthwise_line(c, oy, input, scratch, line);
             continue;
@@ -120,20 +120,23 @@ CK_FUNCTION void quad_depthwise(
     }
 }
 
+/// Output rows [first, end); with `pass`, all of them.
 CK_FUNCTION void quad_run(
-    const ck_integer_convolution *c, const uint8_t *input, ck_sink sink, const ck_pass *pass,
-    void *scratch) {
+    const ck_integer_convolution *c, const uint8_t *input, ptrdiff_t first, ptrdiff_t end,
+    ck_sink sink, const ck_pass *pass, void *scratch) {
     if (c->plan.method == CK_DEPTHWISE) {
-        quad_depthwise(c, input, sink, pass, scratch);
+        quad_depthwise(c, input, first, end, sink, pass, scratch);
     } else {
-        quad_convolution(c, input, sink, pass, scratch);
+        ptrdiff_t width = c->plan.geometry.output_width;
+        quad_convolution(c, input, first * width, end * width, sink, pass, scratch);
     }
 }
 
 CK_FUNCTION void integer_accumulate(
-    const ck_integer_convolution *c, const uint8_t *input, int32_t *accumulators, void *scratch) {
+    const ck_integer_convolution *c, const uint8_t *input, ptrdiff_t first, ptrdiff_t end,
+    int32_t *accumulators, void *scratch) {
     ck_sink sink = {.sums = accumulators, .stride = c->plan.geometry.output_channels};
-    quad_run(c, input, sink, NULL, scratch);
+    quad_run(c, input, first, end, sink, NULL, scratch);
 }
 
 CK_FUNCTION void integer_run(
@@ -144,5 +147,5 @@ CK_FUNCTION void integer_run(
     ck_sink sink = {
         .bytes = output, .stride = channels, .bias = bias, .multipliers = multipliers,
         .target = target};
-    quad_run(c, input, sink, pass, scratch);
+    quad_run(c, input, 0, c->plan.geometry.output_height, sink, pass, scratch);
 }

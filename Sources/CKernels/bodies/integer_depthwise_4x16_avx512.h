@@ -18,26 +18,30 @@ typedef struct ck_row_quad {
     ptrdiff_t steps[4];
 } ck_row_quad;
 
-/// Interleaves pixels [begin, end) of four rows. No branch depends on a row: that took longer than the shuffles.
+/// A row's channels in byte `place` of their quads.
+CK_INLINE __m512i quad_bytes_of(__m128i row, const int place) {
+    return _mm512_slli_epi32(_mm512_cvtepu8_epi32(row), 8 * place);
+}
+
+/// Interleaves pixels [begin, end) of four rows, of which the last is left out where `count` is 3. No branch depends on a
+/// row: that took longer than the shuffles.
 CK_INLINE void interleave_rows(
-    const int is_whole, __mmask16 mask, ck_row_quad rows, ptrdiff_t begin, ptrdiff_t end,
-    __m512i *target) {
+    const int is_whole, const int count, __mmask16 mask, ck_row_quad rows, ptrdiff_t begin,
+    ptrdiff_t end, __m512i *target) {
     const uint8_t *line0 = rows.bytes[0], *line1 = rows.bytes[1], *line2 = rows.bytes[2],
                   *line3 = rows.bytes[3];
     for (ptrdiff_t x = begin; x < end; x++) {
-        __m128i row0 = load_channels(is_whole, mask, line0);
-        __m128i row1 = load_channels(is_whole, mask, line1);
-        __m128i row2 = load_channels(is_whole, mask, line2);
-        __m128i row3 = load_channels(is_whole, mask, line3);
+        __m512i row0 = quad_bytes_of(load_channels(is_whole, mask, line0), 0);
+        __m512i row1 = quad_bytes_of(load_channels(is_whole, mask, line1), 1);
+        __m512i row2 = quad_bytes_of(load_channels(is_whole, mask, line2), 2);
         line0 += rows.steps[0], line1 += rows.steps[1], line2 += rows.steps[2];
-        line3 += rows.steps[3];
-        __m128i low0 = _mm_unpacklo_epi8(row0, row1), low1 = _mm_unpacklo_epi8(row2, row3);
-        __m128i high0 = _mm_unpackhi_epi8(row0, row1), high1 = _mm_unpackhi_epi8(row2, row3);
-        __m128i *quads = (__m128i *)(target + x);
-        _mm_store_si128(quads, _mm_unpacklo_epi16(low0, low1));
-        _mm_store_si128(quads + 1, _mm_unpackhi_epi16(low0, low1));
-        _mm_store_si128(quads + 2, _mm_unpacklo_epi16(high0, high1));
-        _mm_store_si128(quads + 3, _mm_unpackhi_epi16(high0, high1));
+        __m512i quads = _mm512_or_si512(_mm512_or_si512(row0, row1), row2);
+        if (count == 4) {
+            __m512i row3 = quad_bytes_of(load_channels(is_whole, mask, line3), 3);
+            quads = _mm512_or_si512(quads, row3);
+            line3 += rows.steps[3];
+        }
+        _mm512_store_si512(target + x, quads);
     }
 }
 
@@ -68,10 +72,14 @@ CK_FUNCTION void interleave_columns(
         __m512i *target = (__m512i *)(columns.bytes + quad * columns.count * 64);
         for (ptrdiff_t x = 0; x < begin; x++) _mm512_store_si512(target + x, all);
         for (ptrdiff_t x = end; x < columns.count; x++) _mm512_store_si512(target + x, all);
-        if (mask == 0xFFFF) {
-            interleave_rows(1, mask, rows, begin, end, target);
+        // Weights of rows that a kernel does not have are 0.
+        int has_three = g->kernel_height - 4 * quad == 3;
+        if (mask == 0xFFFF && has_three) {
+            interleave_rows(1, 3, mask, rows, begin, end, target);
+        } else if (mask == 0xFFFF) {
+            interleave_rows(1, 4, mask, rows, begin, end, target);
         } else {
-            interleave_rows(0, mask, rows, begin, end, target);
+            interleave_rows(0, 4, mask, rows, begin, end, target);
         }
     }
 }

@@ -12,7 +12,7 @@
         .integer_max_pool = integer_max_pool, .integer_average_pool = integer_average_pool, \
         .integer_global_average_pool = integer_global_average_pool, .lookup = lookup, \
         .float_statistics = float_statistics, .accumulator_sums = accumulator_sums, \
-        .byte_sums = byte_sums, .requantized_sums = requantized_sums, \
+        .byte_sums = byte_sums, .correction_sums = correction_sums, \
         .error_statistics = error_statistics, \
         .accumulator_mask = accumulator_mask, .integer_add_masked = integer_add_masked, \
         .integer_max_pool_indexed = integer_max_pool_indexed, .lookup_mask = lookup_mask, \

@@ -63,6 +63,22 @@ typedef struct ck_lrn {
 
 // Convolution with weights packed once.
 
+/// Per channel, what `ck_float_statistics` adds to.
+typedef struct ck_statistics {
+    /// Sums before and after the clamp; squares after it.
+    double *pre, *post, *squares;
+    /// Extrema after the clamp.
+    float *low, *high;
+} ck_statistics;
+
+/// What `ck_correction_sums` needs and adds to, per channel.
+typedef struct ck_correction {
+    const int32_t *bias, *raised_bias;
+    const float *multipliers;
+    ck_target target;
+    int64_t *sums, *outputs, *raised_outputs;
+} ck_correction;
+
 typedef struct ck_float_convolution ck_float_convolution;
 typedef struct ck_integer_convolution ck_integer_convolution;
 
@@ -72,10 +88,10 @@ ck_float_convolution *ck_float_convolution_create(
     const ck_geometry *geometry, const float *weights, const float *bias, ck_clamp clamp);
 void ck_float_convolution_destroy(ck_float_convolution *convolution);
 size_t ck_float_convolution_scratch(const ck_float_convolution *convolution);
-/// `clamped` 0 leaves the clamp out. `scratch` is 64-byte aligned.
+/// Adds the output's statistics to `statistics`, unless NULL. `scratch` is 64-byte aligned.
 void ck_float_convolution_run(
-    const ck_isa *isa, const ck_float_convolution *convolution, int clamped, const float *input,
-    float *output, void *scratch);
+    const ck_isa *isa, const ck_float_convolution *convolution, const float *input, float *output,
+    const ck_statistics *statistics, void *scratch);
 
 /// A pointwise convolution and the depthwise one that reads its output: the same result as one
 /// after the other, a band of rows at a time, so that what lies between them stays in the cache. 0
@@ -85,10 +101,11 @@ int ck_float_pair_exists(
 /// Whether what lies between them is larger than a common second-level cache.
 int ck_float_pair_is_faster(const ck_float_convolution *depthwise);
 size_t ck_float_pair_scratch(const ck_float_convolution *depthwise);
-/// Both with their clamps. `scratch` is 64-byte aligned.
+/// `statistics`: those of the first and of the second, or NULL. `scratch` is 64-byte aligned.
 void ck_float_pair_run(
     const ck_isa *isa, const ck_float_convolution *pointwise,
-    const ck_float_convolution *depthwise, const float *input, float *output, void *scratch);
+    const ck_float_convolution *depthwise, const float *input, float *output,
+    const ck_statistics statistics[2], void *scratch);
 
 /// `weights` as above, zero point subtracted, each in [-255, 255]; packed for `isa`, which runs
 /// it.
@@ -97,11 +114,11 @@ ck_integer_convolution *ck_integer_convolution_create(
     uint8_t input_zero_point);
 void ck_integer_convolution_destroy(ck_integer_convolution *convolution);
 size_t ck_integer_convolution_scratch(const ck_integer_convolution *convolution);
-/// Exact sums of (x - zero point) * w; padding contributes 0.
+/// Exact sums of (x - zero point) * w of output rows [first, end); padding contributes 0.
 void ck_integer_convolution_accumulate(
-    const ck_integer_convolution *convolution, const uint8_t *input, int32_t *accumulators,
-    void *scratch);
-/// The same, then `ck_requantize`; writes `pass->mask` unless `pass` is NULL.
+    const ck_integer_convolution *convolution, const uint8_t *input, ptrdiff_t first, ptrdiff_t end,
+    int32_t *accumulators, void *scratch);
+/// The same of all rows, then `ck_requantize`; writes `pass->mask` unless `pass` is NULL.
 void ck_integer_convolution_run(
     const ck_integer_convolution *convolution, const uint8_t *input, uint8_t *output,
     const int32_t *bias, const float *multipliers, ck_target target, const ck_pass *pass,
@@ -269,20 +286,20 @@ void ck_lrn_gradient(
 
 // Statistics per channel; pixels in order, sums continue from what the buffers hold.
 
-/// Adds x to `sums_pre`; clamps x in place; adds it to `sums_post`, its square to `squares_post`,
-/// and widens [min_post, max_post].
+/// Adds x to `pre`; clamps x in place; adds it to `post`, its square to `squares`, and widens [low,
+/// high].
 void ck_float_statistics(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, float *values, ck_clamp clamp,
-    double *sums_pre, double *sums_post, double *squares_post, float *min_post, float *max_post);
+    ck_statistics statistics);
 void ck_accumulator_sums(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
     int64_t *sums);
 void ck_byte_sums(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *values, int64_t *sums);
-/// Adds the bytes that `ck_requantize` makes of the accumulators.
-void ck_requantized_sums(
+/// Adds accumulators, and the bytes that `ck_requantize` makes of them with either bias.
+void ck_correction_sums(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
-    const int32_t *bias, const float *multipliers, ck_target target, int64_t *sums);
+    ck_correction correction);
 /// e = (double)((float)(q - zero_point) * scale) - (double)x
 void ck_error_statistics(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *reference,

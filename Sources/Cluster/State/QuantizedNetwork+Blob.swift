@@ -21,11 +21,9 @@ package enum QuantizedNetworkBlob {
             }
             switch parameters.type {
             case .int8:
-                try file.add(
-                    "weights.\(index)", parameters.weights.map { Int8(truncatingIfNeeded: $0) })
+                try file.add("weights.\(index)", parameters.weights.truncating(to: Int8.self))
             case .uint8:
-                try file.add(
-                    "weights.\(index)", parameters.weights.map { UInt8(truncatingIfNeeded: $0) })
+                try file.add("weights.\(index)", parameters.weights.truncating(to: UInt8.self))
             }
             try file.add("scales.\(index)", parameters.scales)
             try file.add("zero-points.\(index)", parameters.zeroPoints.map(Int32.init))
@@ -59,8 +57,10 @@ package enum QuantizedNetworkBlob {
             }
             let layer = QuantizedParameters(
                 weights: type == .int8
-                    ? try file.int8s("weights.\(index)", shape: [weights]).map(Int16.init)
-                    : try file.uint8s("weights.\(index)", shape: [weights]).map(Int16.init),
+                    ? try file.int8s("weights.\(index)", shape: [weights])
+                        .truncating(to: Int16.self)
+                    : try file.uint8s("weights.\(index)", shape: [weights])
+                        .truncating(to: Int16.self),
                 type: type,
                 scales: try file.floats("scales.\(index)"),
                 zeroPoints: try file.int32s("zero-points.\(index)").map(Int.init),
@@ -82,7 +82,9 @@ extension TensorQuantization {
 
 extension QuantizedParameters {
     fileprivate var weightsFitType: Bool {
-        Int(weights.min() ?? 0) >= type.minimum && Int(weights.max() ?? 0) <= type.maximum
+        // Counted from the least that fits, those that do have no bits above a byte.
+        let least = Int16(type.minimum)
+        return weights.reduce(UInt16(0)) { $0 | UInt16(bitPattern: $1 &- least) } < 256
     }
 
     /// Whatever the weights are: read as bytes of their type, they fit it.

@@ -23,7 +23,26 @@ package struct BiasPatch: Hashable, Sendable {
     package static func create(
         of bytes: [UInt8], to biases: BiasState
     ) throws -> (patch: BiasPatch, patched: [UInt8]) {
-        let edits = try QDQModel.edits(of: bytes, to: biases)
+        try create(of: bytes, edits: try QDQModel.edits(of: bytes, to: biases))
+    }
+
+    /// The same for a network whose file is made here.
+    /// - Parameters:
+    ///   - network: with the biases the file has without the patch.
+    ///   - metadata: of the file: see ``QDQModel/encode(_:metadata:)``.
+    ///   - biases: of all convolutions, in the graph's order.
+    /// - Returns: the patch, and the bytes of the file with it.
+    /// - Throws: ``QDQError`` where the network cannot be written.
+    package static func create(
+        encoding network: QuantizedNetwork, metadata: [String: String], to biases: BiasState
+    ) throws -> (patch: BiasPatch, patched: [UInt8]) {
+        let (bytes, edits) = try QDQModel.encode(network, metadata: metadata, editedTo: biases)
+        return try create(of: bytes, edits: edits)
+    }
+
+    private static func create(
+        of bytes: [UInt8], edits: [ByteEdit]
+    ) throws -> (patch: BiasPatch, patched: [UInt8]) {
         guard let patched = edits.applied(to: bytes) else {
             preconditionFailure("edits do not fit the file they were made of")
         }

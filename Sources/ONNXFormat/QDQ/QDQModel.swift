@@ -37,10 +37,37 @@ package enum QDQModel {
     package static func encode(
         _ network: QuantizedNetwork, metadata: [String: String] = [:]
     ) throws -> [UInt8] {
+        try serialized(try written(network).model(metadata: metadata))
+    }
+
+    /// Serializes a network, and says what has to change in the bytes so that it has other biases.
+    /// - Parameters:
+    ///   - network: as for ``encode(_:metadata:)``.
+    ///   - metadata: as for ``encode(_:metadata:)``.
+    ///   - biases: of all convolutions, in the graph's order.
+    /// - Returns: the bytes that ``encode(_:metadata:)`` gives, and edits in ascending order.
+    /// - Throws: ``QDQError`` as ``encode(_:metadata:)``.
+    package static func encode(
+        _ network: QuantizedNetwork, metadata: [String: String] = [:], editedTo biases: BiasState
+    ) throws -> (bytes: [UInt8], edits: [ByteEdit]) {
+        let writer = try written(network)
+        let model = try writer.model(metadata: metadata)
+        let bytes = try serialized(model)
+        let olds = network.parameters.compactMap { $0?.bias }
+        let changes = writer.biases.indices.map {
+            BiasEditor.Change(tensor: writer.biases[$0], old: olds[$0], new: biases.layers[$0])
+        }
+        return (bytes, try BiasEditor.edits(of: bytes, model, changes))
+    }
+
+    private static func written(_ network: QuantizedNetwork) throws -> QDQWriter {
         try QDQValidation.check(network)
         var writer = QDQWriter(network)
         try writer.write()
-        let model = try writer.model(metadata: metadata)
+        return writer
+    }
+
+    private static func serialized(_ model: Onnx_ModelProto) throws -> [UInt8] {
         do {
             return try model.serializedBytes()
         } catch {

@@ -67,9 +67,14 @@ enum QDQProto {
     static func tensor(
         _ name: String, _ values: [Int], type: IntegerType, axes: [Int]
     ) -> Onnx_TensorProto {
-        tensor(
-            name, type: type == .int8 ? .int8 : .uint8, axes: axes,
-            bytes: values.map { UInt8(truncatingIfNeeded: $0) })
+        tensor(name, bytes: values.map { UInt8(truncatingIfNeeded: $0) }, type: type, axes: axes)
+    }
+
+    /// 8-bit tensor of elements as they are stored.
+    static func tensor(
+        _ name: String, bytes: [UInt8], type: IntegerType, axes: [Int]
+    ) -> Onnx_TensorProto {
+        tensor(name, type: type == .int8 ? .int8 : .uint8, axes: axes, bytes: bytes)
     }
 
     private static func tensor(

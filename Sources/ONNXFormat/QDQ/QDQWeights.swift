@@ -1,13 +1,18 @@
+import Quantization
+
 /// Order of weights: taps before inputs in memory (`[outputs, kernelHeight, kernelWidth, inputs]`),
 /// inputs before taps in ONNX (`[outputs, inputs, kernelHeight, kernelWidth]`).
 enum QDQWeights {
-    static func toONNX(_ weights: [Int16], outputs: Int, taps: Int, inputs: Int) -> [Int] {
-        var ordered = [Int](repeating: 0, count: weights.count)
+    /// As they are stored: signed ones in two's complement.
+    static func toONNX(_ weights: [Int16], outputs: Int, taps: Int, inputs: Int) -> [UInt8] {
+        guard taps > 1 else { return weights.truncating(to: UInt8.self) }
+        var ordered = [UInt8](repeating: 0, count: weights.count)
         for output in 0..<outputs {
             let base = output * taps * inputs
             for tap in 0..<taps {
                 for input in 0..<inputs {
-                    ordered[base + input * taps + tap] = Int(weights[base + tap * inputs + input])
+                    ordered[base + input * taps + tap] =
+                        UInt8(truncatingIfNeeded: weights[base + tap * inputs + input])
                 }
             }
         }

@@ -161,7 +161,7 @@ extension QDQWriter {
         if convolution.isFullyConnected {
             let source = flat(input, reader: node)
             append(
-                "Gemm", name: node.name, [source, weights, bias], target,
+                "Gemm", name: node.name, [source, weights, bias.float], target,
                 [QDQProto.attribute("transB", 1)])
         } else {
             let attributes =
@@ -169,8 +169,14 @@ extension QDQWriter {
                     Self.dilations(convolution.window),
                     QDQProto.attribute("group", convolution.groups),
                 ]
-            append("Conv", name: node.name, [featureMap(input), weights, bias], target, attributes)
+            append(
+                "Conv", name: node.name, [featureMap(input), weights, bias.float], target,
+                attributes)
         }
+        biases.append(
+            BiasTensor(
+                node: node.name, position: graph.node.count - 1, steps: bias.steps,
+                place: .int32(bias.quantized)))
     }
 
     /// `[outputs, inputs / groups, kernelHeight, kernelWidth]`, or `[outputs, all others]` for Gemm.
@@ -191,7 +197,7 @@ extension QDQWriter {
         let zeroPoint = names.tensors.claim(stem + "_zero_point")
         let scaleAxes = parameters.isPerChannel ? [outputs] : []
         graph.initializer.append(
-            QDQProto.tensor(quantized, ordered, type: parameters.type, axes: axes))
+            QDQProto.tensor(quantized, bytes: ordered, type: parameters.type, axes: axes))
         let scale = appendScale(parameters.scales, stem: stem, axes: scaleAxes)
         graph.initializer.append(
             QDQProto.tensor(
@@ -203,7 +209,7 @@ extension QDQWriter {
     /// int32 with scale `input scale * weight scale` in Float; no zero point, which means 0.
     private mutating func appendBias(
         _ parameters: QuantizedParameters, inputScale: Float, of node: Node
-    ) throws -> String {
+    ) throws -> (float: String, quantized: String, steps: [Float]) {
         let scales = parameters.scales.map { inputScale * $0 }
         guard scales.allSatisfy({ $0.isFinite && $0 > 0 }) else {
             throw QDQError(
@@ -216,8 +222,9 @@ extension QDQWriter {
             QDQProto.tensor(quantized, parameters.bias, axes: [parameters.bias.count]))
         let scale = appendScale(
             scales, stem: stem, axes: parameters.isPerChannel ? [scales.count] : [])
-        return appendDequantize(
+        let float = appendDequantize(
             [quantized, scale], stem: stem, perChannel: parameters.isPerChannel)
+        return (float, quantized, scales)
     }
 
     private mutating func appendScale(_ scales: [Float], stem: String, axes: [Int]) -> String {

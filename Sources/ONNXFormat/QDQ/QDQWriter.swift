@@ -22,6 +22,8 @@ struct QDQWriter {
     var names: QDQNames
     var graph = Onnx_GraphProto()
     var values: [Value] = []
+    /// Where the bias of each convolution lies.
+    var biases: [BiasTensor] = []
     /// Feature-map copies of `[N, C]` values, made when first needed.
     var unsqueezed: [ValueID: String] = [:]
     var annotations: [Onnx_StringStringEntryProto] = []

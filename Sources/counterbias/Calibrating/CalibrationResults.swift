@@ -123,11 +123,15 @@ struct CalibrationResults {
         guard let network = job.result, let quantized = job.quantized else {
             preconditionFailure("results of an unfinished job")
         }
-        let uncorrected =
-            try given?.bytes
-            ?? QDQModel.encode(quantized, metadata: ["counterbias.version": Build.version])
-        let (patch, corrected) = try BiasPatch.create(
-            of: uncorrected, to: BiasState(of: network))
+        let biases = BiasState(of: network)
+        let (patch, corrected) =
+            if let given {
+                try BiasPatch.create(of: given.bytes, to: biases)
+            } else {
+                try BiasPatch.create(
+                    encoding: quantized, metadata: ["counterbias.version": Build.version],
+                    to: biases)
+            }
         try AtomicFile.write(corrected, to: out + "/model.int8.onnx")
         try AtomicFile.write(try patch.file().sealed(), to: out + "/bias.patch.safetensors")
         try AtomicFile.write(try biasFile(network).sealed(), to: out + "/bias.safetensors")

@@ -130,8 +130,7 @@ struct CalibrationRun {
             {
                 // Takes a few milliseconds, and workers are going to be asked for theirs.
                 _ = GoldenShard.digest
-                let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-                return bytes.withUnsafeBytes { Digest.sha256(of: $0) }
+                return try Digest.sha256(ofFile: path)
             })
     }
 
