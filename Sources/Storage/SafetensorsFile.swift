@@ -45,6 +45,9 @@ package struct SafetensorsFile: Sendable {
         positions[name].map { tensors[$0] }
     }
 
+    /// Makes room for tensors of so many bytes in all, so that those added do not move.
+    package mutating func reserveCapacity(_ bytes: Int) { storage.reserveCapacity(bytes) }
+
     /// Appends a tensor of little-endian bytes.
     /// - Throws: `SafetensorsError` with code `duplicateKey`, `reservedName` or `sizeMismatch`.
     package mutating func add(

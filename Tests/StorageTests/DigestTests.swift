@@ -35,6 +35,18 @@ import Testing
         #expect(builder.finish() == Digest.sha256(of: message), "seed \(seed)")
     }
 
+    /// Files of no piece, one and several.
+    @Test(arguments: [0, 1000, 1 << 18, 600_000])
+    func filesHaveTheDigestOfTheirBytes(size: Int) throws {
+        let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        let path = FileManager.default.temporaryDirectory
+            .appendingPathComponent("digest-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        #expect(try Digest.sha256(ofFile: path) == Digest.sha256(of: bytes))
+        #expect(throws: (any Error).self) { try Digest.sha256(ofFile: path + ".missing") }
+    }
+
     @Test func formsRoundTrip() throws {
         let digest = Digest.sha256(of: "counterbias")
         #expect(Digest(hex: digest.hex) == digest)

@@ -16,6 +16,10 @@ package struct NetworkBlob: Hashable, Sendable {
     /// A safetensors file; the same value always gives the same bytes.
     package func encoded() throws -> [UInt8] {
         var file = SafetensorsFile(metadata: ["graph": try GraphText.encode(network.graph)])
+        let elements =
+            network.parameters.compactMap { $0.map { $0.weights.count + $0.bias.count } }
+            + encoding.tables.map(\.count)
+        file.reserveCapacity(elements.reduce(0, +) * MemoryLayout<Float>.stride)
         for (index, parameters) in network.parameters.enumerated() {
             guard let parameters else { continue }
             try file.add("weights.\(index)", parameters.weights)

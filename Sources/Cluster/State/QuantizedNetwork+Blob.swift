@@ -13,6 +13,11 @@ package enum QuantizedNetworkBlob {
             "activations": String(
                 decoding: try encoder.encode(network.activations), as: UTF8.self),
         ])
+        // A byte for every weight, and scale, zero point and bias of every channel.
+        let sizes = network.parameters.compactMap {
+            $0.map { $0.weights.count + 12 * $0.bias.count }
+        }
+        file.reserveCapacity(sizes.reduce(0, +))
         for (index, parameters) in network.parameters.enumerated() {
             guard let parameters else { continue }
             guard parameters.weightsFitType else {
