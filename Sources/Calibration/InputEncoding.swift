@@ -74,10 +74,14 @@ package struct InputEncoding: Hashable, Sendable {
         let channels = tables.count
         guard channels > 0 else { return [] }
         var occurs = [Bool](repeating: false, count: 256 * channels)
-        var channel = 0
-        for pixel in pixels {
-            occurs[256 * channel + Int(pixel)] = true
-            channel = channel + 1 == channels ? 0 : channel + 1
+        occurs.withUnsafeMutableBufferPointer { occurs in
+            pixels.withUnsafeBufferPointer { pixels in
+                for channel in 0..<channels {
+                    for index in stride(from: channel, to: pixels.count, by: channels) {
+                        occurs[256 * channel + Int(pixels[index])] = true
+                    }
+                }
+            }
         }
         return occurs.indices.lazy.filter { occurs[$0] }.map { tables[$0 / 256][$0 % 256] }
     }

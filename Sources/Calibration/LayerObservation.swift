@@ -10,7 +10,6 @@ struct LayerObservation: Sendable {
     let channels: Int
     private let layer: Int
     private let match: Match
-    private let shape: FeatureShape
     /// Of the clamps that follow the convolution as nodes of their own.
     private let clamps: [[UInt8]]
     private let step: [Int32]
@@ -27,7 +26,7 @@ struct LayerObservation: Sendable {
     ) {
         let graph = executor.graph
         node = graph.convolutions[layer]
-        shape = graph.nodes[node].shape
+        let shape = graph.nodes[node].shape
         channels = shape.channels
         cachedRows = max(cachedCount / (shape.width * shape.channels), 1)
         self.layer = layer
@@ -36,27 +35,23 @@ struct LayerObservation: Sendable {
         step = match == .post ? executor.network.outputStep(node) : []
     }
 
-    /// Of one image, whose run rests in front of the convolution.
-    func sums(of run: IntegerRun, biases: BiasState, workspace: Workspace) -> LayerSums {
+    /// Of one image, whose run rests in front of the convolution and stays there.
+    func sums(of run: inout IntegerRun, biases: BiasState, workspace: Workspace) -> LayerSums {
         var sums = LayerSums(channels: channels, match)
         let bias = biases.layers[layer]
         let raised = zip(bias, step).map { $0 &+ $1 }
-        for first in stride(from: 0, to: shape.height, by: cachedRows) {
-            let rows = first..<min(first + cachedRows, shape.height)
-            let buffer = run.accumulate(rows: rows, workspace: workspace)
-            defer { workspace.give(buffer) }
-            let accumulators = UnsafePointer(buffer.int32s)
-            let pixels = rows.count * shape.width
-            if match == .post, clamps.isEmpty, let requantization = run.requantization {
+        let requantization = match == .post ? run.requantization : nil
+        run.observe(rowsAtATime: cachedRows, workspace: workspace) { accumulators, pixels in
+            if clamps.isEmpty, let requantization {
                 StatisticsKernels.correctionSums(
                     accumulators, bias: bias, raisedBias: raised, requantization: requantization,
                     pixels: pixels, channels: channels, sums: &sums.accumulators,
                     outputs: &sums.outputs, raisedOutputs: &sums.raisedOutputs)
-                continue
+                return
             }
             StatisticsKernels.accumulatorSums(
                 accumulators, pixels: pixels, channels: channels, sums: &sums.accumulators)
-            guard match == .post, let requantization = run.requantization else { continue }
+            guard let requantization else { return }
             add(accumulators, pixels, bias, requantization, to: &sums.outputs, workspace)
             add(accumulators, pixels, raised, requantization, to: &sums.raisedOutputs, workspace)
         }

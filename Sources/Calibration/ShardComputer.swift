@@ -222,7 +222,8 @@ package final class ShardComputer {
             while run.next < observation.node {
                 run.step(biases: task.biases, workspace: workspace)
             }
-            return (run, observation.sums(of: run, biases: task.biases, workspace: workspace))
+            let sums = observation.sums(of: &run, biases: task.biases, workspace: workspace)
+            return (run, sums)
         }
         resting[task.shard.images] = RestingRuns(
             runs: results.map(\.0), layer: layer, passed: task.biases.layers[..<layer],

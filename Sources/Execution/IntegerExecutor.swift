@@ -22,11 +22,19 @@ package final class IntegerExecutor: Sendable {
     package var graph: Graph { network.graph }
     let lastUses: [Int]
     let layers: [Layer?]
+    /// From this many products in a sum on, its accumulator is kept between looking at it and using it: to write and read it then takes
+    /// less time than to compute it again.
+    let keptReduction: Int
     /// For concatenations, clamps and activations: one 256-entry table per input.
     private let tables: [[[UInt8]]]
 
-    package init(_ network: QuantizedNetwork) {
+    /// - Parameters:
+    ///   - network: packed here.
+    ///   - keptReduction: products in a sum from which on ``IntegerRun/observe(rowsAtATime:workspace:_:)`` keeps it for the step.
+    ///     Results do not depend on it.
+    package init(_ network: QuantizedNetwork, keptReduction: Int = 256) {
         self.network = network
+        self.keptReduction = keptReduction
         lastUses = network.graph.lastUses
         var ordinal = 0
         var layers: [Layer?] = []

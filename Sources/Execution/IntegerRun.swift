@@ -9,6 +9,8 @@ package struct IntegerRun {
     var values: LiveValues
     /// Index of the node that is computed next.
     package private(set) var next = 0
+    /// All accumulators of that node, where ``observe(rowsAtATime:workspace:_:)`` left them.
+    private var kept: AlignedBuffer?
 
     init(executor: IntegerExecutor, input: UnsafePointer<Float>, workspace: Workspace) {
         self.executor = executor
@@ -36,11 +38,18 @@ package struct IntegerRun {
             return advance(output: output, workspace: workspace)
         }
         guard let requantization = layer.requantization else {
-            let sums = accumulate(workspace: workspace)
+            let sums = takeKept() ?? accumulate(workspace: workspace)
             finishFloat(sums, biases: biases, workspace: workspace)
             return nil
         }
         let output = workspace.take(byteCount: node.shape.count)
+        if let sums = takeKept() {
+            IntegerKernels.requantize(
+                sums.int32s, bias: biases.layers[layer.ordinal], requantization: requantization,
+                pixels: node.shape.pixels, channels: node.shape.channels, output.bytes)
+            workspace.give(sums)
+            return advance(output: output, workspace: workspace)
+        }
         let scratch = workspace.scratch(byteCount: layer.kernel.scratchBytes)
         layer.kernel.run(
             values[node.inputs[0]].bytes, output.bytes, bias: biases.layers[layer.ordinal],
@@ -49,20 +58,55 @@ package struct IntegerRun {
     }
 
     /// Accumulators of the next node, a convolution; nothing advances.
-    /// - Parameters:
-    ///   - rows: of its output; nil for all.
-    ///   - workspace: of the calling thread.
     /// - Returns: int32, `[pixel][channel]`, without bias; the buffer is the caller's.
-    package func accumulate(rows: Range<Int>? = nil, workspace: Workspace) -> AlignedBuffer {
-        let node = executor.graph.nodes[next]
-        guard let layer = executor.layers[next] else { preconditionFailure("not a convolution") }
-        let rows = rows ?? 0..<node.shape.height
-        let count = rows.count * node.shape.width * node.shape.channels
-        let sums = workspace.take(byteCount: count * MemoryLayout<Int32>.stride)
-        let scratch = workspace.scratch(byteCount: layer.kernel.scratchBytes)
-        layer.kernel.accumulate(
-            values[node.inputs[0]].bytes, rows: rows, sums.int32s, scratch: scratch)
+    package func accumulate(workspace: Workspace) -> AlignedBuffer {
+        let shape = executor.graph.nodes[next].shape
+        let sums = workspace.take(byteCount: shape.count * MemoryLayout<Int32>.stride)
+        accumulate(rows: 0..<shape.height, sums.int32s, workspace: workspace)
         return sums
+    }
+
+    /// Accumulators of the next node, a convolution, some output rows after the other; nothing advances, but what took long to
+    /// compute is kept for the step.
+    /// - Parameters:
+    ///   - rowsAtATime: output rows that come together, at least 1.
+    ///   - workspace: of the calling thread.
+    ///   - body: takes int32, `[pixel][channel]`, without bias, valid during the call; and how many pixels they are of.
+    package mutating func observe(
+        rowsAtATime: Int, workspace: Workspace,
+        _ body: (_ accumulators: UnsafePointer<Int32>, _ pixels: Int) -> Void
+    ) {
+        let shape = executor.graph.nodes[next].shape
+        let keeps = (executor.layers[next]?.kernel.reduction ?? 0) >= executor.keptReduction
+        let row = shape.width * shape.channels
+        let most = keeps ? shape.height : min(rowsAtATime, shape.height)
+        let isKnown = kept != nil
+        let buffer = kept ?? workspace.take(byteCount: most * row * MemoryLayout<Int32>.stride)
+        for first in stride(from: 0, to: shape.height, by: rowsAtATime) {
+            let rows = first..<min(first + rowsAtATime, shape.height)
+            let sums = buffer.int32s + (keeps ? first * row : 0)
+            if !isKnown { accumulate(rows: rows, sums, workspace: workspace) }
+            body(sums, rows.count * shape.width)
+        }
+        if keeps {
+            kept = buffer
+        } else {
+            workspace.give(buffer)
+        }
+    }
+
+    private func accumulate(
+        rows: Range<Int>, _ sums: UnsafeMutablePointer<Int32>, workspace: Workspace
+    ) {
+        guard let layer = executor.layers[next] else { preconditionFailure("not a convolution") }
+        layer.kernel.accumulate(
+            values[executor.graph.nodes[next].inputs[0]].bytes, rows: rows, sums,
+            scratch: workspace.scratch(byteCount: layer.kernel.scratchBytes))
+    }
+
+    private mutating func takeKept() -> AlignedBuffer? {
+        defer { kept = nil }
+        return kept
     }
 
     /// The quantized input, NHWC; valid before the first step.
@@ -118,5 +162,6 @@ package struct IntegerRun {
     /// Gives all buffers back to the workspace.
     package mutating func discard(workspace: Workspace) {
         values.releaseAll(to: workspace)
+        if let kept = takeKept() { workspace.give(kept) }
     }
 }

@@ -9,6 +9,9 @@ package final class IntegerConvolution: @unchecked Sendable {
     /// The longest reduction whose sums always fit int32: `2^31 / 255^2`.
     package static let maximumReduction = 33_025
 
+    /// Products in one sum.
+    package let reduction: Int
+
     private let packed: OpaquePointer
     private let channels: Int
     private let height: Int
@@ -25,7 +28,7 @@ package final class IntegerConvolution: @unchecked Sendable {
     ) {
         var geometry = ck_geometry(
             input: input, output: output, window: convolution.window, groups: convolution.groups)
-        let reduction =
+        reduction =
             geometry.kernel_height * geometry.kernel_width * input.channels / convolution.groups
         precondition(reduction <= Self.maximumReduction)
         precondition(weights.count == output.channels * reduction)

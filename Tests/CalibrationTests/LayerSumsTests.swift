@@ -38,20 +38,22 @@ import Testing
         return sums
     }
 
-    /// All pixels at once, a few at a time and a rest, one by one.
-    @Test(arguments: [1 << 16, 60, 1])
-    func areThoseOfWholeRuns(cachedCount: Int) throws {
+    /// All rows at once, a few at a time and a rest, one by one; accumulators kept and computed again.
+    @Test(arguments: [1 << 16, 60, 1], [1, .max])
+    func areThoseOfWholeRuns(cachedCount: Int, keptReduction: Int) throws {
         let clamped = SmallNetwork.clamped(seed: TestSeed.value)
         #expect(
             clamped.graph.convolutions.map { clamped.graph.clamps(behind: $0).count } == [2, 1, 0])
         for network in [SmallNetwork.everything(seed: TestSeed.value), clamped] {
-            try expectThoseOfWholeRuns(network, cachedCount)
+            try expectThoseOfWholeRuns(network, cachedCount, keptReduction)
         }
     }
 
-    private func expectThoseOfWholeRuns(_ float: FloatNetwork, _ cachedCount: Int) throws {
+    private func expectThoseOfWholeRuns(
+        _ float: FloatNetwork, _ cachedCount: Int, _ keptReduction: Int
+    ) throws {
         let (network, images) = try Self.quantized(float)
-        let executor = IntegerExecutor(network)
+        let executor = IntegerExecutor(network, keptReduction: keptReduction)
         let biases = BiasState(of: network)
         let workspace = Workspace()
         for (layer, node) in network.graph.convolutions.enumerated() {
@@ -70,7 +72,8 @@ import Testing
                         sums.int32s[index])
                 }
                 workspace.give(sums)
-                total.add(observation.sums(of: run, biases: biases, workspace: workspace))
+                total.add(observation.sums(of: &run, biases: biases, workspace: workspace))
+                expectSameStep(&run, of: executor, image, raised)
                 for channel in expected.outputs.indices {
                     expected.outputs[channel] +=
                         outputs(of: node, executor, image, biases)[channel]
@@ -82,6 +85,26 @@ import Testing
             #expect(
                 try LayerSums(payload: total.payload(), channels: observation.channels, .post)
                     == total)
+        }
+    }
+
+    /// Whether or not it was looked at, and with other biases than then.
+    private func expectSameStep(
+        _ run: inout IntegerRun, of executor: IntegerExecutor, _ image: [Float],
+        _ biases: BiasState
+    ) {
+        let workspace = Workspace()
+        let node = run.next
+        let count = executor.graph.nodes[node].shape.count
+        var other = executor.start(image, workspace: workspace)
+        while other.next < node { other.step(biases: biases, workspace: workspace) }
+        let expected = other.step(biases: biases, workspace: workspace)
+        let found = run.step(biases: biases, workspace: workspace)
+        #expect((found == nil) == (expected == nil))
+        if let found, let expected {
+            #expect(
+                UnsafeBufferPointer(start: found, count: count)
+                    .elementsEqual(UnsafeBufferPointer(start: expected, count: count)))
         }
     }
 

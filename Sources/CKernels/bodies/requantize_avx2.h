@@ -36,6 +36,8 @@ CK_INLINE void requantize_columns(
     __m128i zero_point = _mm_set1_epi16((int16_t)target.zero_point);
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
         const __m256i *sums = (const __m256i *)(accumulators + pixel * accumulator_stride);
+        // Of the channels that come next, which lie a whole row from their neighbours.
+        _mm_prefetch((const char *)(sums + 4), _MM_HINT_T0);
         __m256i sum0 = _mm256_add_epi32(_mm256_loadu_si256(sums), bias0);
         __m256i sum1 = _mm256_add_epi32(_mm256_loadu_si256(sums + 1), bias1);
         __m256i a = requantize_lanes(sum0, multipliers0, lower, upper);
@@ -54,15 +56,25 @@ CK_INLINE void requantize_columns(
     }
 }
 
+/// Pixels whose channels are requantized before the next ones': few enough that what is asked for ahead stays cached.
+#define CK_REQUANTIZE_RUN 16
+
 CK_FUNCTION void requantize(
     ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
     ptrdiff_t accumulator_stride, const int32_t *bias, const float *multipliers, ck_target target,
     uint8_t *output, ptrdiff_t output_stride) {
-    ptrdiff_t first = 0;
-    for (; first + 16 <= channels; first += 16) {
-        requantize_columns(
-            pixels, accumulators + first, accumulator_stride, bias + first, multipliers + first,
-            target, output + first, output_stride, NULL, NULL, NULL, 0);
+    ptrdiff_t first = channels / 16 * 16;
+    // A single block of channels has no next one.
+    ptrdiff_t most = first > 16 ? CK_REQUANTIZE_RUN : pixels;
+    for (ptrdiff_t start = 0; start < pixels; start += most) {
+        ptrdiff_t left = pixels - start, run = left < most ? left : most;
+        const int32_t *sums = accumulators + start * accumulator_stride;
+        uint8_t *bytes = output + start * output_stride;
+        for (ptrdiff_t c = 0; c < first; c += 16) {
+            requantize_columns(
+                run, sums + c, accumulator_stride, bias + c, multipliers + c, target, bytes + c,
+                output_stride, NULL, NULL, NULL, 0);
+        }
     }
     if (first == channels) return;
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
