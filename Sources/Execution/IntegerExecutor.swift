@@ -25,6 +25,8 @@ package final class IntegerExecutor: Sendable {
     /// From this many products in a sum on, its accumulator is kept between looking at it and using it: to write and read it then takes
     /// less time than to compute it again.
     let keptReduction: Int
+    /// Most accumulators of a layer that are kept: 1 MiB an image.
+    static let mostKept = 1 << 18
     /// For concatenations, clamps and activations: one 256-entry table per input.
     private let tables: [[[UInt8]]]
 

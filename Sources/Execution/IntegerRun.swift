@@ -77,7 +77,9 @@ package struct IntegerRun {
         _ body: (_ accumulators: UnsafePointer<Int32>, _ pixels: Int) -> Void
     ) {
         let shape = executor.graph.nodes[next].shape
-        let keeps = (executor.layers[next]?.kernel.reduction ?? 0) >= executor.keptReduction
+        let reduction = executor.layers[next]?.kernel.reduction ?? 0
+        let keeps =
+            reduction >= executor.keptReduction && shape.count <= IntegerExecutor.mostKept
         let row = shape.width * shape.channels
         let most = keeps ? shape.height : min(rowsAtATime, shape.height)
         let isKnown = kept != nil
