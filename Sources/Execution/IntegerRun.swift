@@ -135,6 +135,7 @@ package struct IntegerRun {
     mutating func advance(
         output: AlignedBuffer, workspace: Workspace
     ) -> UnsafePointer<UInt8> {
+        precondition(kept == nil, "accumulators of a node that is passed")
         values[next + 1] = output
         values.release(
             after: next, graph: executor.graph, lastUses: executor.lastUses, to: workspace)

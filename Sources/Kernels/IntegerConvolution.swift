@@ -59,7 +59,7 @@ package final class IntegerConvolution: @unchecked Sendable {
             packed, input, rows.lowerBound, rows.upperBound, accumulators, scratch)
     }
 
-    /// ``accumulate(_:_:scratch:)`` followed by `IntegerKernels.requantize`, block by block.
+    /// ``accumulate(_:rows:_:scratch:)`` of all rows, followed by `IntegerKernels.requantize`, block by block.
     package func run(
         _ input: UnsafePointer<UInt8>, _ output: UnsafeMutablePointer<UInt8>,
         bias: UnsafePointer<Int32>, requantization: Requantization,

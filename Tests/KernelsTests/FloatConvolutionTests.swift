@@ -45,6 +45,40 @@ import Testing
         }
     }
 
+    /// Outputs of several bands of 256 KiB: gathered windows, depthwise ones and the image's own pixels.
+    @Test(arguments: [(3, 3, 1), (3, 48, 48), (1, 5, 1)])
+    func statisticsOfSeveralBands(kernel: Int, inputs: Int, groups: Int) {
+        var random = Random(seed: 11)
+        let input = FeatureShape(height: 41, width: 40, channels: inputs)
+        let output = FeatureShape(height: 41, width: 40, channels: 48)
+        let pad = kernel / 2
+        let convolution = Convolution(
+            window: Window(
+                kernelHeight: kernel, kernelWidth: kernel, padTop: pad, padLeft: pad,
+                padBottom: pad, padRight: pad), groups: groups)
+        let image = random.floats(input.count)
+        let weights = random.floats(48 * kernel * kernel * inputs / groups)
+        let bias = random.floats(48).map { $0 + 0 }
+        let clamp = Clamp(lower: 0, upper: 6)
+        var expected = ScalarReference.convolution(
+            image, input: input, output: output, convolution: convolution, weights: weights,
+            bias: bias, clamp: .none)
+        var sums = ScalarReference.FloatStatistics(channels: 48)
+        ScalarReference.floatStatistics(&expected, clamp: clamp, into: &sums)
+        for isa in InstructionSet.available {
+            let kernel = FloatConvolution(
+                input: input, output: output, convolution: convolution, weights: weights,
+                bias: bias, clamp: clamp, isa: isa)
+            let found = (Buffer<Float>(count: output.count), StatisticsBuffers(channels: 48))
+            let scratch = Buffer<UInt8>(count: kernel.scratchBytes)
+            kernel.run(
+                Buffer(image).pointer, found.0.pointer, statistics: found.1.pointers,
+                scratch: scratch.pointer)
+            #expect(found.0.values.bits == expected.bits, "\(isa.name)")
+            #expect(found.1.hold(sums), "\(isa.name)")
+        }
+    }
+
     /// The reference itself, by hand: 1×2×1 input, 1×2 kernel, one padded column on each side.
     @Test func referenceByHand() {
         let output = ScalarReference.convolution(

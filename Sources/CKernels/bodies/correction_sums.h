@@ -79,10 +79,10 @@ CK_INLINE void correction_sums_column(
     ptrdiff_t c) {
     accumulators += c;
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++, accumulators += stride) {
-        float lower = (float)wrapping_add(*accumulators, correction.bias[c]);
+        float plain = (float)wrapping_add(*accumulators, correction.bias[c]);
         float raised = (float)wrapping_add(*accumulators, correction.raised_bias[c]);
         correction.sums[c] += *accumulators;
-        correction.outputs[c] += to_byte(lower * correction.multipliers[c], correction.target);
+        correction.outputs[c] += to_byte(plain * correction.multipliers[c], correction.target);
         correction.raised_outputs[c] += to_byte(raised * correction.multipliers[c], correction.target);
     }
 }

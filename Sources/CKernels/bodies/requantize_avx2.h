@@ -36,7 +36,7 @@ CK_INLINE void requantize_columns(
     __m128i zero_point = _mm_set1_epi16((int16_t)target.zero_point);
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
         const __m256i *sums = (const __m256i *)(accumulators + pixel * accumulator_stride);
-        // Of the channels that come next, which lie a whole row from their neighbours.
+        // Two blocks of channels ahead: their pixels lie whole rows apart, which the processor does not foresee.
         _mm_prefetch((const char *)(sums + 4), _MM_HINT_T0);
         __m256i sum0 = _mm256_add_epi32(_mm256_loadu_si256(sums), bias0);
         __m256i sum1 = _mm256_add_epi32(_mm256_loadu_si256(sums + 1), bias1);
@@ -63,24 +63,24 @@ CK_FUNCTION void requantize(
     ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
     ptrdiff_t accumulator_stride, const int32_t *bias, const float *multipliers, ck_target target,
     uint8_t *output, ptrdiff_t output_stride) {
-    ptrdiff_t first = channels / 16 * 16;
+    ptrdiff_t whole = channels / 16 * 16;
     // A single block of channels has no next one.
-    ptrdiff_t most = first > 16 ? CK_REQUANTIZE_RUN : pixels;
+    ptrdiff_t most = whole > 16 ? CK_REQUANTIZE_RUN : pixels;
     for (ptrdiff_t start = 0; start < pixels; start += most) {
         ptrdiff_t left = pixels - start, run = left < most ? left : most;
         const int32_t *sums = accumulators + start * accumulator_stride;
         uint8_t *bytes = output + start * output_stride;
-        for (ptrdiff_t c = 0; c < first; c += 16) {
+        for (ptrdiff_t c = 0; c < whole; c += 16) {
             requantize_columns(
                 run, sums + c, accumulator_stride, bias + c, multipliers + c, target, bytes + c,
                 output_stride, NULL, NULL, NULL, 0);
         }
     }
-    if (first == channels) return;
+    if (whole == channels) return;
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
         const int32_t *sums = accumulators + pixel * accumulator_stride;
         uint8_t *bytes = output + pixel * output_stride;
-        for (ptrdiff_t c = first; c < channels; c++) {
+        for (ptrdiff_t c = whole; c < channels; c++) {
             bytes[c] = to_byte((float)wrapping_add(sums[c], bias[c]) * multipliers[c], target);
         }
     }

@@ -61,9 +61,7 @@ typedef struct ck_lrn {
     float alpha, beta, bias;
 } ck_lrn;
 
-// Convolution with weights packed once.
-
-/// Per channel, what `ck_float_statistics` adds to.
+/// Per channel, where statistics are added: see `ck_float_statistics`.
 typedef struct ck_statistics {
     /// Sums before and after the clamp; squares after it.
     double *pre, *post, *squares;
@@ -78,6 +76,8 @@ typedef struct ck_correction {
     ck_target target;
     int64_t *sums, *outputs, *raised_outputs;
 } ck_correction;
+
+// Convolution with weights packed once.
 
 typedef struct ck_float_convolution ck_float_convolution;
 typedef struct ck_integer_convolution ck_integer_convolution;

@@ -51,6 +51,7 @@ package enum QDQModel {
         _ network: QuantizedNetwork, metadata: [String: String] = [:], editedTo biases: BiasState
     ) throws -> (bytes: [UInt8], edits: [ByteEdit]) {
         let writer = try written(network)
+        precondition(writer.biases.count == biases.layers.count)
         let model = try writer.model(metadata: metadata)
         let bytes = try serialized(model)
         let olds = network.parameters.compactMap { $0?.bias }
