@@ -126,7 +126,15 @@ extension CalibrationJob {
             ?? ActivationRange(lower: statistics.inputLower, upper: statistics.inputUpper)
         return try QuantizedNetwork(
             quantizing: reduced, inputRange: range, ranges: progress.ranges ?? extrema.ranges,
-            power: power(statistics), scheme: options.scheme)
+            power: power(statistics), extrema: extrema, scheme: options.scheme)
+    }
+
+    /// Layers whose sums can saturate where processors add two products in 16 bits, on images like those of calibration.
+    package var saturatingLayers: [String] {
+        guard let statistics, let quantized else { return [] }
+        return quantized.saturatingLayers(extrema: statistics.extrema(network.graph)).map {
+            network.graph.nodes[$0].name
+        }
     }
 
     /// Mean squares of all values' channels over the correction images, in front of the layers that read them. Bias correction takes the

@@ -10,8 +10,26 @@ package enum Granularity: String, Hashable, Sendable, Codable, CaseIterable {
 package enum WeightSymmetry: String, Hashable, Sendable, Codable, CaseIterable {
     /// uint8, range from smallest to largest weight, free zero point.
     case asymmetric
-    /// int8 in `±(2^(bits-1) - 1)`, zero point 0.
+    /// `±(2^(bits-1) - 1)` around the zero point, which is 0 or 128 as ``WeightStorage`` says.
     case symmetric
+}
+
+/// The type that symmetric weights are stored in; the integers around the zero point are the same.
+package enum WeightStorage: String, Hashable, Sendable, Codable, CaseIterable {
+    /// int8, but uint8 in layers that would lose much by ``WeightSaturation/avoid``.
+    case automatic = "auto"
+    /// Zero point 0: what most runtimes compute fastest.
+    case int8
+    /// Zero point 128: exact in every runtime.
+    case uint8
+}
+
+/// What becomes of int8 weights that saturate where processors add two products in 16 bits (``ProductPairs``).
+package enum WeightSaturation: String, Hashable, Sendable, Codable, CaseIterable {
+    /// No pair of weights can, on activations as large as the calibration images'.
+    case avoid
+    /// They stay as they are.
+    case allow
 }
 
 /// What the range behind a weight scale minimizes.
@@ -32,6 +50,9 @@ package struct QuantizationScheme: Hashable, Sendable, Codable {
     /// In `4...8`; narrower weights use a part of the 8-bit storage type.
     package var weightBits: Int
     package var weightScale: WeightScaleEstimator
+    /// Of symmetric weights; asymmetric ones are uint8.
+    package var weightStorage: WeightStorage
+    package var weightSaturation: WeightSaturation
     package var activationType: IntegerType
     /// False keeps the network's output in float, as the accumulators times their scale.
     package var quantizesOutput: Bool
@@ -39,6 +60,7 @@ package struct QuantizationScheme: Hashable, Sendable, Codable {
     package init(
         granularity: Granularity = .tensor, symmetry: WeightSymmetry = .asymmetric,
         weightBits: Int = 8, weightScale: WeightScaleEstimator = .minmax,
+        weightStorage: WeightStorage = .automatic, weightSaturation: WeightSaturation = .avoid,
         activationType: IntegerType = .uint8, quantizesOutput: Bool = true
     ) {
         precondition((4...8).contains(weightBits))
@@ -46,6 +68,8 @@ package struct QuantizationScheme: Hashable, Sendable, Codable {
         self.symmetry = symmetry
         self.weightBits = weightBits
         self.weightScale = weightScale
+        self.weightStorage = weightStorage
+        self.weightSaturation = weightSaturation
         self.activationType = activationType
         self.quantizesOutput = quantizesOutput
     }

@@ -10,12 +10,13 @@ extension QuantizedNetwork {
     ///   - inputRange: range of the network's input.
     ///   - ranges: of every node's output.
     ///   - power: per value and channel, the mean square that counts for the layers that read it, for
-    ///     ``WeightScaleEstimator/outputMSE``; a value without any counts the same in all channels.
+    ///     ``WeightScaleEstimator/outputMSE`` and where pairs of weights are limited; a value without any counts the same in all channels.
+    ///   - extrema: of every node's channels, which say what pairs of weights can reach; without them, any 8-bit value is expected.
     ///   - scheme: granularity, symmetry, bits and types.
     /// - Throws: ``QuantizationError`` when a range is not finite or an accumulator could overflow.
     package init(
         quantizing network: FloatNetwork, inputRange: ActivationRange, ranges: [ActivationRange],
-        power: [[Float]] = [], scheme: QuantizationScheme
+        power: [[Float]] = [], extrema: ChannelExtrema? = nil, scheme: QuantizationScheme
     ) throws(QuantizationError) {
         let graph = network.graph
         var activations: [TensorQuantization?] = [
@@ -35,12 +36,15 @@ extension QuantizedNetwork {
             let node = graph.nodes[index]
             guard let float = network.parameters[index], let input = activations[node.inputs[0]]
             else { return Result<QuantizedParameters, QuantizationError>?.none }
+            let value = node.inputs[0]
+            let shape = graph.shape(of: value)
             return Result { () throws(QuantizationError) in
                 try Self.parameters(
                     float, input: input, layer: node.name, scheme: scheme,
-                    importance: scheme.weightScale == .outputMSE
-                        ? graph.importance(node, weights: float.weights.count, power: power)
-                        : [Float](repeating: 1, count: float.weights.count))
+                    importance: graph.importance(node, weights: float.weights.count, power: power),
+                    pairs: ProductPairs(
+                        of: node, input: shape,
+                        largest: input.largest(of: value, extrema, channels: shape.channels)))
             }
         }
         var parameters: [QuantizedParameters?] = []
@@ -93,12 +97,14 @@ extension QuantizedNetwork {
 
     private static func parameters(
         _ float: FloatParameters, input: TensorQuantization, layer: String,
-        scheme: QuantizationScheme, importance: [Float]
+        scheme: QuantizationScheme, importance: [Float], pairs: ProductPairs?
     ) throws(QuantizationError) -> QuantizedParameters {
         let quantizer = WeightQuantizer(symmetry: scheme.symmetry, bits: scheme.weightBits)
         let ranges = weightRanges(float, quantizer: quantizer, scheme: scheme, importance)
         let scales = weightScales(float, ranges: ranges, input: input, quantizer: quantizer)
-        let weights = quantizer.quantize(float.weights, ranges: ranges, scales: scales)
+        let weights = stored(
+            quantizer.quantize(float.weights, ranges: ranges, scales: scales), float: float,
+            scheme: scheme, importance: importance, pairs: pairs, quantizer: quantizer)
         var result = QuantizedParameters(
             weights: weights.values, type: weights.type, scales: weights.scales,
             zeroPoints: weights.zeroPoints, bias: [])
@@ -113,11 +119,31 @@ extension QuantizedNetwork {
         return result
     }
 
+    /// Largest growth of a layer's squared weight error for which its pairs are limited where ``WeightStorage/automatic`` may take uint8 instead.
+    private static let mostPairCost = 1.3
+
+    /// The weights in the type they are stored in, and where that is int8, kept from saturating in pairs.
+    private static func stored(
+        _ weights: QuantizedWeights, float: FloatParameters, scheme: QuantizationScheme,
+        importance: [Float], pairs: ProductPairs?, quantizer: WeightQuantizer
+    ) -> QuantizedWeights {
+        guard weights.type == .int8 else { return weights }
+        if scheme.weightStorage == .uint8 { return weights.unsigned }
+        guard scheme.weightSaturation == .avoid, let pairs else { return weights }
+        let (limited, cost) = PairLimiter(pairs: pairs, quantizer: quantizer).limit(
+            weights, float: float.weights, importance: importance)
+        return scheme.weightStorage == .automatic && cost > mostPairCost
+            ? weights.unsigned : limited
+    }
+
     /// What the weights of each group cover: one group, or one per output channel.
     private static func weightRanges(
         _ float: FloatParameters, quantizer: WeightQuantizer, scheme: QuantizationScheme,
         _ importance: [Float]
     ) -> [WeightRange] {
+        let counts =
+            scheme.weightScale == .outputMSE
+            ? importance : [Float](repeating: 1, count: float.weights.count)
         let groups = scheme.granularity == .tensor ? 1 : float.bias.count
         let size = float.weights.count / groups
         return (0..<groups).map { group in
@@ -125,7 +151,7 @@ extension QuantizedNetwork {
             return scheme.weightScale == .minmax
                 ? WeightRange(of: float.weights[indices])
                 : WeightRangeSearch(quantizer: quantizer).range(
-                    of: float.weights[indices], importance: importance[indices])
+                    of: float.weights[indices], importance: counts[indices])
         }
     }
 

@@ -31,6 +31,14 @@ struct QuantizedWeights {
     var type: IntegerType
     var scales: [Float]
     var zeroPoints: [Int]
+
+    /// The same int8 weights as uint8 around 128 instead of 0.
+    var unsigned: QuantizedWeights {
+        precondition(type == .int8)
+        return QuantizedWeights(
+            values: values.map { $0 + 128 }, type: .uint8, scales: scales,
+            zeroPoints: zeroPoints.map { $0 + 128 })
+    }
 }
 
 /// What a group of weights that share a scale has to cover; contains 0.

@@ -65,6 +65,16 @@ package enum WeightScheme: String, Codable, Sendable, CaseIterable {
     case asymmetric, symmetric
 }
 
+/// The type symmetric weights are stored in.
+package enum WeightType: String, Codable, Sendable, CaseIterable {
+    case auto, int8, uint8
+}
+
+/// Whether int8 weights are kept from saturating on processors that add products in 16 bits.
+package enum WeightSaturationChoice: String, Codable, Sendable, CaseIterable {
+    case avoid, allow
+}
+
 /// What the ranges behind weight scales minimize.
 package enum WeightScaleChoice: String, Codable, Sendable, CaseIterable {
     case minmax, mse

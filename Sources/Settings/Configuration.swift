@@ -66,6 +66,9 @@ package struct WeightSettings: Codable, Hashable, Sendable {
     /// Bits per weight, in `[4, 8]`.
     package var bits: Int
     package var scale: WeightScaleChoice
+    /// Of symmetric weights.
+    package var type: WeightType
+    package var saturation: WeightSaturationChoice
 }
 
 /// How activations are quantized.

@@ -34,6 +34,8 @@ extension PartialConfiguration {
         weightScheme = configuration.weights.scheme
         weightBits = configuration.weights.bits
         weightScale = configuration.weights.scale
+        weightType = configuration.weights.type
+        weightSaturation = configuration.weights.saturation
         activationType = configuration.activations.type
         activationRange = configuration.activations.range
         activationPercentile = configuration.activations.percentile
@@ -92,7 +94,9 @@ extension Configuration {
                 granularity: required(all.weightGranularity, "weights.granularity"),
                 scheme: required(all.weightScheme, "weights.scheme"),
                 bits: required(all.weightBits, "weights.bits"),
-                scale: required(all.weightScale, "weights.scale")),
+                scale: required(all.weightScale, "weights.scale"),
+                type: required(all.weightType, "weights.type"),
+                saturation: required(all.weightSaturation, "weights.saturation")),
             activations: ActivationSettings(
                 type: required(all.activationType, "activations.type"),
                 range: required(all.activationRange, "activations.range"),
@@ -122,6 +126,12 @@ extension Configuration {
             throw SettingsError(
                 .conflict("images held out judge corrections, and method none makes none"),
                 key: "guard_images")
+        }
+        if weights.scheme == .asymmetric, weights.type == .int8 {
+            throw SettingsError(
+                .conflict(
+                    "asymmetric weights are uint8; leave weights.type out, or choose weights.scheme: symmetric"
+                ), key: "weights.type")
         }
         if method.contains(.bft), bft.loss == .crossEntropy, labels.file == nil {
             throw SettingsError(

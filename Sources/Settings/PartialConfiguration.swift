@@ -16,6 +16,8 @@ package struct PartialConfiguration: Equatable, Sendable {
     package var weightScheme: WeightScheme?
     package var weightBits: Int?
     package var weightScale: WeightScaleChoice?
+    package var weightType: WeightType?
+    package var weightSaturation: WeightSaturationChoice?
     package var activationType: ActivationType?
     package var activationRange: RangeChoice?
     package var activationPercentile: Double?
@@ -81,6 +83,8 @@ extension PartialConfiguration {
         defaults.weightScheme = .symmetric
         defaults.weightBits = 8
         defaults.weightScale = .minmax
+        defaults.weightType = .auto
+        defaults.weightSaturation = .avoid
         defaults.activationType = .uint8
         defaults.activationRange = .minmax
         defaults.activationPercentile = 99.99

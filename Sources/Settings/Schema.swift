@@ -20,6 +20,8 @@ enum Schema {
         Field("weights.scheme", \.weightScheme, .choice),
         Field("weights.bits", \.weightBits, .integer(4...8)),
         Field("weights.scale", \.weightScale, .choice),
+        Field("weights.type", \.weightType, .choice),
+        Field("weights.saturation", \.weightSaturation, .choice),
         Field("activations.type", \.activationType, .choice),
         Field("activations.range", \.activationRange, .choice),
         Field(

@@ -14,7 +14,7 @@ import Testing
         (
             "weights: {rounding: up}",
             "weights.rounding: unknown key; valid here: weights.granularity, weights.scheme, "
-                + "weights.bits, weights.scale"
+                + "weights.bits, weights.scale, weights.type, weights.saturation"
         ),
         (
             "output: {quantized: {x: 1}}",
@@ -22,7 +22,8 @@ import Testing
         ),
         (
             "weights: 8",
-            "weights: '8' is not valid; expected a mapping of granularity, scheme, bits, scale"
+            "weights: '8' is not valid; expected a mapping of granularity, scheme, bits, scale, "
+                + "type, saturation"
         ),
         ("model: ''", "model: '' is not valid; expected a path"),
         ("model:", "model: '' is not valid; expected a path"),
@@ -81,6 +82,11 @@ import Testing
         (
             "weights: {scale: output}",
             "weights.scale: 'output' is not valid; expected minmax, mse or output-mse"
+        ),
+        ("weights: {type: int4}", "weights.type: 'int4' is not valid; expected auto, int8 or uint8"),
+        (
+            "weights: {saturation: none}",
+            "weights.saturation: 'none' is not valid; expected avoid or allow"
         ),
         (
             "equalization: yes",
@@ -261,6 +267,16 @@ import Testing
             problem(minimal) { $0.bftLearningRate = .nan }
                 == "configuration: bft.learning_rate: 'nan' is not valid; expected a number above 0"
         )
+    }
+
+    @Test func asymmetricWeightsAreNoInt8() throws {
+        #expect(
+            problem(minimal + "weights: {scheme: asymmetric, type: int8}")
+                == "configuration: weights.type: asymmetric weights are uint8; leave weights.type out, "
+                + "or choose weights.scheme: symmetric")
+        for type in ["auto", "uint8"] {
+            _ = try resolve(minimal + "weights: {scheme: asymmetric, type: \(type)}")
+        }
     }
 
     @Test func cropLargerThanTheResizedImage() {

@@ -43,6 +43,8 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 weights.scheme: symmetric
                 weights.bits: 8
                 weights.scale: minmax
+                weights.type: auto
+                weights.saturation: avoid
                 activations.type: uint8
                 activations.range: minmax
                 activations.percentile: 99.99
@@ -99,7 +101,9 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
         ibc_images: 16
         shard_images: 4
         guard_images: 6
-        weights: { granularity: tensor, scheme: asymmetric, bits: 4, scale: mse }
+        weights:
+          { granularity: tensor, scheme: asymmetric, bits: 4, scale: mse, type: uint8,
+            saturation: allow }
         activations: { type: int8, range: percentile, percentile: 99.5 }
         output: { quantized: false }
         dead_channels: { remove: false }
@@ -141,7 +145,8 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 "crop":[192,224],"exif_orientation":"refuse","interpolation":"bicubic",\
                 "mean":[104,117,123],"resize_short_side":"none","std":[1]},"quantized":"d.onnx","range_images":32,\
                 "shard_images":4,"skip_bad_images":true,\
-                "weights":{"bits":4,"granularity":"tensor","scale":"mse","scheme":"asymmetric"}}
+                "weights":{"bits":4,"granularity":"tensor","saturation":"allow","scale":"mse",\
+                "scheme":"asymmetric","type":"uint8"}}
                 """)
         // Nothing kept its default, so the test above cannot miss a key.
         let defaults = try resolve(minimal).describe().split(separator: "\n")

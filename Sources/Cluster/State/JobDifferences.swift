@@ -115,6 +115,8 @@ extension CalibrationOptions {
             ("weights.granularity", scheme.granularity.rawValue),
             ("weights.scheme", scheme.symmetry.rawValue), ("weights.bits", "\(scheme.weightBits)"),
             ("weights.scale", scheme.weightScale.rawValue),
+            ("weights.type", scheme.weightStorage.rawValue),
+            ("weights.saturation", scheme.weightSaturation.rawValue),
             ("activations.type", "\(scheme.activationType)"),
             ("activations.range", range.name),
             ("guard_images", guardImages.map { "\($0)" } ?? "none"),

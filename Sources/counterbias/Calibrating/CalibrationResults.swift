@@ -45,6 +45,8 @@ struct CalibrationResults {
         var images: Int
         var skippedImages: [PreparedPool.SkippedImage]
         var deadChannels: [DeadChannels]
+        /// Layers with weights of each type.
+        var weightTypes: [String: Int]
         var warnings: [String]
         var mssrBefore: Double
         var mssrAfter: Double
@@ -74,7 +76,8 @@ struct CalibrationResults {
             version: Build.version, configuration: configuration, digests: digests,
             timings: timings,
             rounds: job.progress.rounds, images: description.imageCount, skippedImages: skipped,
-            deadChannels: job.deadChannels, warnings: warnings,
+            deadChannels: job.deadChannels, weightTypes: weightTypes,
+            warnings: warnings,
             mssrBefore: mean(\.mssrBefore), mssrAfter: mean(\.mssrAfter),
             rqnsrBefore: mean(\.rqnsrBefore), rqnsrAfter: mean(\.rqnsrAfter),
             tuning: ledger?.tuning.map { summary in
@@ -84,16 +87,27 @@ struct CalibrationResults {
             }, guarding: ledger?.guarding, equalization: ledger?.equalization)
     }
 
+    private var weightTypes: [String: Int] {
+        (job.quantized?.parameters ?? []).compactMap { $0?.type.rawValue }
+            .reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    }
+
     var warnings: [String] {
         var warnings: [String] = []
-        let weights = job.quantized?.parameters.compactMap { $0 } ?? []
-        if weights.contains(where: { $0.type == .int8 }) {
+        let saturating = job.saturatingLayers
+        if let first = saturating.first {
             warnings.append(
-                "int8 weights: ONNX Runtime adds pairs of products in 16 bits on x86 CPUs without VNNI and "
-                    + "saturates; exact there are asymmetric (uint8) weights, or the session option "
-                    + "session.x64quantprecision=1")
+                "int8 weights of \(saturating.count) layers ('\(first)' is the first) can saturate in default sessions of ONNX "
+                    + "Runtime and OpenVINO on x86 CPUs without VNNI, which ruins accuracy there: "
+                    + (given == nil
+                        ? "leave weights.saturation at avoid, or choose weights.type uint8"
+                        : "quantize with uint8 weights or 7 bits (reduce_range), or set session.x64quantprecision=1 "
+                            + "in ONNX Runtime"))
         }
-        if weights.contains(where: { $0.type == .uint8 && $0.isPerChannel }) {
+        let hasZeroPointsPerChannel = job.quantized?.parameters.contains {
+            $0?.type == .uint8 && Set($0?.zeroPoints ?? []).count > 1
+        }
+        if hasZeroPointsPerChannel == true {
             warnings.append(
                 "uint8 weights with a zero point per channel: ONNX Runtime before 1.27 refuses to run "
                     + "the model; for older versions use symmetric weights or granularity tensor")
@@ -191,9 +205,12 @@ struct CalibrationResults {
         let equalized = ledger?.equalization.map { $0.sentence + "\n" } ?? ""
         let guarded = ledger?.guarding.map { $0.sentence + "\n" } ?? ""
         let dead = job.deadChannels.reduce(0) { $0 + $1.channels.count }
+        let types = weightTypes.sorted { $0.key < $1.key }
+            .map { "\($0.key) in \($0.value) layers" }.joined(separator: ", ")
         return table.text + "\n\n" + """
             \(description.imageCount) images, \(job.progress.rounds) rounds, \
             \(timings.total.formatted(decimals: 2)) s; \(dead) dead channels removed
+            weights: \(types)
             \(equalized)\(tuning)\(guarded)\(out)/model.int8.onnx
             \(out)/report.html
             """

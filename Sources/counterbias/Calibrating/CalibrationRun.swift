@@ -110,9 +110,7 @@ struct CalibrationRun {
         } else {
             Console.print(results.table)
         }
-        for warning in results.warnings {
-            logger.warning("check the result", metadata: ["reason": "\(warning)"])
-        }
+        for warning in results.warnings { Console.warn(warning, logger: logger) }
         if !driver.quarantined.isEmpty {
             throw CommandError(
                 EX_PROTOCOL,

@@ -80,8 +80,20 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: "One weight scale per tensor or per output channel. Default: channel.")
     var granularity: WeightGranularity?
 
-    @Option(help: "Weights symmetric (int8) or asymmetric (uint8). Default: symmetric.")
+    @Option(help: "Weights symmetric or asymmetric (uint8). Default: symmetric.")
     var weights: WeightScheme?
+
+    @Option(
+        help:
+            "Type of symmetric weights: int8, uint8 around 128, or auto, the faster where it is as good. Default: auto."
+    )
+    var weightType: WeightType?
+
+    @Option(
+        help:
+            "Keep int8 weights from saturating on x86 processors without VNNI, or allow it. Default: avoid."
+    )
+    var weightSaturation: WeightSaturationChoice?
 
     @Option(help: "Bits per weight, 4 to 8. Default: 8.")
     var bits: Int?
@@ -167,6 +179,8 @@ struct ConfigurationFlags: ParsableArguments {
         flags.weightScheme = weights
         flags.weightBits = bits
         flags.weightScale = weightScale
+        flags.weightType = weightType
+        flags.weightSaturation = weightSaturation
         flags.activationRange = range
         flags.activationPercentile = percentile
         flags.equalization = equalize
@@ -190,7 +204,8 @@ extension ConfigurationFlags {
         let others: [(flag: String, isGiven: Bool)] = [
             ("--range-images", rangeImages != nil), ("--granularity", granularity != nil),
             ("--weights", weights != nil), ("--bits", bits != nil),
-            ("--weight-scale", weightScale != nil), ("--range", range != nil),
+            ("--weight-scale", weightScale != nil), ("--weight-type", weightType != nil),
+            ("--weight-saturation", weightSaturation != nil), ("--range", range != nil),
             ("--percentile", percentile != nil), ("--equalize", equalize != nil),
             ("--keep-dead-channels", keepDeadChannels), ("--float-output", floatOutput),
         ]
@@ -207,6 +222,8 @@ extension ConfigurationFlags {
 extension WeightGranularity: ExpressibleByArgument {}
 extension WeightScheme: ExpressibleByArgument {}
 extension WeightScaleChoice: ExpressibleByArgument {}
+extension WeightType: ExpressibleByArgument {}
+extension WeightSaturationChoice: ExpressibleByArgument {}
 extension RangeChoice: ExpressibleByArgument {}
 extension EqualizationChoice: ExpressibleByArgument {}
 extension MatchPoint: ExpressibleByArgument {}

@@ -75,6 +75,8 @@ extension CalibrationOptions {
                 symmetry: configuration.weights.scheme == .symmetric ? .symmetric : .asymmetric,
                 weightBits: configuration.weights.bits,
                 weightScale: WeightScaleEstimator(configuration.weights.scale),
+                weightStorage: WeightStorage(configuration.weights.type),
+                weightSaturation: configuration.weights.saturation == .avoid ? .avoid : .allow,
                 activationType: configuration.activations.type == .int8 ? .int8 : .uint8,
                 quantizesOutput: configuration.output.quantized),
             range: isQuantized ? .minmax : RangeEstimator(configuration.activations),
@@ -99,6 +101,16 @@ extension WeightScaleEstimator {
         case .minmax: self = .minmax
         case .mse: self = .mse
         case .outputMSE: self = .outputMSE
+        }
+    }
+}
+
+extension WeightStorage {
+    init(_ choice: WeightType) {
+        switch choice {
+        case .auto: self = .automatic
+        case .int8: self = .int8
+        case .uint8: self = .uint8
         }
     }
 }

@@ -15,6 +15,15 @@ enum Console {
         print(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
+    /// A warning for the person who runs the command: a line of its own on a terminal, a log record elsewhere.
+    static func warn(_ text: String, logger: Logger) {
+        guard logFormat == .text, isatty(STDERR_FILENO) == 1 else {
+            logger.warning("check the result", metadata: ["reason": "\(text)"])
+            return
+        }
+        FileHandle.standardError.write(Data("warning: \(text)\n".utf8))
+    }
+
     /// Of all log lines of this process; set once, when its flags are known.
     static var logFormat: LogFormat {
         get { format.withLock { $0 } }
