@@ -24,7 +24,9 @@ package enum ImageFile {
         bytes: [UInt8], name: String, exifOrientation: ExifOrientation = .ignore,
         maximumPixels: Int = pixelLimit
     ) throws(ImageError) -> PixelImage {
-        guard let format = Format(bytes) else { throw ImageError(.unknownFormat, name) }
+        guard let format = Format(bytes) else {
+            throw ImageError(.unknownFormat, name, Format.otherName(of: bytes) ?? "")
+        }
         guard let decoder = format.decoder else {
             throw ImageError(.unknownFormat, name, "a NumPy array, where an image is needed")
         }
@@ -46,11 +48,17 @@ package enum ImageFile {
     /// Resizes, crops and orders channels; see `Preprocessing`.
     ///
     /// The resize has the bits of Pillow's `Image.resize`; only what the crop shows is computed.
-    /// - Throws: `.cropTooLarge`, `.invalidPreprocessing`.
+    /// - Throws: `.cropTooLarge`, `.channelMismatch`, `.invalidPreprocessing`.
     package static func preprocess(
         _ image: PixelImage, _ preprocessing: Preprocessing, name: String
     ) throws(ImageError) -> PreparedImage {
         try preprocessing.validate()
+        guard preprocessing.channels == 1 || preprocessing.channels == 3 else {
+            throw ImageError(
+                .channelMismatch, name,
+                "an image gives 1 or 3, needed \(preprocessing.channels)"
+                    + preprocessing.inputClause)
+        }
         let plan = try ResizePlan(
             width: image.width, height: image.height, preprocessing: preprocessing, name: name)
         var pixels =
@@ -67,15 +75,16 @@ package enum ImageFile {
 
     /// From the bytes of a JPEG, PNG or `.npy` file to what a worker takes.
     ///
-    /// A `.npy` file must hold the network's input already: `uint8` arrays are pixels in the
-    /// network's channel order and get normalized, float arrays are used as they are.
+    /// A `.npy` file must hold the network's input already, and no more than one: `uint8` arrays are
+    /// pixels in the network's channel order and get normalized, all others are used as they are.
     package static func prepare(
         bytes: [UInt8], name: String, preprocessing: Preprocessing,
         maximumPixels: Int = pixelLimit
     ) throws(ImageError) -> PreparedImage {
         try preprocessing.validate()
         if Format(bytes) == .numpy {
-            return try NumpyFile(bytes: bytes, name: name).prepared(for: preprocessing)
+            return try NumpyFile(head: bytes, size: bytes.count, name: name)
+                .prepared(for: preprocessing) { Array(bytes[$0]) }
         }
         let image = try decode(
             bytes: bytes, name: name, exifOrientation: preprocessing.exifOrientation,
@@ -124,6 +133,26 @@ enum Format {
         } else {
             return nil
         }
+    }
+
+    /// What a file is whose format is not read, where its first bytes tell.
+    static func otherName(of bytes: [UInt8]) -> String? {
+        let head = String(decoding: bytes.prefix(64), as: UTF8.self)
+        let text = head.trimmingPrefix { $0.isWhitespace }
+        if head.hasPrefix("RIFF"), bytes.dropFirst(8).starts(with: "WEBP".utf8) {
+            return "it is WebP"
+        }
+        if head.hasPrefix("GIF8") { return "it is GIF" }
+        if bytes.starts(with: [0x49, 0x49, 42, 0]) || bytes.starts(with: [0x4D, 0x4D, 0, 42]) {
+            return "it is TIFF"
+        }
+        if bytes.dropFirst(4).starts(with: "ftyp".utf8) { return "it is HEIF or AVIF" }
+        if head.hasPrefix("BM"), bytes.count > 26 { return "it is BMP" }
+        if head.hasPrefix("PK\u{3}\u{4}") { return "it is a ZIP archive, as .npz files are" }
+        if head.hasPrefix("version https://git-lfs") {
+            return "it is a Git LFS pointer; run git lfs pull"
+        }
+        return text.hasPrefix("<") ? "it is HTML or XML" : nil
     }
 
     typealias Decoder = (

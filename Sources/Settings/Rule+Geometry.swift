@@ -3,6 +3,9 @@ import Yams
 /// Largest image extent in pixels that a configuration may name.
 let largestExtent = 65_535
 
+/// Most channels that a configuration may give values for.
+let largestChannelCount = 4_096
+
 extension Rule where Value == ResizeShortSide {
     static let resize = Rule(
         expected: "an integer from 1 to \(largestExtent), none or derived",

@@ -38,7 +38,7 @@ import Testing
         try plain.validate()
         let wrong: [(String, (inout Preprocessing) -> Void)] = [
             ("cropHeight", { $0.cropHeight = 0 }), ("cropWidth", { $0.cropWidth = 1 << 40 }),
-            ("resizeShortSide", { $0.resizeShortSide = -1 }), ("channels", { $0.channels = 2 }),
+            ("resizeShortSide", { $0.resizeShortSide = -1 }), ("channels", { $0.channels = 0 }),
             ("mean", { $0.mean = [] }), ("mean", { $0.mean = [1, 2] }),
             ("mean", { $0.mean = [.nan] }), ("std", { $0.std = [0] }), ("std", { $0.std = [-1] }),
             ("std", { $0.std = [.infinity] }), ("std", { $0.std = [.leastNormalMagnitude] }),

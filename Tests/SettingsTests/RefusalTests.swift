@@ -133,17 +133,18 @@ import Testing
             "preprocessing.channel_order: 'gbr' is not valid; expected rgb or bgr"
         ),
         (
-            "preprocessing: {mean: [1, 2]}",
-            "preprocessing.mean: '[1, 2]' is not valid; expected one number or a list of three"
+            "preprocessing: {mean: []}",
+            "preprocessing.mean: '[]' is not valid; expected one number or a list of one per channel"
         ),
         (
             "preprocessing: {mean: [1, x, 3]}",
-            "preprocessing.mean: '[1, x, 3]' is not valid; expected one number or a list of three"
+            "preprocessing.mean: '[1, x, 3]' is not valid; expected one number or a list of one per "
+                + "channel"
         ),
         (
             "preprocessing: {std: [1, 0, 3]}",
             "preprocessing.std: '[1, 0, 3]' is not valid; expected one number above 0 or a list "
-                + "of three"
+                + "of one per channel"
         ),
         (
             "preprocessing: {exif_orientation: rotate}",
@@ -256,7 +257,7 @@ import Testing
         #expect(
             problem(minimal) { $0.std = [1, -1, 1] }
                 == "configuration: preprocessing.std: '[1, -1, 1]' is not valid; expected one "
-                + "number above 0 or a list of three")
+                + "number above 0 or a list of one per channel")
         #expect(
             problem(minimal) { $0.bftLearningRate = .nan }
                 == "configuration: bft.learning_rate: 'nan' is not valid; expected a number above 0"

@@ -67,4 +67,7 @@ extension Double {
     func formatted(decimals: Int) -> String {
         isInfinite ? (self > 0 ? "inf" : "-inf") : String(format: "%.\(decimals)f", self)
     }
+
+    /// At most so many significant digits, without zeros at the end.
+    func significant(digits: Int) -> String { String(format: "%.\(digits)g", self) }
 }
