@@ -68,14 +68,19 @@ struct NumpyFile {
     /// How many network inputs the array holds.
     /// - Throws: `.shapeMismatch`, also for none; `.tooLarge` for more than `inputLimit`.
     func inputs(for preprocessing: Preprocessing) throws(ImageError) -> Int {
-        let inputs = try NumpyLayout(header, for: preprocessing, name: name).inputs
-        guard inputs > 0 else {
-            throw ImageError(.shapeMismatch, name, "shape \(header.shape) holds no input")
-        }
+        let inputs = try layout(for: preprocessing).inputs
         guard inputs <= Self.inputLimit else {
             throw ImageError(.tooLarge, name, "\(inputs) inputs in one file")
         }
         return inputs
+    }
+
+    private func layout(for preprocessing: Preprocessing) throws(ImageError) -> NumpyLayout {
+        let layout = try NumpyLayout(header, for: preprocessing, name: name)
+        guard layout.inputs > 0 else {
+            throw ImageError(.shapeMismatch, name, "shape \(header.shape) holds no input")
+        }
+        return layout
     }
 
     /// One input; of the (validated) preprocessing only the extent matters.
@@ -89,7 +94,7 @@ struct NumpyFile {
         input: Int? = nil, for preprocessing: Preprocessing,
         read: (Range<Int>) throws(ImageError) -> [UInt8]
     ) throws(ImageError) -> PreparedImage {
-        let layout = try NumpyLayout(header, for: preprocessing, name: name)
+        let layout = try layout(for: preprocessing)
         guard input.map({ (0..<layout.inputs).contains($0) }) ?? (layout.inputs == 1) else {
             throw ImageError(
                 .shapeMismatch, name, "it holds \(layout.inputs) inputs; give it the ending .npy")

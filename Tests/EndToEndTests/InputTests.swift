@@ -220,6 +220,9 @@ extension EndToEnd {
             }
             let run = try calibrate("--images", scratch("images"))
             #expect(run.log.contains("save pixels as uint8"), "\(run.log)")
+            #expect(run.log.contains("arrays are taken as they are"), "\(run.log)")
+            let pixels = try summary()["pixels"] as? [String: Any]
+            #expect(pixels?["arrays"] as? Int == 8)
         }
 
         @Test func labelsWithAnotherOffset() throws {

@@ -57,7 +57,7 @@ struct CalibrationRun {
         timings.load = (clock.now - started).seconds
         let preprocessing = try Preprocessing(
             configuration.preprocessing, input: network.graph.input)
-        let pixels = PixelRecord(
+        var pixels = PixelRecord(
             configuration.preprocessing, resolved: preprocessing, origin: origin)
         pixels.report(to: logger)
         let encoding = InputEncoding(tables: preprocessing.lookupTables())
@@ -66,9 +66,13 @@ struct CalibrationRun {
             { try preparePool(of: folder, preprocessing, stop) },
             { [network] in try NetworkBlob(network: network, encoding: encoding).sealed() })
         timings.images = (clock.now - started).seconds - timings.load
+        var facts = InputFacts()
+        facts.add(pool)
+        facts.report(to: logger)
+        pixels.arrays = facts.arrays
         let inputWarnings =
             [folder.leftOut.warning(in: configuration.images), given?.warning(of: pixels)]
-            .compactMap(\.self) + warnings(of: pool)
+            .compactMap(\.self) + warnings(of: facts)
         for warning in inputWarnings {
             logger.warning("check the input", metadata: ["reason": "\(warning)"])
         }
@@ -204,11 +208,9 @@ struct CalibrationRun {
         return counts
     }
 
-    private func warnings(of pool: PreparedPool) -> [String] {
-        var facts = InputFacts()
-        facts.add(pool)
+    private func warnings(of facts: InputFacts) -> [String] {
         var warnings = facts.warnings(configuration.preprocessing, origin)
-        let images = max(pool.images.count - (configuration.guardImages ?? 0), 0)
+        let images = max(facts.images - (configuration.guardImages ?? 0), 0)
         let missed = imagesAskedFor.filter { $0.count > images }
         if !missed.isEmpty {
             let limit = configuration.limit.map { " with limit \($0)" } ?? ""

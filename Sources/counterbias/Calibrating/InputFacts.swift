@@ -1,5 +1,6 @@
 import Calibration
 import Cluster
+import Logging
 import Settings
 
 /// What there is to warn of about a run's inputs, gathered image by image.
@@ -8,8 +9,8 @@ struct InputFacts {
     private(set) var arrays = 0
     private var first: ImageReference?
     private var areAlike = true
-    /// Whether all arrays so far hold whole numbers in 0...255.
-    private var arraysHoldBytes = true
+    /// Whether all arrays so far hold values in 0...255, and whether all of these are whole.
+    private var (arraysLookLikePixels, areWhole) = (true, true)
     private var largest: Float = 0
 
     /// Adds the images of a pool.
@@ -26,17 +27,25 @@ struct InputFacts {
         if reference != first { areAlike = false }
         guard reference.isTensor else { return }
         arrays += 1
-        guard arraysHoldBytes else { return }
+        guard arraysLookLikePixels else { return }
         bytes.withUnsafeBytes { raw in
             for offset in stride(from: 0, to: raw.count, by: 4) {
                 let value = raw.loadUnaligned(fromByteOffset: offset, as: Float.self)
-                guard value >= 0, value <= 255, value == value.rounded() else {
-                    arraysHoldBytes = false
+                guard value >= 0, value <= 255 else {
+                    arraysLookLikePixels = false
                     return
                 }
+                if value != value.rounded() { areWhole = false }
                 largest = max(largest, value)
             }
         }
+    }
+
+    func report(to logger: Logger) {
+        guard arrays > 0 else { return }
+        logger.notice(
+            "arrays are taken as they are",
+            metadata: ["arrays": "\(arrays)", "images": "\(images)"])
     }
 
     /// One sentence each, with the remedy.
@@ -51,12 +60,12 @@ struct InputFacts {
                         + "give \(other) as well, \(neutral) for none")
             }
         }
-        // Zeros and ones alone are masks as often as pixels.
-        if arrays > 0, arraysHoldBytes, largest > 1, !settings.isIdentity {
+        // Zeros and ones alone are masks as often as pixels; resized pixels are not whole but reach as far.
+        if arrays > 0, arraysLookLikePixels, largest > (areWhole ? 1 : 127), !settings.isIdentity {
             warnings.append(
-                "all \(arrays) arrays that are not uint8 hold whole numbers from 0 to \(Int(largest)), as pixels "
-                    + "do, but such arrays are taken as they are, without mean and std; save pixels as uint8"
-            )
+                "all \(arrays) arrays that are not uint8 hold values from 0 to \(Double(largest).significant(digits: 6)), "
+                    + "as pixels do, but such arrays are taken as they are, without mean and std; save pixels as "
+                    + "uint8, or set mean: 0 and std: 1 if the network takes them so")
         }
         if images > 1, areAlike {
             warnings.append(

@@ -10,6 +10,8 @@ struct PixelRecord: Codable {
     var values: PreprocessingSettings
     /// Where each comes from.
     var origin: PreprocessingOrigin
+    /// Images that were arrays taken as they are, to which none of it applied.
+    var arrays = 0
 
     /// - Parameters:
     ///   - settings: as given.

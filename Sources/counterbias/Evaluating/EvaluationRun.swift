@@ -36,7 +36,7 @@ struct EvaluationRun {
         let biases = BiasState(of: quantized)
         let (settings, origin) = try settings(contents.metadata)
         let preprocessing = try Preprocessing(settings, input: network.graph.input)
-        let pixels = PixelRecord(settings, resolved: preprocessing, origin: origin)
+        var pixels = PixelRecord(settings, resolved: preprocessing, origin: origin)
         pixels.report(to: logger)
         let encoding = InputEncoding(tables: preprocessing.lookupTables())
         let folder = try ImageFolder.list(configuration.images)
@@ -86,6 +86,8 @@ struct EvaluationRun {
             throw CommandError(EX_DATAERR, "\(configuration.images): no image could be read")
         }
         if let trace, let tracer { try tracer.write(to: trace.path) }
+        facts.report(to: logger)
+        pixels.arrays = facts.arrays
         let warnings =
             [folder.leftOut.warning(in: configuration.images)].compactMap(\.self)
             + facts.warnings(settings, origin) + [fit.warning].compactMap(\.self)
