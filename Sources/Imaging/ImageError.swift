@@ -20,7 +20,7 @@ package struct ImageError: Error, Hashable, Sendable {
         case turned
         /// The resized image is smaller than the crop.
         case cropTooLarge
-        /// An image for a network whose input has other than 1 or 3 channels.
+        /// An image for a network whose input has other than 1, 3 or 4 channels.
         case channelMismatch
         /// An array whose shape is not the network's input.
         case shapeMismatch

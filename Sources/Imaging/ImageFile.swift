@@ -5,7 +5,8 @@ import CImageCodecs
 /// Read: JPEG (baseline and progressive; grayscale, YCbCr, RGB, and CMYK or YCCK inverted as Adobe
 /// stores them) and PNG (1 to 8 bits, palette, interlaced; alpha and tRNS dropped; 16-bit color
 /// and gray+alpha by their high byte). Refused: 16-bit grayscale PNG, which Pillow would clip to
-/// white. Color profiles and gamma are ignored. The content decides, not the name's ending.
+/// white. For networks with four channels `convert("RGBA")`: alpha is kept, and 255 where a file has none;
+/// transparent colors (tRNS) are refused. Color profiles and gamma are ignored. The content decides, not the name's ending.
 ///
 /// A truncated or damaged file is an error, also where libjpeg would go on with gray pixels.
 package enum ImageFile {
@@ -17,12 +18,14 @@ package enum ImageFile {
     ///   - bytes: the whole file.
     ///   - name: what errors call it.
     ///   - exifOrientation: what to do with a stored turn.
+    ///   - keepsAlpha: gives RGBA, opaque where the file has no alpha; a PNG file in which a color or
+    ///     palette entries are transparent is refused then.
     ///   - maximumPixels: larger images are refused before pixels are allocated.
-    /// - Returns: the image in RGB.
+    /// - Returns: the image in RGB or RGBA.
     /// - Throws: `.unknownFormat`, `.corrupt`, `.unsupported`, `.tooLarge`, `.outOfMemory`, `.turned`.
     package static func decode(
         bytes: [UInt8], name: String, exifOrientation: ExifOrientation = .ignore,
-        maximumPixels: Int = pixelLimit
+        keepsAlpha: Bool = false, maximumPixels: Int = pixelLimit
     ) throws(ImageError) -> PixelImage {
         guard let format = Format(bytes) else {
             throw ImageError(.unknownFormat, name, Format.otherName(of: bytes) ?? "")
@@ -34,14 +37,22 @@ package enum ImageFile {
         var report = cic_report()
         let headerStatus = decoder(bytes, bytes.count, limit, nil, 0, &report)
         try check(headerStatus, report, name)
+        if keepsAlpha && report.has_color_key != 0 {
+            throw ImageError(.unsupported, name, "transparent colors instead of alpha")
+        }
         let (width, height) = (Int(report.width), Int(report.height))
+        let hasAlpha = keepsAlpha && report.has_alpha != 0
+        let size = (hasAlpha ? 4 : 3) * width * height
         var status: Int32 = 0
-        let pixels = [UInt8](unsafeUninitializedCapacity: 3 * width * height) { buffer, count in
-            count = 3 * width * height
+        let pixels = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            count = size
+            let decoder = hasAlpha ? cic_decode_png_alpha : decoder
             status = decoder(bytes, bytes.count, limit, buffer.baseAddress, count, &report)
         }
         try check(status, report, name)
-        let image = PixelImage(width: width, height: height, pixels: pixels)
+        var image = PixelImage(
+            width: width, height: height, channels: hasAlpha ? 4 : 3, pixels: pixels)
+        if keepsAlpha { image = image.withAlpha }
         return try exifOrientation.orient(image, format: format, bytes: bytes, name: name)
     }
 
@@ -53,20 +64,27 @@ package enum ImageFile {
         _ image: PixelImage, _ preprocessing: Preprocessing, name: String
     ) throws(ImageError) -> PreparedImage {
         try preprocessing.validate()
-        guard preprocessing.channels == 1 || preprocessing.channels == 3 else {
+        // Grayscale is made of three channels.
+        guard image.channels == (preprocessing.channels == 1 ? 3 : preprocessing.channels) else {
             throw ImageError(
                 .channelMismatch, name,
-                "an image gives 1 or 3, needed \(preprocessing.channels)"
+                "an image gives 1, 3 or 4, needed \(preprocessing.channels)"
                     + preprocessing.inputClause)
         }
         let plan = try ResizePlan(
             width: image.width, height: image.height, preprocessing: preprocessing, name: name)
         var pixels =
-            preprocessing.channels == 1
-            ? plan.run(luma(image), channels: 1) : plan.run(image.pixels, channels: 3)
-        if preprocessing.channels == 3 && preprocessing.channelOrder == .bgr {
-            let count = pixels.count / 3
-            pixels.withUnsafeMutableBufferPointer { cic_swap_red_blue($0.baseAddress, count) }
+            switch preprocessing.channels {
+            case 1: plan.run(luma(image), channels: 1)
+            case 4 where plan.isResizing:
+                Alpha.divided(plan.run(Alpha.multiplied(image.pixels), channels: 4))
+            default: plan.run(image.pixels, channels: image.channels)
+            }
+        if preprocessing.channels >= 3 && preprocessing.channelOrder == .bgr {
+            let count = pixels.count / image.channels
+            pixels.withUnsafeMutableBufferPointer {
+                cic_swap_red_blue($0.baseAddress, count, image.channels)
+            }
         }
         return PreparedImage(
             height: preprocessing.cropHeight, width: preprocessing.cropWidth,
@@ -88,7 +106,7 @@ package enum ImageFile {
         }
         let image = try decode(
             bytes: bytes, name: name, exifOrientation: preprocessing.exifOrientation,
-            maximumPixels: maximumPixels)
+            keepsAlpha: preprocessing.channels == 4, maximumPixels: maximumPixels)
         return try preprocess(image, preprocessing, name: name)
     }
 

@@ -31,7 +31,7 @@ package struct Preprocessing: Hashable, Sendable, Codable {
     /// Columns of the network's input, at least 1.
     package var cropWidth: Int
     /// At least 1. Images give 3, or 1 for grayscale networks (ITU-R 601 luma as Pillow's
-    /// `convert("L")`); networks with others take arrays.
+    /// `convert("L")`), or 4 with alpha; networks with others take arrays.
     package var channels: Int
     package var geometry: ResizeGeometry
     package var interpolation: Interpolation

@@ -21,6 +21,9 @@ struct ResizePlan {
         return shrinkage > 0 && shrinkage > 2 * (width - resizedWidth)
     }
 
+    /// Whether there is anything to resize, or only to crop.
+    var isResizing: Bool { resizedWidth != width || resizedHeight != height }
+
     /// From `[height][width][channels]` to `[rows.count][columns.count][channels]`.
     func run(_ pixels: [UInt8], channels: Int) -> [UInt8] {
         precondition(pixels.count == width * height * channels)

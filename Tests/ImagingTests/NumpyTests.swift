@@ -92,6 +92,21 @@ import Testing
         }
     }
 
+    @Test func imagesForOtherNumbersOfChannelsAreRefused() throws {
+        for (channels, name) in [(2, "rgb-8.png"), (10, "rgb-420.jpg"), (4, "palette-4-trns.png")] {
+            let preprocessing = Preprocessing(
+                resizeShortSide: nil, cropHeight: 4, cropWidth: 5, channels: channels,
+                inputName: "data")
+            let error = #expect(throws: ImageError.self) {
+                try ImageFile.prepare(
+                    bytes: Fixtures.bytes(name), name: name, preprocessing: preprocessing)
+            }
+            #expect(error?.code == (channels == 4 ? .unsupported : .channelMismatch))
+            #expect(
+                channels == 4 || error?.description.contains("the model's input 'data'") == true)
+        }
+    }
+
     @Test func halvesAreExact() {
         var wrong: [UInt16] = []
         for bits in UInt16.min...UInt16.max {

@@ -21,15 +21,17 @@ import Testing
     @Test(arguments: try Fixtures.table("prepared.tsv"))
     func preparedEqualsPillow(row: [String]) throws {
         let numbers = row[1...3].compactMap { Int($0) }
-        let isGray = row[6] == "1"
+        let channels = try #require(Int(row[6]))
+        let (mean, std): ([Float], [Float]) = (
+            [123.675, 116.28, 103.53, 127.5], [58.395, 57.12, 57.375, 64]
+        )
         let preprocessing = Preprocessing(
             resizeShortSide: numbers[0] == 0 ? nil : numbers[0], cropHeight: numbers[1],
-            cropWidth: numbers[2], channels: isGray ? 1 : 3,
+            cropWidth: numbers[2], channels: channels,
             geometry: try #require(ResizeGeometry(rawValue: row[4])),
             interpolation: try #require(Interpolation(rawValue: row[5])),
             channelOrder: try #require(ChannelOrder(rawValue: row[7])),
-            mean: isGray ? [123.675] : [123.675, 116.28, 103.53],
-            std: isGray ? [58.395] : [58.395, 57.12, 57.375])
+            mean: Array(mean.prefix(channels)), std: Array(std.prefix(channels)))
         let image = try ImageFile.prepare(
             bytes: Fixtures.bytes(row[0]), name: row[0], preprocessing: preprocessing)
         guard case .pixels(let pixels) = image.payload else {

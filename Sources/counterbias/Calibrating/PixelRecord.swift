@@ -48,6 +48,7 @@ extension Preprocessing {
             switch channels {
             case 1: "gray"
             case 3: channelOrder.rawValue.uppercased()
+            case 4: channelOrder.rawValue.uppercased() + "A"
             default: "\(channels) channels"
             }
         steps.append(colors)
