@@ -67,12 +67,12 @@ package struct Preprocessing: Hashable, Sendable, Codable {
     /// Longest side of a resize or crop; keeps all byte counts far from overflow.
     package static let maximumSide = 16_384
 
-    /// - Throws: `.invalidPreprocessing`, naming the field.
+    /// - Throws: `.invalidPreprocessing`, naming the key.
     package func validate() throws(ImageError) {
-        try Self.check((1...Self.maximumSide).contains(cropHeight), "cropHeight", cropHeight)
-        try Self.check((1...Self.maximumSide).contains(cropWidth), "cropWidth", cropWidth)
+        try Self.check((1...Self.maximumSide).contains(cropHeight), "crop", cropHeight)
+        try Self.check((1...Self.maximumSide).contains(cropWidth), "crop", cropWidth)
         if let side = resizeShortSide {
-            try Self.check((1...Self.maximumSide).contains(side), "resizeShortSide", side)
+            try Self.check((1...Self.maximumSide).contains(side), "resize_short_side", side)
         }
         try Self.check((1...Self.maximumSide).contains(channels), "channels", channels)
         for (field, values) in [("mean", mean), ("std", std)] {
@@ -93,7 +93,8 @@ package struct Preprocessing: Hashable, Sendable, Codable {
         _ holds: Bool, _ field: String, _ value: some Sendable
     ) throws(ImageError) {
         guard !holds else { return }
-        throw ImageError(.invalidPreprocessing, field, "\(value) is out of range")
+        throw ImageError(
+            .invalidPreprocessing, "preprocessing.\(field)", "\(value) is out of range")
     }
 
     /// Normalized value of every pixel value, one table of 256 per channel in the network's order.

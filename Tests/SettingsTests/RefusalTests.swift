@@ -112,16 +112,16 @@ import Testing
         (
             "preprocessing: {resize_short_side: 0}",
             "preprocessing.resize_short_side: '0' is not valid; expected an integer from 1 to "
-                + "65535, none or derived"
+                + "16384, none or derived"
         ),
         (
             "preprocessing: {crop: [224]}",
-            "preprocessing.crop: '[224]' is not valid; expected an integer from 1 to 65535, "
+            "preprocessing.crop: '[224]' is not valid; expected an integer from 1 to 16384, "
                 + "[height, width] or model_input"
         ),
         (
             "preprocessing: {crop: [224, 0]}",
-            "preprocessing.crop: '[224, 0]' is not valid; expected an integer from 1 to 65535, "
+            "preprocessing.crop: '[224, 0]' is not valid; expected an integer from 1 to 16384, "
                 + "[height, width] or model_input"
         ),
         (

@@ -6,7 +6,7 @@ import Settings
 struct PixelRecord: Codable {
     /// In one line, as logged.
     var summary: String
-    /// Every value, none left to a rule.
+    /// Every value, none left to a rule; a list of equal means or standard deviations is one.
     var values: PreprocessingSettings
     /// Where each comes from.
     var origin: PreprocessingOrigin
@@ -24,6 +24,8 @@ struct PixelRecord: Codable {
         values = settings
         values.crop = .size(height: preprocessing.cropHeight, width: preprocessing.cropWidth)
         values.resizeShortSide = preprocessing.resizeShortSide.map { .pixels($0) } ?? .off
+        values.mean = preprocessing.mean.count == 1 ? [settings.mean[0]] : settings.mean
+        values.std = preprocessing.std.count == 1 ? [settings.std[0]] : settings.std
         summary = preprocessing.summary
         self.origin = origin
     }
