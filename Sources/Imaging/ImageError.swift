@@ -82,7 +82,8 @@ extension ImageError: CustomStringConvertible {
             "; replace or remove it, or run with --skip-bad-images"
         case .unsupported: "; convert it to an 8-bit PNG or a baseline JPEG"
         case .turned: "; choose exif_orientation apply or ignore, or store it upright"
-        case .cropTooLarge: "; resize to at least the crop, or crop less"
+        case .cropTooLarge:
+            "; set preprocessing.resize_short_side so that no side is smaller than the crop"
         case .unsupportedArray: "; save it with np.save as an array of uint8 or float32"
         case .channelMismatch:
             "; give a folder of .npy arrays as images, uint8 for values that are to be normalized"

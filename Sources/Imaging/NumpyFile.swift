@@ -1,8 +1,8 @@
 /// The head of a `.npy` file (NumPy's format, versions 1 and 2) that holds network inputs.
 struct NumpyFile {
     static let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]
-    /// Bytes that hold the header of every plain array.
-    static let headLimit = 1 << 17
+    /// Bytes that hold the header of every plain array, which is shorter by far.
+    static let headLimit = 1 << 12
     /// Most inputs of one file.
     static let inputLimit = 1 << 20
 
