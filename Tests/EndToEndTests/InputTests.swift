@@ -95,7 +95,15 @@ extension EndToEnd {
         @Test(arguments: [
             (
                 "{resize_short_side: none, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}",
-                "multiply both by 255: mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375]"
+                "mean and std are in units of 8-bit pixels, 0 to 255, but not above 1; multiply by 255: mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375]"
+            ),
+            (
+                "{resize_short_side: none, mean: 0.5, std: 1}",
+                "multiply by 255: mean: 127.5, std: 255"
+            ),
+            (
+                "{resize_short_side: none, mean: [123.675, 116.28, 103.53], std: 0.25}",
+                "preprocessing.std is in units of 8-bit pixels, 0 to 255, but not above 1; multiply by 255: std: 63.75"
             ),
             ("{resize_short_side: none, mean: 127}", "mean is given without std"),
             ("{resize_short_side: none, std: 127}", "std is given without mean"),

@@ -75,17 +75,24 @@ struct InputFacts {
         return warnings
     }
 
-    /// Means and deviations of pixels in 0...1, as most training code states them.
+    /// Means and standard deviations of pixels in 0...1, as most training code states them, or one of both.
     private static func units(_ settings: PreprocessingSettings) -> String? {
-        guard !settings.isIdentity, settings.mean.allSatisfy({ abs($0) <= 1 }),
-            settings.std.allSatisfy({ $0 <= 1 })
-        else { return nil }
-        func times255(_ values: [Double]) -> String {
-            "[" + values.map { ($0 * 255).significant(digits: 6) }.joined(separator: ", ") + "]"
+        let (mean, std) = (settings.mean, settings.std)
+        let isMean = mean.allSatisfy { abs($0) <= 1 }
+        // A mean of 0 is one in any unit, and a deviation of 1 is none.
+        guard isMean && mean.contains(where: { $0 != 0 }) || std.allSatisfy({ $0 < 1 }) else {
+            return nil
         }
-        return
-            "preprocessing.mean and std are in units of 8-bit pixels, 0 to 255, but none is above 1; "
-            + "multiply both by 255: mean: \(times255(settings.mean)), std: \(times255(settings.std))"
+        func times255(_ values: [Double]) -> String {
+            let texts = values.map { ($0 * 255).significant(digits: 6) }
+            return texts.count == 1 ? texts[0] : "[" + texts.joined(separator: ", ") + "]"
+        }
+        var keys: [(name: String, values: [Double])] = isMean ? [("mean", mean)] : []
+        if std.allSatisfy({ $0 <= 1 }) { keys.append(("std", std)) }
+        return "preprocessing.\(keys.map(\.name).joined(separator: " and ")) "
+            + (keys.count == 1 ? "is" : "are")
+            + " in units of 8-bit pixels, 0 to 255, but not above 1; multiply by 255: "
+            + keys.map { "\($0.name): \(times255($0.values))" }.joined(separator: ", ")
     }
 }
 
