@@ -36,6 +36,21 @@ static void resample_row1(const uint8_t *row, int32_t first_column, const cic_ta
     }
 }
 
+static void resample_row(const uint8_t *row, int32_t first_column, int32_t channels,
+                         const cic_taps *taps, uint8_t *out) {
+    for (int32_t x = 0; x < taps->outputs; x++) {
+        const uint8_t *pixel = row + (size_t)(taps->firsts[x] - first_column) * (size_t)channels;
+        const int32_t *weights = taps->weights + (size_t)x * taps->stride;
+        for (int32_t c = 0; c < channels; c++) {
+            int32_t sum = 1 << (PRECISION - 1);
+            for (int32_t t = 0; t < taps->counts[x]; t++) {
+                sum += pixel[(size_t)t * (size_t)channels + c] * weights[t];
+            }
+            out[(size_t)x * (size_t)channels + c] = clipped(sum);
+        }
+    }
+}
+
 void cic_resample_rows(const uint8_t *source, size_t stride, int32_t first_column, int32_t rows,
                        int32_t channels, const cic_taps *taps, uint8_t *destination) {
     for (int32_t y = 0; y < rows; y++) {
@@ -43,8 +58,10 @@ void cic_resample_rows(const uint8_t *source, size_t stride, int32_t first_colum
         uint8_t *out = destination + (size_t)y * taps->outputs * channels;
         if (channels == 3) {
             resample_row3(row, first_column, taps, out);
-        } else {
+        } else if (channels == 1) {
             resample_row1(row, first_column, taps, out);
+        } else {
+            resample_row(row, first_column, channels, taps, out);
         }
     }
 }
@@ -79,10 +96,11 @@ void cic_luma(const uint8_t *rgb, size_t pixels, uint8_t *luma) {
     }
 }
 
-void cic_swap_red_blue(uint8_t *rgb, size_t pixels) {
-    for (size_t i = 0; i < pixels; i++) {
-        uint8_t red = rgb[3 * i];
-        rgb[3 * i] = rgb[3 * i + 2];
-        rgb[3 * i + 2] = red;
+void cic_swap_red_blue(uint8_t *pixels, size_t count, size_t channels) {
+    for (size_t i = 0; i < count; i++) {
+        uint8_t *pixel = pixels + i * channels;
+        uint8_t red = pixel[0];
+        pixel[0] = pixel[2];
+        pixel[2] = red;
     }
 }

@@ -13,6 +13,8 @@ typedef struct {
     size_t left;
     cic_report *report;
     int status;
+    /// 3, or 4 where alpha is kept.
+    int channels;
 } png_session;
 
 static void fail(png_session *session, int status, const char *text) {
@@ -55,13 +57,17 @@ static void check_kind(png_structp png, png_infop info, uint64_t max_pixels,
     if (pixels / 8 / 1032 > session->left) png_error(png, "the file is too short for its extent");
 }
 
-/// 8 bits per sample, no alpha. Palette indices stay indices.
-static void set_transformations(png_structp png, png_infop info) {
+/// 8 bits per sample, alpha only where it is kept. Palette indices stay indices.
+static void set_transformations(png_structp png, png_infop info, int channels) {
     png_byte type = png_get_color_type(png, info);
     png_set_strip_16(png);
     if (type == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(png);
     if (type == PNG_COLOR_TYPE_PALETTE) png_set_packing(png);
-    if (type & PNG_COLOR_MASK_ALPHA) png_set_strip_alpha(png);
+    if (channels == 4) {
+        png_set_gray_to_rgb(png);
+    } else if (type & PNG_COLOR_MASK_ALPHA) {
+        png_set_strip_alpha(png);
+    }
 }
 
 static void read_rows(png_structp png, int passes, uint32_t height, size_t stride, uint8_t *rgb) {
@@ -101,20 +107,27 @@ static void decode(png_structp png, png_infop info, uint64_t max_pixels, uint8_t
     png_read_info(png, info);
     uint32_t width = session->report->width = png_get_image_width(png, info);
     uint32_t height = session->report->height = png_get_image_height(png, info);
+    session->report->has_alpha = (png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA) != 0;
+    session->report->has_color_key = png_get_valid(png, info, PNG_INFO_tRNS) != 0;
     check_kind(png, info, max_pixels, session);
     if (!rgb) return;
-    if ((uint64_t)width * height * 3 != capacity) png_error(png, "size changed between reads");
+    if ((uint64_t)width * height * (unsigned)session->channels != capacity) {
+        png_error(png, "size changed between reads");
+    }
 
-    set_transformations(png, info);
+    set_transformations(png, info, session->channels);
     int passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);
     png_byte channels = png_get_channels(png, info);
-    if (png_get_rowbytes(png, info) != (size_t)width * channels || (channels != 1 && channels != 3)) {
+    // Palette indices and gray values are spread afterwards.
+    int is_spread = session->channels == 3 && channels == 1;
+    if (png_get_rowbytes(png, info) != (size_t)width * channels
+        || (channels != session->channels && !is_spread)) {
         png_error(png, "unexpected row size");
     }
-    read_rows(png, passes, height, (size_t)width * 3, rgb);
+    read_rows(png, passes, height, (size_t)width * (unsigned)session->channels, rgb);
     png_read_end(png, NULL);
-    if (channels == 3) return;
+    if (!is_spread) return;
     png_colorp palette = NULL;
     int colors = 0;
     if (png_get_color_type(png, info) == PNG_COLOR_TYPE_PALETTE) {
@@ -123,10 +136,10 @@ static void decode(png_structp png, png_infop info, uint64_t max_pixels, uint8_t
     spread(png, rgb, width, height, palette, colors);
 }
 
-int cic_decode_png(const uint8_t *bytes, size_t count, uint64_t max_pixels, uint8_t *rgb,
-                   size_t capacity, cic_report *report) {
+static int decode_png(const uint8_t *bytes, size_t count, uint64_t max_pixels, int channels,
+                      uint8_t *rgb, size_t capacity, cic_report *report) {
     memset(report, 0, sizeof *report);
-    png_session session = {bytes, count, report, CIC_OK};
+    png_session session = {bytes, count, report, CIC_OK, channels};
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &session, on_error, on_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
@@ -141,4 +154,14 @@ int cic_decode_png(const uint8_t *bytes, size_t count, uint64_t max_pixels, uint
     }
     png_destroy_read_struct(&png, &info, NULL);
     return session.status;
+}
+
+int cic_decode_png(const uint8_t *bytes, size_t count, uint64_t max_pixels, uint8_t *rgb,
+                   size_t capacity, cic_report *report) {
+    return decode_png(bytes, count, max_pixels, 3, rgb, capacity, report);
+}
+
+int cic_decode_png_alpha(const uint8_t *bytes, size_t count, uint64_t max_pixels, uint8_t *rgba,
+                         size_t capacity, cic_report *report) {
+    return decode_png(bytes, count, max_pixels, 4, rgba, capacity, report);
 }

@@ -20,6 +20,8 @@ package struct ImageError: Error, Hashable, Sendable {
         case turned
         /// The resized image is smaller than the crop.
         case cropTooLarge
+        /// An image for a network whose input has other than 1, 3 or 4 channels.
+        case channelMismatch
         /// An array whose shape is not the network's input.
         case shapeMismatch
         /// An array with an infinity or a NaN.
@@ -67,6 +69,7 @@ extension ImageError: CustomStringConvertible {
         case .outOfMemory: "not enough memory to decode"
         case .turned: "has an EXIF orientation"
         case .cropTooLarge: "smaller than the crop"
+        case .channelMismatch: "the number of channels does not fit the network's input"
         case .shapeMismatch: "array does not fit the network's input"
         case .notFinite: "array holds a value that is not finite"
         case .invalidPreprocessing: "invalid preprocessing"
@@ -79,8 +82,11 @@ extension ImageError: CustomStringConvertible {
             "; replace or remove it, or run with --skip-bad-images"
         case .unsupported: "; convert it to an 8-bit PNG or a baseline JPEG"
         case .turned: "; choose exif_orientation apply or ignore, or store it upright"
-        case .cropTooLarge: "; resize to at least the crop, or crop less"
-        case .unsupportedArray: "; save it with np.save as a C-ordered array of float32"
+        case .cropTooLarge:
+            "; set preprocessing.resize_short_side so that no side is smaller than the crop"
+        case .unsupportedArray: "; save it with np.save as an array of uint8 or float32"
+        case .channelMismatch:
+            "; give a folder of .npy arrays as images, uint8 for values that are to be normalized"
         case .unreadable, .emptyFolder, .shapeMismatch, .notFinite, .invalidPreprocessing: ""
         }
     }

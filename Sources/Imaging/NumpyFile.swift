@@ -1,47 +1,49 @@
-/// A `.npy` file (NumPy's format, versions 1 and 2) that holds one network input.
-///
-/// Shapes `(H, W, C)` and `(C, H, W)`, also behind a 1 for the batch, and `(H, W)` for one channel.
+/// The head of a `.npy` file (NumPy's format, versions 1 and 2) that holds network inputs.
 struct NumpyFile {
     static let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]
+    /// Bytes that hold the header of every plain array, which is shorter by far.
+    static let headLimit = 1 << 12
+    /// Most inputs of one file.
+    static let inputLimit = 1 << 20
 
-    private let bytes: [UInt8]
     private let name: String
-    private let header: NumpyHeader
+    let header: NumpyHeader
     private let type: ArrayElementType
     private let dataOffset: Int
     private let count: Int
 
     /// Checks all but the shape.
+    /// - Parameters:
+    ///   - head: the file, or its first `headLimit` bytes.
+    ///   - size: of the file in bytes.
+    ///   - name: what errors call it.
     /// - Throws: `.corrupt`, `.unsupportedArray`.
-    init(bytes: [UInt8], name: String) throws(ImageError) {
-        self.bytes = bytes
+    init(head: [UInt8], size: Int, name: String) throws(ImageError) {
         self.name = name
         let text: ArraySlice<UInt8>
-        (text, dataOffset) = try Self.headerText(bytes, name)
+        (text, dataOffset) = try Self.headerText(head, name)
         guard let header = NumpyHeader(Array(text)) else {
             throw ImageError(.corrupt, name, "the header is no dictionary of a plain array")
         }
         self.header = header
-        guard let type = ArrayElementType(rawValue: header.descriptor) else {
-            let known = ArrayElementType.allCases.map(\.rawValue).joined(separator: ", ")
-            let found = "element type '\(header.descriptor)'"
-            throw ImageError(.unsupportedArray, name, "\(found), only \(known)")
+        guard let type = ArrayElementType(descriptor: header.descriptor) else {
+            throw ImageError(
+                .unsupportedArray, name,
+                "element type '\(header.descriptor)', only booleans, integers and floats up to 8 bytes"
+            )
         }
         self.type = type
-        guard !header.isFortranOrder else {
-            throw ImageError(.unsupportedArray, name, "Fortran order, only C order")
-        }
-        var size = type.size
+        var needed = type.size
         for extent in header.shape {
-            let (product, overflow) = size.multipliedReportingOverflow(by: extent)
+            let (product, overflow) = needed.multipliedReportingOverflow(by: extent)
             guard !overflow else { throw ImageError(.corrupt, name, "shape \(header.shape)") }
-            size = product
+            needed = product
         }
-        guard bytes.count - dataOffset == size else {
-            let found = bytes.count - dataOffset
-            throw ImageError(.corrupt, name, "\(found) bytes of data, its shape needs \(size)")
+        guard size - dataOffset == needed else {
+            let found = size - dataOffset
+            throw ImageError(.corrupt, name, "\(found) bytes of data, its shape needs \(needed)")
         }
-        count = size / type.size
+        count = needed / type.size
     }
 
     private static func headerText(
@@ -63,52 +65,78 @@ struct NumpyFile {
         return (bytes[start..<start + length], start + length)
     }
 
-    /// The array as the network's input; of the (validated) preprocessing only the extent matters.
-    ///
-    /// Throws `.shapeMismatch` and `.notFinite`.
-    func prepared(for preprocessing: Preprocessing) throws(ImageError) -> PreparedImage {
-        let height = preprocessing.cropHeight
-        let width = preprocessing.cropWidth
-        let channels = preprocessing.channels
-        let isPlanar = try planar(height, width, channels)
-        let payload: PreparedImage.Payload
-        if type == .uint8 {
-            let pixels = Array(bytes[dataOffset...])
-            payload = .pixels(isPlanar ? Self.interleaved(pixels, channels) : pixels)
-        } else {
-            let values = try ArrayElements.decode(
-                bytes, offset: dataOffset, count: count, type: type, name: name)
-            payload = .tensor(isPlanar ? Self.interleaved(values, channels) : values)
+    /// How many network inputs the array holds.
+    /// - Throws: `.shapeMismatch`, also for none; `.tooLarge` for more than `inputLimit`.
+    func inputs(for preprocessing: Preprocessing) throws(ImageError) -> Int {
+        let inputs = try layout(for: preprocessing).inputs
+        guard inputs <= Self.inputLimit else {
+            throw ImageError(.tooLarge, name, "\(inputs) inputs in one file")
         }
-        return PreparedImage(height: height, width: width, channels: channels, payload: payload)
+        return inputs
     }
 
-    /// Whether the array is `(C, H, W)` rather than `(H, W, C)`.
-    private func planar(
-        _ height: Int, _ width: Int, _ channels: Int
-    ) throws(ImageError) -> Bool {
-        var shape = header.shape
-        if shape.count == 4 && shape[0] == 1 { shape.removeFirst() }
-        if shape.count == 2 && channels == 1 { shape.append(1) }
-        let isInterleaved = shape == [height, width, channels]
-        let isPlanar = shape == [channels, height, width]
-        if isInterleaved && isPlanar && channels > 1 {
-            throw ImageError(.shapeMismatch, name, "\(shape) may be (H, W, C) or (C, H, W)")
+    private func layout(for preprocessing: Preprocessing) throws(ImageError) -> NumpyLayout {
+        let layout = try NumpyLayout(header, for: preprocessing, name: name)
+        guard layout.inputs > 0 else {
+            throw ImageError(.shapeMismatch, name, "shape \(header.shape) holds no input")
         }
-        guard isInterleaved || isPlanar else {
-            let wanted = "\([height, width, channels]) or \([channels, height, width])"
-            throw ImageError(.shapeMismatch, name, "shape \(header.shape), needed \(wanted)")
-        }
-        return !isInterleaved
+        return layout
     }
 
-    private static func interleaved<Element>(_ planes: [Element], _ channels: Int) -> [Element] {
-        let pixels = planes.count / channels
-        var result: [Element] = []
-        result.reserveCapacity(planes.count)
-        for pixel in 0..<pixels {
-            for channel in 0..<channels { result.append(planes[channel * pixels + pixel]) }
+    /// One input; of the (validated) preprocessing only the extent matters.
+    /// - Parameters:
+    ///   - input: below `inputs(for:)`; nil for the only one.
+    ///   - preprocessing: whose extent it has.
+    ///   - read: gives bytes of the file. Of a C-ordered array only this input's are read.
+    /// - Returns: pixels of a `uint8` array, values of any other.
+    /// - Throws: `.shapeMismatch`, `.notFinite`, and what `read` throws.
+    func prepared(
+        input: Int? = nil, for preprocessing: Preprocessing,
+        read: (Range<Int>) throws(ImageError) -> [UInt8]
+    ) throws(ImageError) -> PreparedImage {
+        let layout = try layout(for: preprocessing)
+        guard input.map({ (0..<layout.inputs).contains($0) }) ?? (layout.inputs == 1) else {
+            throw ImageError(
+                .shapeMismatch, name, "it holds \(layout.inputs) inputs; give it the ending .npy")
         }
-        return result
+        let image = (
+            height: preprocessing.cropHeight, width: preprocessing.cropWidth,
+            channels: preprocessing.channels
+        )
+        let size = image.height * image.width * image.channels
+        let first = (input ?? 0) * layout.inputStride
+        let stored = header.isFortranOrder ? 0..<count : first..<first + size
+        let bytes = try read(
+            dataOffset + stored.lowerBound * type.size..<dataOffset + stored.upperBound * type.size)
+        var places: [Int] = []
+        places.reserveCapacity(size)
+        for row in 0..<image.height {
+            for column in 0..<image.width {
+                for channel in 0..<image.channels {
+                    places.append(
+                        first - stored.lowerBound + row * layout.rowStride
+                            + column * layout.columnStride + channel * layout.channelStride)
+                }
+            }
+        }
+        let payload: PreparedImage.Payload =
+            type.isPixel
+            ? .pixels(places.map { bytes[$0] })
+            : .tensor(try values(at: places, in: bytes, from: stored.lowerBound))
+        return PreparedImage(
+            height: image.height, width: image.width, channels: image.channels, payload: payload)
+    }
+
+    private func values(
+        at places: [Int], in bytes: [UInt8], from start: Int
+    ) throws(ImageError) -> [Float] {
+        let values = bytes.withUnsafeBytes { bytes in
+            places.map { type.value(at: $0 * type.size, in: bytes) }
+        }
+        if let index = values.firstIndex(where: { !$0.isFinite }) {
+            throw ImageError(
+                .notFinite, name, "element \(start + places[index]) is \(values[index])")
+        }
+        return values
     }
 }

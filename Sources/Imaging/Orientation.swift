@@ -46,11 +46,12 @@ extension PixelImage {
                     case .transversed: (right - y, bottom - x)
                     case .turnedRight: (right - y, x)
                     }
-                let from = 3 * (sourceY * width + sourceX)
-                let to = 3 * (y * newWidth + x)
-                for channel in 0..<3 { result[to + channel] = pixels[from + channel] }
+                let from = channels * (sourceY * width + sourceX)
+                let to = channels * (y * newWidth + x)
+                for channel in 0..<channels { result[to + channel] = pixels[from + channel] }
             }
         }
-        return PixelImage(width: newWidth, height: newHeight, pixels: result)
+        return PixelImage(
+            width: newWidth, height: newHeight, channels: channels, pixels: result)
     }
 }

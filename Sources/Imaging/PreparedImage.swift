@@ -3,13 +3,12 @@ package struct PreparedImage: Hashable, Sendable {
     package enum Payload: Hashable, Sendable {
         /// `[height][width][channels]` in the network's channel order, still to be normalized.
         case pixels([UInt8])
-        /// `[height][width][channels]`, used as it is: from a float `.npy` file. All finite.
+        /// `[height][width][channels]`, used as it is: from a `.npy` file that is not `uint8`. All finite.
         case tensor([Float])
     }
 
     package let height: Int
     package let width: Int
-    /// 1 or 3.
     package let channels: Int
     package let payload: Payload
 

@@ -21,7 +21,7 @@ package enum ExifOrientation: String, Hashable, Sendable, Codable, CaseIterable 
 
 /// From a decoded image to a network's input: geometry, channels and normalization, fully resolved.
 ///
-/// In this order: grayscale if `channels` is 1; resize so that the short side is
+/// In this order, for images: grayscale if `channels` is 1; resize so that the short side is
 /// `resizeShortSide`; centre crop; channel order; `Float((pixel - mean) / std)`.
 package struct Preprocessing: Hashable, Sendable, Codable {
     /// Short side after resizing, at least 1; nil leaves the size alone (crop only).
@@ -30,8 +30,10 @@ package struct Preprocessing: Hashable, Sendable, Codable {
     package var cropHeight: Int
     /// Columns of the network's input, at least 1.
     package var cropWidth: Int
-    /// 3, or 1 for grayscale networks (ITU-R 601 luma as Pillow's `convert("L")`).
+    /// At least 1. Images give 3, or 1 for grayscale networks (ITU-R 601 luma as Pillow's
+    /// `convert("L")`), or 4 with alpha; networks with others take arrays.
     package var channels: Int
+    package var geometry: ResizeGeometry
     package var interpolation: Interpolation
     package var channelOrder: ChannelOrder
     /// One value or one per channel in the network's order, in units of a pixel (0...255).
@@ -39,34 +41,40 @@ package struct Preprocessing: Hashable, Sendable, Codable {
     /// As `mean`; positive.
     package var std: [Float]
     package var exifOrientation: ExifOrientation
+    /// Name of the network's input, for errors.
+    package var inputName: String
 
     package init(
         resizeShortSide: Int?, cropHeight: Int, cropWidth: Int, channels: Int = 3,
-        interpolation: Interpolation = .bilinear, channelOrder: ChannelOrder = .rgb,
-        mean: [Float] = [0], std: [Float] = [1], exifOrientation: ExifOrientation = .ignore
+        geometry: ResizeGeometry = .torchvision, interpolation: Interpolation = .bilinear,
+        channelOrder: ChannelOrder = .rgb,
+        mean: [Float] = [0], std: [Float] = [1], exifOrientation: ExifOrientation = .ignore,
+        inputName: String = ""
     ) {
         self.resizeShortSide = resizeShortSide
         self.cropHeight = cropHeight
         self.cropWidth = cropWidth
         self.channels = channels
+        self.geometry = geometry
         self.interpolation = interpolation
         self.channelOrder = channelOrder
         self.mean = mean
         self.std = std
         self.exifOrientation = exifOrientation
+        self.inputName = inputName
     }
 
     /// Longest side of a resize or crop; keeps all byte counts far from overflow.
     package static let maximumSide = 16_384
 
-    /// - Throws: `.invalidPreprocessing`, naming the field.
+    /// - Throws: `.invalidPreprocessing`, naming the key.
     package func validate() throws(ImageError) {
-        try Self.check((1...Self.maximumSide).contains(cropHeight), "cropHeight", cropHeight)
-        try Self.check((1...Self.maximumSide).contains(cropWidth), "cropWidth", cropWidth)
+        try Self.check((1...Self.maximumSide).contains(cropHeight), "crop", cropHeight)
+        try Self.check((1...Self.maximumSide).contains(cropWidth), "crop", cropWidth)
         if let side = resizeShortSide {
-            try Self.check((1...Self.maximumSide).contains(side), "resizeShortSide", side)
+            try Self.check((1...Self.maximumSide).contains(side), "resize_short_side", side)
         }
-        try Self.check(channels == 1 || channels == 3, "channels", channels)
+        try Self.check((1...Self.maximumSide).contains(channels), "channels", channels)
         for (field, values) in [("mean", mean), ("std", std)] {
             try Self.check(values.count == 1 || values.count == channels, field, values)
             try Self.check(values.allSatisfy(\.isFinite), field, values)
@@ -76,11 +84,17 @@ package struct Preprocessing: Hashable, Sendable, Codable {
         try Self.check(extremes, "std", std)
     }
 
+    /// For the end of a message; empty without a name.
+    var inputClause: String {
+        inputName.isEmpty ? "" : " (the model's input '\(inputName)')"
+    }
+
     private static func check(
         _ holds: Bool, _ field: String, _ value: some Sendable
     ) throws(ImageError) {
         guard !holds else { return }
-        throw ImageError(.invalidPreprocessing, field, "\(value) is out of range")
+        throw ImageError(
+            .invalidPreprocessing, "preprocessing.\(field)", "\(value) is out of range")
     }
 
     /// Normalized value of every pixel value, one table of 256 per channel in the network's order.

@@ -13,18 +13,6 @@ struct ResizePlan {
     let rows: Range<Int>
     let interpolation: Interpolation
 
-    /// `max(N, round(side * N / short side))` for each side, ties to even.
-    static func resizedExtent(
-        width: Int, height: Int, shortSide: Int?
-    ) -> (width: Int, height: Int) {
-        guard let shortSide else { return (width, height) }
-        let factor = Double(shortSide) / Double(min(width, height))
-        func scaled(_ side: Int) -> Int {
-            max(shortSide, Int((Double(side) * factor).rounded(.toNearestOrEven)))
-        }
-        return (scaled(width), scaled(height))
-    }
-
     /// Pillow's choice since version 13; before, the horizontal pass always came first. It decides
     /// over rounding only, and where the aspect ratio is kept only for images that shrink and are
     /// more than about twice as high as wide.
@@ -32,6 +20,9 @@ struct ResizePlan {
         let shrinkage = height - resizedHeight
         return shrinkage > 0 && shrinkage > 2 * (width - resizedWidth)
     }
+
+    /// Whether there is anything to resize, or only to crop.
+    var isResizing: Bool { resizedWidth != width || resizedHeight != height }
 
     /// From `[height][width][channels]` to `[rows.count][columns.count][channels]`.
     func run(_ pixels: [UInt8], channels: Int) -> [UInt8] {
@@ -72,7 +63,8 @@ extension ResizePlan {
         self.width = width
         self.height = height
         interpolation = preprocessing.interpolation
-        (resizedWidth, resizedHeight) = Self.resizedExtent(
+        let geometry = preprocessing.geometry
+        (resizedWidth, resizedHeight) = geometry.resizedExtent(
             width: width, height: height, shortSide: preprocessing.resizeShortSide)
         let (cropWidth, cropHeight) = (preprocessing.cropWidth, preprocessing.cropHeight)
         guard cropWidth <= resizedWidth, cropHeight <= resizedHeight else {
@@ -80,8 +72,8 @@ extension ResizePlan {
                 .cropTooLarge, name,
                 "\(resizedWidth)×\(resizedHeight) after resizing, crop \(cropWidth)×\(cropHeight)")
         }
-        let left = (resizedWidth - cropWidth) / 2
-        let top = (resizedHeight - cropHeight) / 2
+        let left = geometry.cropOffset(extent: resizedWidth, crop: cropWidth)
+        let top = geometry.cropOffset(extent: resizedHeight, crop: cropHeight)
         columns = left..<left + cropWidth
         rows = top..<top + cropHeight
     }

@@ -121,6 +121,11 @@ package enum ScheduleKind: String, Codable, Sendable, CaseIterable {
     case cosine, step, constant
 }
 
+/// How resize and centre crop round to whole pixels: as torchvision, or the long side to the nearest.
+package enum ResizeGeometry: String, Codable, Sendable, CaseIterable {
+    case torchvision, rounded
+}
+
 /// Resampling filter, as Pillow defines them.
 package enum Interpolation: String, Codable, Sendable, CaseIterable {
     case bilinear, bicubic

@@ -137,6 +137,7 @@ package struct TuningSettings: Codable, Hashable, Sendable {
 package struct PreprocessingSettings: Codable, Hashable, Sendable {
     package var resizeShortSide: ResizeShortSide
     package var crop: Crop
+    package var geometry: ResizeGeometry
     package var interpolation: Interpolation
     package var channelOrder: ChannelOrder
     /// Subtracted from pixel values in `[0, 255]`; one for all channels or one per channel, in
@@ -148,7 +149,7 @@ package struct PreprocessingSettings: Codable, Hashable, Sendable {
 
     enum CodingKeys: String, CodingKey {
         case resizeShortSide = "resize_short_side"
-        case crop, interpolation
+        case crop, geometry, interpolation
         case channelOrder = "channel_order"
         case mean, std
         case exifOrientation = "exif_orientation"

@@ -1,6 +1,6 @@
 /// Extent to which an image's shorter side is resized before the crop.
 package enum ResizeShortSide: Hashable, Sendable {
-    /// `round(shorter side of the crop / 0.875)`.
+    /// `round(longer side of the crop / 0.875)`.
     case derived
     /// No resizing.
     case off

@@ -63,6 +63,7 @@ extension PartialConfiguration {
         bftSeed = configuration.bft.seed
         resizeShortSide = configuration.preprocessing.resizeShortSide
         crop = configuration.preprocessing.crop
+        geometry = configuration.preprocessing.geometry
         interpolation = configuration.preprocessing.interpolation
         channelOrder = configuration.preprocessing.channelOrder
         mean = configuration.preprocessing.mean
@@ -180,6 +181,7 @@ extension PreprocessingSettings {
         try self.init(
             resizeShortSide: required(all.resizeShortSide, "preprocessing.resize_short_side"),
             crop: required(all.crop, "preprocessing.crop"),
+            geometry: required(all.geometry, "preprocessing.geometry"),
             interpolation: required(all.interpolation, "preprocessing.interpolation"),
             channelOrder: required(all.channelOrder, "preprocessing.channel_order"),
             mean: required(all.mean, "preprocessing.mean"),

@@ -3,12 +3,14 @@ import Yams
 extension PartialConfiguration {
     /// Decodes a configuration file. JSON, being YAML, is accepted too.
     /// - Parameters:
-    ///   - yaml: the text of the file; empty text gives no key.
+    ///   - yaml: the text of the file, with or without a byte order mark; empty text gives no key.
     ///   - file: its path, for errors.
     /// - Throws: `SettingsError` naming file, line and key.
     package init(yaml: String, file: String) throws(SettingsError) {
         self.init()
-        guard let root = try composed(yaml, file: file), !root.isNull else { return }
+        let isMarked = yaml.unicodeScalars.first == "\u{FEFF}"
+        let text = isMarked ? String(yaml.unicodeScalars.dropFirst()) : yaml
+        guard let root = try composed(text, file: file), !root.isNull else { return }
         guard let mapping = root.mapping else {
             throw SettingsError(
                 .syntax("expected keys and values at the top level"), file: file,

@@ -45,6 +45,7 @@ package struct PartialConfiguration: Equatable, Sendable {
     package var bftSeed: Int?
     package var resizeShortSide: ResizeShortSide?
     package var crop: Crop?
+    package var geometry: ResizeGeometry?
     package var interpolation: Interpolation?
     package var channelOrder: ChannelOrder?
     package var mean: [Double]?
@@ -110,6 +111,7 @@ extension PartialConfiguration {
         defaults.bftSeed = 1
         defaults.resizeShortSide = .derived
         defaults.crop = .modelInput
+        defaults.geometry = .torchvision
         defaults.interpolation = .bilinear
         defaults.channelOrder = .rgb
         defaults.mean = [127.5]

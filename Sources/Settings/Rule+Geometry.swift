@@ -1,7 +1,10 @@
 import Yams
 
 /// Largest image extent in pixels that a configuration may name.
-let largestExtent = 65_535
+let largestExtent = 16_384
+
+/// Most channels that a configuration may give values for.
+let largestChannelCount = 4_096
 
 extension Rule where Value == ResizeShortSide {
     static let resize = Rule(

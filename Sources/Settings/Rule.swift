@@ -70,20 +70,22 @@ extension Rule where Value == Double {
 }
 
 extension Rule where Value == [Double] {
-    /// One number, or a list of one or three.
+    /// One number, or a list of one per channel.
     static func perChannel(
         _ kind: String, _ isValid: @escaping @Sendable (Double) -> Bool
     ) -> Rule {
         Rule(
-            expected: "one \(kind) or a list of three",
+            expected: "one \(kind) or a list of one per channel",
             parse: { node in
                 if let number = node.decimal { return [number] }
-                guard let items = node.sequence, items.count <= 3 else { return nil }
+                guard let items = node.sequence, items.count <= largestChannelCount else {
+                    return nil
+                }
                 let numbers = items.compactMap(\.decimal)
                 return numbers.count == items.count ? numbers : nil
             },
             isValid: { values in
-                (values.count == 1 || values.count == 3)
+                (1...largestChannelCount).contains(values.count)
                     && values.allSatisfy { $0.isFinite && isValid($0) }
             },
             text: { "[" + $0.map(shortest).joined(separator: ", ") + "]" })

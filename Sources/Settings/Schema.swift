@@ -54,6 +54,7 @@ enum Schema {
         Field("bft.seed", \.bftSeed, .integer(0...Int(Int32.max))),
         Field("preprocessing.resize_short_side", \.resizeShortSide, .resize),
         Field("preprocessing.crop", \.crop, .crop),
+        Field("preprocessing.geometry", \.geometry, .choice),
         Field("preprocessing.interpolation", \.interpolation, .choice),
         Field("preprocessing.channel_order", \.channelOrder, .choice),
         Field("preprocessing.mean", \.mean, .perChannel("number") { _ in true }),
@@ -106,6 +107,8 @@ struct Field: Sendable {
     let merge: @Sendable (PartialConfiguration, inout PartialConfiguration) -> Void
     /// Validates the value, if there is one.
     let check: @Sendable (PartialConfiguration) -> SettingsError?
+    /// Whether there is a value.
+    let isGiven: @Sendable (PartialConfiguration) -> Bool
     /// The value for the log.
     let text: @Sendable (PartialConfiguration) -> String
 
@@ -134,6 +137,7 @@ struct Field: Sendable {
             return SettingsError(
                 .invalidValue(rule.text(value), expected: rule.expected), key: key)
         }
+        isGiven = { $0[keyPath: path] != nil }
         text = { configuration in
             configuration[keyPath: path].map(rule.text) ?? absent ?? "none"
         }

@@ -69,8 +69,8 @@ extension EndToEnd {
             #expect(
                 Set(report.keys)
                     == [
-                        "images", "float", "quantized", "agreement", "sqnr_db", "kl",
-                        "skipped_images",
+                        "images", "float", "quantized", "agreement", "sqnr_db", "kl", "pixels",
+                        "left_out", "skipped_images", "warnings",
                     ])
             #expect(report["images"] as? Int == 40)
             let accuracy = try ["float", "quantized"].map {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Imaging
 
-/// Real photographs, against digests of what Pillow makes of them.
+/// Real photographs, against digests of what Pillow and torchvision make of them.
 @Suite struct PhotographTests {
     @Test(
         .enabled(

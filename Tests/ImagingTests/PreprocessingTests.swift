@@ -37,8 +37,8 @@ import Testing
     @Test func fieldsOutOfRangeAreNamed() throws {
         try plain.validate()
         let wrong: [(String, (inout Preprocessing) -> Void)] = [
-            ("cropHeight", { $0.cropHeight = 0 }), ("cropWidth", { $0.cropWidth = 1 << 40 }),
-            ("resizeShortSide", { $0.resizeShortSide = -1 }), ("channels", { $0.channels = 2 }),
+            ("crop", { $0.cropHeight = 0 }), ("crop", { $0.cropWidth = 1 << 40 }),
+            ("resize_short_side", { $0.resizeShortSide = -1 }), ("channels", { $0.channels = 0 }),
             ("mean", { $0.mean = [] }), ("mean", { $0.mean = [1, 2] }),
             ("mean", { $0.mean = [.nan] }), ("std", { $0.std = [0] }), ("std", { $0.std = [-1] }),
             ("std", { $0.std = [.infinity] }), ("std", { $0.std = [.leastNormalMagnitude] }),
@@ -47,7 +47,8 @@ import Testing
             var preprocessing = plain
             spoil(&preprocessing)
             let error = #expect(throws: ImageError.self) { try preprocessing.validate() }
-            #expect(error?.code == .invalidPreprocessing && error?.subject == field)
+            #expect(
+                error?.code == .invalidPreprocessing && error?.subject == "preprocessing.\(field)")
         }
     }
 }

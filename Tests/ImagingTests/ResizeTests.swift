@@ -17,26 +17,29 @@ import Testing
         #expect(digest(plan.run(pixels, channels: channels)) == row[7])
     }
 
-    /// The whole path from file to floats, against Pillow and NumPy.
+    /// The whole path from file to floats, against torchvision, Pillow and NumPy.
     @Test(arguments: try Fixtures.table("prepared.tsv"))
     func preparedEqualsPillow(row: [String]) throws {
         let numbers = row[1...3].compactMap { Int($0) }
-        let isGray = row[5] == "1"
+        let channels = try #require(Int(row[6]))
+        let (mean, std): ([Float], [Float]) = (
+            [123.675, 116.28, 103.53, 127.5], [58.395, 57.12, 57.375, 64]
+        )
         let preprocessing = Preprocessing(
             resizeShortSide: numbers[0] == 0 ? nil : numbers[0], cropHeight: numbers[1],
-            cropWidth: numbers[2], channels: isGray ? 1 : 3,
-            interpolation: try #require(Interpolation(rawValue: row[4])),
-            channelOrder: try #require(ChannelOrder(rawValue: row[6])),
-            mean: isGray ? [123.675] : [123.675, 116.28, 103.53],
-            std: isGray ? [58.395] : [58.395, 57.12, 57.375])
+            cropWidth: numbers[2], channels: channels,
+            geometry: try #require(ResizeGeometry(rawValue: row[4])),
+            interpolation: try #require(Interpolation(rawValue: row[5])),
+            channelOrder: try #require(ChannelOrder(rawValue: row[7])),
+            mean: Array(mean.prefix(channels)), std: Array(std.prefix(channels)))
         let image = try ImageFile.prepare(
             bytes: Fixtures.bytes(row[0]), name: row[0], preprocessing: preprocessing)
         guard case .pixels(let pixels) = image.payload else {
             Issue.record("not pixels")
             return
         }
-        #expect(digest(pixels) == row[7])
-        #expect(digest(normalize(image, preprocessing)) == row[8])
+        #expect(digest(pixels) == row[8])
+        #expect(digest(normalize(image, preprocessing)) == row[9])
     }
 
     /// Computing only the crop changes no bit of it.
@@ -70,12 +73,30 @@ import Testing
         #expect(full == twin)
     }
 
-    @Test func extentFollowsTheShortSide() {
+    /// Extents and offsets of torchvision's `Resize` and `CenterCrop`.
+    @Test func geometryEqualsTorchvision() throws {
+        let rows = try Fixtures.table("geometry.tsv").map { $0.compactMap(Int.init) }
+        #expect(rows.count > 300)
+        for row in rows {
+            let preprocessing = Preprocessing(
+                resizeShortSide: row[2], cropHeight: row[5], cropWidth: row[6])
+            let plan = try ResizePlan(
+                width: row[0], height: row[1], preprocessing: preprocessing, name: "x")
+            #expect([plan.resizedWidth, plan.resizedHeight] == Array(row[3...4]), "\(row)")
+            #expect([plan.columns.lowerBound, plan.rows.lowerBound] == Array(row[7...8]), "\(row)")
+        }
+    }
+
+    @Test func roundedExtentsGoToTheNearest() {
+        let geometry = ResizeGeometry.rounded
         // Ties to even: 5 * 0.5 = 2.5 and 7 * 0.5 = 3.5.
-        #expect(ResizePlan.resizedExtent(width: 5, height: 2, shortSide: 1) == (2, 1))
-        #expect(ResizePlan.resizedExtent(width: 2, height: 7, shortSide: 1) == (1, 4))
-        #expect(ResizePlan.resizedExtent(width: 500, height: 375, shortSide: 256) == (341, 256))
-        #expect(ResizePlan.resizedExtent(width: 9, height: 4, shortSide: nil) == (9, 4))
+        #expect(geometry.resizedExtent(width: 5, height: 2, shortSide: 1) == (2, 1))
+        #expect(geometry.resizedExtent(width: 2, height: 7, shortSide: 1) == (1, 4))
+        #expect(geometry.resizedExtent(width: 500, height: 375, shortSide: 256) == (341, 256))
+        #expect(geometry.resizedExtent(width: 500, height: 333, shortSide: 256) == (384, 256))
+        #expect(geometry.resizedExtent(width: 9, height: 4, shortSide: nil) == (9, 4))
+        #expect(geometry.cropOffset(extent: 9, crop: 6) == 1)
+        #expect(geometry.cropOffset(extent: 7, crop: 4) == 1)
     }
 
     @Test func aCropLargerThanTheImageIsRefused() throws {

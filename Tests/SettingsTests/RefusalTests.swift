@@ -83,7 +83,10 @@ import Testing
             "weights: {scale: output}",
             "weights.scale: 'output' is not valid; expected minmax, mse or output-mse"
         ),
-        ("weights: {type: int4}", "weights.type: 'int4' is not valid; expected auto, int8 or uint8"),
+        (
+            "weights: {type: int4}",
+            "weights.type: 'int4' is not valid; expected auto, int8 or uint8"
+        ),
         (
             "weights: {saturation: none}",
             "weights.saturation: 'none' is not valid; expected avoid or allow"
@@ -118,16 +121,16 @@ import Testing
         (
             "preprocessing: {resize_short_side: 0}",
             "preprocessing.resize_short_side: '0' is not valid; expected an integer from 1 to "
-                + "65535, none or derived"
+                + "16384, none or derived"
         ),
         (
             "preprocessing: {crop: [224]}",
-            "preprocessing.crop: '[224]' is not valid; expected an integer from 1 to 65535, "
+            "preprocessing.crop: '[224]' is not valid; expected an integer from 1 to 16384, "
                 + "[height, width] or model_input"
         ),
         (
             "preprocessing: {crop: [224, 0]}",
-            "preprocessing.crop: '[224, 0]' is not valid; expected an integer from 1 to 65535, "
+            "preprocessing.crop: '[224, 0]' is not valid; expected an integer from 1 to 16384, "
                 + "[height, width] or model_input"
         ),
         (
@@ -139,17 +142,18 @@ import Testing
             "preprocessing.channel_order: 'gbr' is not valid; expected rgb or bgr"
         ),
         (
-            "preprocessing: {mean: [1, 2]}",
-            "preprocessing.mean: '[1, 2]' is not valid; expected one number or a list of three"
+            "preprocessing: {mean: []}",
+            "preprocessing.mean: '[]' is not valid; expected one number or a list of one per channel"
         ),
         (
             "preprocessing: {mean: [1, x, 3]}",
-            "preprocessing.mean: '[1, x, 3]' is not valid; expected one number or a list of three"
+            "preprocessing.mean: '[1, x, 3]' is not valid; expected one number or a list of one per "
+                + "channel"
         ),
         (
             "preprocessing: {std: [1, 0, 3]}",
             "preprocessing.std: '[1, 0, 3]' is not valid; expected one number above 0 or a list "
-                + "of three"
+                + "of one per channel"
         ),
         (
             "preprocessing: {exif_orientation: rotate}",
@@ -262,7 +266,7 @@ import Testing
         #expect(
             problem(minimal) { $0.std = [1, -1, 1] }
                 == "configuration: preprocessing.std: '[1, -1, 1]' is not valid; expected one "
-                + "number above 0 or a list of three")
+                + "number above 0 or a list of one per channel")
         #expect(
             problem(minimal) { $0.bftLearningRate = .nan }
                 == "configuration: bft.learning_rate: 'nan' is not valid; expected a number above 0"

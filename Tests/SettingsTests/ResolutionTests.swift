@@ -72,6 +72,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 bft.seed: 1
                 preprocessing.resize_short_side: derived
                 preprocessing.crop: model_input
+                preprocessing.geometry: torchvision
                 preprocessing.interpolation: bilinear
                 preprocessing.channel_order: rgb
                 preprocessing.mean: [127.5]
@@ -117,6 +118,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
         preprocessing:
           resize_short_side: none
           crop: [192, 224]
+          geometry: rounded
           interpolation: bicubic
           channel_order: bgr
           mean: [104, 117, 123]
@@ -142,7 +144,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 "labels":{"file":"labels.csv","offset":1},"limit":100,"match":"pre",\
                 "match_iterations":7,"method":"bft","model":"a.onnx",\
                 "out":"c","output":{"quantized":false},"preprocessing":{"channel_order":"bgr",\
-                "crop":[192,224],"exif_orientation":"refuse","interpolation":"bicubic",\
+                "crop":[192,224],"exif_orientation":"refuse","geometry":"rounded","interpolation":"bicubic",\
                 "mean":[104,117,123],"resize_short_side":"none","std":[1]},"quantized":"d.onnx","range_images":32,\
                 "shard_images":4,"skip_bad_images":true,\
                 "weights":{"bits":4,"granularity":"tensor","saturation":"allow","scale":"mse",\

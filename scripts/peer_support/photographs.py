@@ -21,6 +21,7 @@ class Preparation:
         self.crop = dims[2] if self.channels_first else dims[1]
         side = chosen.get("resize_short_side", "derived")
         self.side = round(self.crop / 0.875) if side == "derived" else None if side == "none" else side
+        self.is_rounded = chosen.get("geometry", "torchvision") == "rounded"
         self.filter = FILTERS[chosen.get("interpolation", "bilinear")]
         self.is_bgr = chosen.get("channel_order", "rgb") == "bgr"
         self.mean = np.array(chosen["mean"], np.float32)
@@ -29,12 +30,22 @@ class Preparation:
     def tensor(self, path):
         image = Image.open(path).convert("RGB")
         if self.side:
-            factor = self.side / min(image.size)
-            image = image.resize([max(self.side, round(e * factor)) for e in image.size], self.filter)
-        left, top = ((extent - self.crop) // 2 for extent in image.size)
+            image = image.resize([self.resized(e, min(image.size)) for e in image.size], self.filter)
+        left, top = (self.margin(extent) for extent in image.size)
         pixels = np.asarray(image.crop((left, top, left + self.crop, top + self.crop)), np.float32)
         values = ((pixels[..., ::-1] if self.is_bgr else pixels) - self.mean) / self.std
         return np.ascontiguousarray(values.transpose(2, 0, 1) if self.channels_first else values)[None]
+
+    def resized(self, extent, short):
+        """As torchvision's Resize, or rounded to the nearest."""
+        if self.is_rounded:
+            return max(self.side, round(extent * (self.side / short)))
+        return int(self.side * extent / short)
+
+    def margin(self, extent):
+        """In front of the crop: as torchvision's CenterCrop, or cut off."""
+        spare = extent - self.crop
+        return spare // 2 if self.is_rounded else round(spare / 2)
 
     def tensors(self, folder, limit=None):
         """(names, tensors) of a folder's first images in sorted order."""

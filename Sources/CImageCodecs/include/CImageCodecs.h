@@ -22,6 +22,9 @@ typedef struct {
     /// Set once the header was read, else 0.
     uint32_t width;
     uint32_t height;
+    /// Whether a PNG file has a channel of alpha, and whether it makes a color or palette entries transparent.
+    uint8_t has_alpha;
+    uint8_t has_color_key;
     /// Empty on success, else the codec's reason.
     char message[CIC_MESSAGE_SIZE];
 } cic_report;
@@ -34,8 +37,11 @@ int cic_decode_jpeg(const uint8_t *bytes, size_t count, uint64_t max_pixels, uin
                     size_t capacity, cic_report *report);
 int cic_decode_png(const uint8_t *bytes, size_t count, uint64_t max_pixels, uint8_t *rgb,
                    size_t capacity, cic_report *report);
+/// The same with alpha, four bytes a pixel, of a file that has it: as Pillow's convert("RGBA").
+int cic_decode_png_alpha(const uint8_t *bytes, size_t count, uint64_t max_pixels, uint8_t *rgba,
+                         size_t capacity, cic_report *report);
 
-// Pixel kernels. The caller guarantees the sizes; `channels` is 1 or 3.
+// Pixel kernels. The caller guarantees the sizes; `channels` is at least 1.
 
 /// Taps of one axis of a resize: output i is the sum over t < counts[i] of
 /// input[firsts[i] + t] * weights[i * stride + t], weights scaled by 2^22.
@@ -60,5 +66,5 @@ void cic_resample_columns(const uint8_t *source, size_t stride, int32_t first_ro
 /// ITU-R 601 luma, rounded: (19595 R + 38470 G + 7471 B + 32768) >> 16.
 void cic_luma(const uint8_t *rgb, size_t pixels, uint8_t *luma);
 
-/// Swaps the first and the third of three channels in place.
-void cic_swap_red_blue(uint8_t *rgb, size_t pixels);
+/// Swaps the first and the third of three or more channels in place.
+void cic_swap_red_blue(uint8_t *pixels, size_t count, size_t channels);

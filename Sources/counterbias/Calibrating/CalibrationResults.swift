@@ -15,24 +15,34 @@ struct CalibrationResults {
     let job: CalibrationJob
     /// Nil where the network was quantized here.
     let given: GivenQuantization?
-    let skipped: [PreparedPool.SkippedImage]
+    let inputs: Inputs
     let timings: Timings
     let timeline: WorkerTimeline
     private let ledger: Ledger?
 
     init(
         configuration: Configuration, description: JobDescription, job: CalibrationJob,
-        given: GivenQuantization?, skipped: [PreparedPool.SkippedImage], timings: Timings,
+        given: GivenQuantization?, inputs: Inputs, timings: Timings,
         timeline: WorkerTimeline
     ) {
         self.configuration = configuration
         self.description = description
         self.job = job
         self.given = given
-        self.skipped = skipped
+        self.inputs = inputs
         self.timings = timings
         self.timeline = timeline
         ledger = Ledger(job)
+    }
+
+    /// What a run made of its folder of images.
+    struct Inputs {
+        var pixels: PixelRecord
+        var leftOut: LeftOutRecord
+        /// Images that could not be read.
+        var skipped: [PreparedPool.SkippedImage]
+        /// Logged before the first round.
+        var warnings: [String]
     }
 
     /// `run.json`, and what `--json` prints.
@@ -43,6 +53,8 @@ struct CalibrationResults {
         var timings: Timings
         var rounds: Int
         var images: Int
+        var pixels: PixelRecord
+        var leftOut: LeftOutRecord
         var skippedImages: [PreparedPool.SkippedImage]
         var deadChannels: [DeadChannels]
         /// Layers with weights of each type.
@@ -75,9 +87,10 @@ struct CalibrationResults {
         return Summary(
             version: Build.version, configuration: configuration, digests: digests,
             timings: timings,
-            rounds: job.progress.rounds, images: description.imageCount, skippedImages: skipped,
+            rounds: job.progress.rounds, images: description.imageCount, pixels: inputs.pixels,
+            leftOut: inputs.leftOut, skippedImages: inputs.skipped,
             deadChannels: job.deadChannels, weightTypes: weightTypes,
-            warnings: warnings,
+            warnings: inputs.warnings + warnings,
             mssrBefore: mean(\.mssrBefore), mssrAfter: mean(\.mssrAfter),
             rqnsrBefore: mean(\.rqnsrBefore), rqnsrAfter: mean(\.rqnsrAfter),
             tuning: ledger?.tuning.map { summary in
@@ -92,6 +105,7 @@ struct CalibrationResults {
             .reduce(into: [:]) { $0[$1, default: 0] += 1 }
     }
 
+    /// Of the finished model; those of its inputs have been said.
     var warnings: [String] {
         var warnings: [String] = []
         let saturating = job.saturatingLayers
@@ -143,7 +157,11 @@ struct CalibrationResults {
                 try BiasPatch.create(of: given.bytes, to: biases)
             } else {
                 try BiasPatch.create(
-                    encoding: quantized, metadata: ["counterbias.version": Build.version],
+                    encoding: quantized,
+                    metadata: [
+                        "counterbias.version": Build.version,
+                        PreprocessingSettings.metadataKey: inputs.pixels.values.metadata,
+                    ],
                     to: biases)
             }
         try AtomicFile.write(corrected, to: out + "/model.int8.onnx")

@@ -13,6 +13,7 @@ import ZeroMQ
 /// One calibration from files to files: `calibrate` and `coordinator` differ only in who the workers are.
 struct CalibrationRun {
     let configuration: Configuration
+    let origin: PreprocessingOrigin
     let resumes: Bool
     let printsJSON: Bool
     let isQuiet: Bool
@@ -56,11 +57,25 @@ struct CalibrationRun {
         timings.load = (clock.now - started).seconds
         let preprocessing = try Preprocessing(
             configuration.preprocessing, input: network.graph.input)
+        var pixels = PixelRecord(
+            configuration.preprocessing, resolved: preprocessing, origin: origin)
+        pixels.report(to: logger)
         let encoding = InputEncoding(tables: preprocessing.lookupTables())
+        let folder = try ImageFolder.list(configuration.images)
         let (pool, blob) = try sideBySide(
-            { try preparePool(preprocessing, stop) },
+            { try preparePool(of: folder, preprocessing, stop) },
             { [network] in try NetworkBlob(network: network, encoding: encoding).sealed() })
         timings.images = (clock.now - started).seconds - timings.load
+        var facts = InputFacts()
+        facts.add(pool)
+        facts.report(to: logger)
+        pixels.arrays = facts.arrays
+        let inputWarnings =
+            [folder.leftOut.warning(in: configuration.images), given?.warning(of: pixels)]
+            .compactMap(\.self) + warnings(of: facts)
+        for warning in inputWarnings {
+            Console.warn(warning, event: "check the input", logger: logger)
+        }
         let options = CalibrationOptions(configuration, isQuantized: given != nil)
         let labels = try labels(of: pool, classes: network.outputCount, options)
         let description = JobDescription(
@@ -103,14 +118,18 @@ struct CalibrationRun {
         timings.total = (clock.now - started).seconds
         let results = CalibrationResults(
             configuration: configuration, description: description, job: finished, given: given,
-            skipped: pool.skipped, timings: timings, timeline: driver.timeline)
+            inputs: CalibrationResults.Inputs(
+                pixels: pixels, leftOut: LeftOutRecord(folder.leftOut), skipped: pool.skipped,
+                warnings: inputWarnings), timings: timings, timeline: driver.timeline)
         try results.write(to: out)
         if printsJSON {
             try Console.print(json: results.summary)
         } else {
             Console.print(results.table)
         }
-        for warning in results.warnings { Console.warn(warning, logger: logger) }
+        for warning in results.warnings {
+            Console.warn(warning, event: "check the result", logger: logger)
+        }
         if !driver.quarantined.isEmpty {
             throw CommandError(
                 EX_PROTOCOL,
@@ -150,20 +169,19 @@ struct CalibrationRun {
     }
 
     private func preparePool(
-        _ preprocessing: Preprocessing, _ stop: StopSignal
+        of folder: ImageFolder, _ preprocessing: Preprocessing, _ stop: StopSignal
     ) throws -> PreparedPool {
-        let folder = try ImageFolder.list(configuration.images)
-        let limit = configuration.limit ?? folder.entries.count
+        if !folder.leftOut.entries.isEmpty {
+            logger.info(
+                "files left out", metadata: ["counts": "\(folder.leftOut.summary)"])
+        }
+        let inputs = folder.inputs(for: preprocessing, limit: configuration.limit)
         let wanted = min(
-            limit,
-            max(
-                configuration.quantized == nil ? configuration.rangeImages : 1,
-                configuration.method.contains(.ibc) ? configuration.ibcImages : 0,
-                configuration.method.contains(.bft) ? configuration.bft.images : 0)
-                + (configuration.guardImages ?? 0))
+            inputs.count,
+            (imagesAskedFor.map(\.count).max() ?? 1) + (configuration.guardImages ?? 0))
         logger.info("preparing images", metadata: ["count": "\(wanted)"])
         let pool = try PreparedPool(
-            entries: Array(folder.entries.prefix(limit)), count: wanted,
+            entries: inputs, count: wanted,
             preprocessing: preprocessing, skipsBad: configuration.skipBadImages, stop: stop)
         for image in pool.skipped {
             logger.warning(
@@ -173,6 +191,36 @@ struct CalibrationRun {
             throw CommandError(EX_DATAERR, "\(configuration.images): no image could be read")
         }
         return pool
+    }
+
+    /// Keys that say how many images of the pool something takes, and their values.
+    private var imagesAskedFor: [(key: String, count: Int)] {
+        var counts: [(key: String, count: Int)] = []
+        if configuration.quantized == nil {
+            counts.append(("range_images", configuration.rangeImages))
+        }
+        if configuration.method.contains(.ibc) {
+            counts.append(("ibc_images", configuration.ibcImages))
+        }
+        if configuration.method.contains(.bft) {
+            counts.append(("bft.images", configuration.bft.images))
+        }
+        return counts
+    }
+
+    private func warnings(of facts: InputFacts) -> [String] {
+        var warnings = facts.warnings(configuration.preprocessing, origin)
+        let images = max(facts.images - (configuration.guardImages ?? 0), 0)
+        let missed = imagesAskedFor.filter { $0.count > images }
+        if !missed.isEmpty {
+            let limit = configuration.limit.map { " with limit \($0)" } ?? ""
+            let held = configuration.guardImages.map { ", \($0) held out," } ?? ""
+            warnings.append(
+                "only \(images) images\(limit)\(held) for "
+                    + missed.map { "\($0.key) \($0.count)" }.joined(separator: ", ")
+                    + "; give more, or ask for fewer")
+        }
+        return warnings
     }
 
     /// Right logits of all images, where fine-tuning compares with labels.

@@ -143,9 +143,9 @@ struct ConfigurationFlags: ParsableArguments {
 
     @OptionGroup var logging: LoggingFlags
 
-    /// - Returns: file and flags merged, every default filled in.
+    /// - Returns: file and flags merged, every default filled in, and who said what of preprocessing.
     func resolved(workers: Int? = nil, threads: Int? = nil, listen: String? = nil) throws
-        -> Configuration
+        -> (configuration: Configuration, origin: PreprocessingOrigin)
     {
         if let metrics { _ = try MetricsServer.address(metrics) }
         var flags = PartialConfiguration()
@@ -193,7 +193,10 @@ struct ConfigurationFlags: ParsableArguments {
         flags.threads = threads
         flags.listen = listen
         let file = try config.map { try PartialConfiguration(contentsOf: $0) }
-        return try (file ?? PartialConfiguration()).merging(flags: flags).resolved()
+        return (
+            try (file ?? PartialConfiguration()).merging(flags: flags).resolved(),
+            PreprocessingOrigin(file: file, path: config)
+        )
     }
 }
 

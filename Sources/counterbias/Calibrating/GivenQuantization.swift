@@ -3,6 +3,7 @@ import Logging
 import NetworkGraph
 import ONNXFormat
 import Quantization
+import Settings
 import Storage
 
 /// A quantized model that a user brings: its file, and what it says of the float network.
@@ -16,6 +17,8 @@ struct GivenQuantization {
     let network: QuantizedNetwork
     /// Where each layer's bias lies.
     private let biases: [BiasTensor]
+    /// The preprocessing that the file says it was made with, where it does.
+    private let preprocessing: String?
 
     /// - Throws: `QDQError` naming the file, and node or layer.
     init(path: String, float: FloatNetwork) throws {
@@ -29,6 +32,7 @@ struct GivenQuantization {
         digest = Digest.sha256(of: bytes)
         let contents = try QDQModel.decode(bytes, file: path)
         biases = contents.biases.compactMap { $0 }
+        preprocessing = contents.metadata[PreprocessingSettings.metadataKey]
         do {
             let matching = try NetworkMatching(float: float, quantized: contents.network)
             self.float = matching.float
@@ -37,6 +41,14 @@ struct GivenQuantization {
             error.file = path
             throw error
         }
+    }
+
+    /// Nil unless the file was made with other pixels than this run makes.
+    func warning(of pixels: PixelRecord) -> String? {
+        guard let preprocessing, preprocessing != pixels.values.metadata else { return nil }
+        return
+            "\(path) was made with other preprocessing than this run's; give its own with --config: "
+            + "preprocessing: \(preprocessing)"
     }
 
     func report(to logger: Logger) {

@@ -97,6 +97,22 @@ extension PreparedImage {
 }
 
 extension Preprocessing {
+    /// Equal values count as one, so that a grayscale network takes means stated for three channels.
+    private static func perChannel(
+        _ values: [Double], _ key: String, _ input: Graph.Input
+    ) throws -> [Float] {
+        let channels = input.shape.channels
+        if let value = values.first, values.allSatisfy({ $0 == value }) { return [Float(value)] }
+        guard values.count == channels else {
+            throw CommandError(
+                EX_CONFIG,
+                "preprocessing.\(key) has \(values.count) values, but the model's input '\(input.name)' has "
+                    + "\(channels) channel\(channels == 1 ? "" : "s"); give one value"
+                    + (channels == 1 ? "" : ", or one per channel"))
+        }
+        return values.map(Float.init)
+    }
+
     /// Resolves sizes against the network's input: crop = input size, short side = round(size / 0.875).
     init(_ settings: PreprocessingSettings, input: Graph.Input) throws {
         let shape = input.shape
@@ -119,10 +135,13 @@ extension Preprocessing {
             }
         self.init(
             resizeShortSide: side, cropHeight: height, cropWidth: width, channels: shape.channels,
+            geometry: settings.geometry == .rounded ? .rounded : .torchvision,
             interpolation: settings.interpolation == .bicubic ? .bicubic : .bilinear,
             channelOrder: settings.channelOrder == .bgr ? .bgr : .rgb,
-            mean: settings.mean.map(Float.init), std: settings.std.map(Float.init),
-            exifOrientation: ExifOrientation(rawValue: settings.exifOrientation.rawValue) ?? .ignore
-        )
+            mean: try Self.perChannel(settings.mean, "mean", input),
+            std: try Self.perChannel(settings.std, "std", input),
+            exifOrientation: ExifOrientation(rawValue: settings.exifOrientation.rawValue)
+                ?? .ignore,
+            inputName: input.name)
     }
 }

@@ -23,7 +23,7 @@ struct Calibrate: ParsableCommand {
         keep_freed_memory()
         try reportingFailures {
             let logger = flags.logging.logger("counterbias")
-            let configuration = try flags.resolved(workers: workers, threads: threads)
+            let (configuration, origin) = try flags.resolved(workers: workers, threads: threads)
             let stop = try StopSignal()
             let directory = try PrivateDirectory(in: NSTemporaryDirectory())
             defer { directory.remove() }
@@ -39,7 +39,8 @@ struct Calibrate: ParsableCommand {
             try local.start(configuration.cluster.workers)
             do {
                 try CalibrationRun(
-                    configuration: configuration, resumes: flags.resume, printsJSON: flags.json,
+                    configuration: configuration, origin: origin, resumes: flags.resume,
+                    printsJSON: flags.json,
                     isQuiet: flags.logging.quiet, logger: logger, metrics: flags.metrics
                 ).run(
                     listener: listener, stop: stop,

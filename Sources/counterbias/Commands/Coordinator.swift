@@ -28,7 +28,7 @@ struct Coordinator: ParsableCommand {
     func run() throws {
         try reportingFailures {
             let logger = flags.logging.logger("counterbias", default: .info)
-            let configuration = try flags.resolved(listen: listen)
+            let (configuration, origin) = try flags.resolved(listen: listen)
             guard let listen = configuration.cluster.listen else {
                 throw ValidationError("--listen (or cluster.listen in the file) is missing")
             }
@@ -40,7 +40,8 @@ struct Coordinator: ParsableCommand {
                 CoordinatorAddress(
                     endpoint: try Endpoint(listen), security: try security(), insecure: insecure))
             try CalibrationRun(
-                configuration: configuration, resumes: flags.resume, printsJSON: flags.json,
+                configuration: configuration, origin: origin, resumes: flags.resume,
+                printsJSON: flags.json,
                 isQuiet: flags.logging.quiet, logger: logger, metrics: flags.metrics
             ).run(listener: listener, stop: stop)
         }

@@ -23,8 +23,9 @@ struct Evaluate: ParsableCommand {
     var labels: String?
 
     @Option(
-        help: ArgumentHelp("Configuration: preprocessing and label offset.", valueName: "FILE.yaml")
-    )
+        help: ArgumentHelp(
+            "Configuration: preprocessing (default: the 8-bit model's own) and label offset.",
+            valueName: "FILE.yaml"))
     var config: String?
 
     @Option(help: "Use the first N images of the sorted folder. Default: all.")
@@ -62,7 +63,9 @@ struct Evaluate: ParsableCommand {
                 .resolved(requiringOut: false)
             let cores = ProcessInfo.processInfo.activeProcessorCount
             let run = EvaluationRun(
-                configuration: configuration, quantizedPath: quantized, limit: limit,
+                configuration: configuration,
+                origin: PreprocessingOrigin(file: file, path: config), quantizedPath: quantized,
+                limit: limit,
                 threads: max(threads ?? cores, 1),
                 logger: logging.logger("counterbias"))
             let report = try run.run(trace: trace.map { ($0, traceImages) })

@@ -12,6 +12,7 @@ import Settings
 /// Float model against exported model, on this machine's threads.
 struct EvaluationRun {
     let configuration: Configuration
+    let origin: PreprocessingOrigin
     let quantizedPath: String
     /// First images of the folder; the file's `limit` is about calibration.
     let limit: Int?
@@ -33,16 +34,20 @@ struct EvaluationRun {
         let float = FloatExecutor(network)
         let integer = IntegerExecutor(quantized)
         let biases = BiasState(of: quantized)
-        let preprocessing = try Preprocessing(
-            configuration.preprocessing, input: network.graph.input)
+        let (settings, origin) = try settings(contents.metadata)
+        let preprocessing = try Preprocessing(settings, input: network.graph.input)
+        var pixels = PixelRecord(settings, resolved: preprocessing, origin: origin)
+        pixels.report(to: logger)
         let encoding = InputEncoding(tables: preprocessing.lookupTables())
         let folder = try ImageFolder.list(configuration.images)
-        let entries = Array(folder.entries.prefix(limit ?? folder.entries.count))
+        let entries = folder.inputs(for: preprocessing, limit: limit)
         let labels = try configuration.labels.file.map { try LabelTable(path: $0) }
         let classes = network.graph.shape(of: network.graph.output.value).count
 
         let pool = ComputePool(threads: threads)
         var evaluation = Evaluation()
+        var facts = InputFacts()
+        var fit = LabelFit(offset: configuration.labels.offset, classes: classes)
         var skipped: [PreparedPool.SkippedImage] = []
         var tracer = trace.map {
             EvaluationTrace(
@@ -55,6 +60,7 @@ struct EvaluationRun {
                 entries: Array(entries[start..<end]), count: end - start,
                 preprocessing: preprocessing, skipsBad: configuration.skipBadImages)
             skipped += batch.skipped
+            facts.add(batch)
             let inputs = try batch.images.map {
                 encoding.encode(try $0.reference.payload($0.bytes, shape: shape))
             }
@@ -69,6 +75,7 @@ struct EvaluationRun {
                 let label = try labels?.label(
                     of: name, offset: configuration.labels.offset, classes: classes)
                 evaluation.add(float: float, quantized: quantized, label: label)
+                if let label { fit.add(answer: Evaluation.argmax(float), label: label) }
             }
         }
         for image in skipped {
@@ -79,7 +86,27 @@ struct EvaluationRun {
             throw CommandError(EX_DATAERR, "\(configuration.images): no image could be read")
         }
         if let trace, let tracer { try tracer.write(to: trace.path) }
-        return EvaluationReport(evaluation, skipped: skipped)
+        facts.report(to: logger)
+        pixels.arrays = facts.arrays
+        let warnings =
+            [folder.leftOut.warning(in: configuration.images)].compactMap(\.self)
+            + facts.warnings(settings, origin) + [fit.warning].compactMap(\.self)
+        for warning in warnings {
+            Console.warn(warning, event: "check the input", logger: logger)
+        }
+        return EvaluationReport(
+            evaluation, pixels: pixels, leftOut: LeftOutRecord(folder.leftOut), skipped: skipped,
+            warnings: warnings)
+    }
+
+    /// Those of the configuration file, or where it has none, those the 8-bit model was made with.
+    private func settings(
+        _ metadata: [String: String]
+    ) throws -> (PreprocessingSettings, PreprocessingOrigin) {
+        guard !origin.isGiven, let entry = metadata[PreprocessingSettings.metadataKey] else {
+            return (configuration.preprocessing, origin)
+        }
+        return try PreprocessingSettings.reading(metadata: entry, file: quantizedPath)
     }
 
     private func check(_ float: Graph, _ quantized: Graph) throws {
@@ -106,23 +133,34 @@ struct EvaluationReport: Encodable {
     var agreement: Double
     var sqnr: Double
     var kl: Double
+    var pixels: PixelRecord
+    var leftOut: LeftOutRecord
     var skippedImages: [PreparedPool.SkippedImage]
+    var warnings: [String]
 
     enum CodingKeys: String, CodingKey {
         case images, float, quantized, agreement
         case sqnr = "sqnr_db"
-        case kl
+        case kl, pixels
+        case leftOut = "left_out"
         case skippedImages = "skipped_images"
+        case warnings
     }
 
-    init(_ evaluation: Evaluation, skipped: [PreparedPool.SkippedImage]) {
+    init(
+        _ evaluation: Evaluation, pixels: PixelRecord, leftOut: LeftOutRecord,
+        skipped: [PreparedPool.SkippedImage], warnings: [String]
+    ) {
         images = evaluation.images
         float = Accuracy(top1: evaluation.floatTop1)
         quantized = Accuracy(top1: evaluation.quantizedTop1)
         agreement = evaluation.agreement
         sqnr = evaluation.sqnr
         kl = evaluation.kl
+        self.pixels = pixels
+        self.leftOut = leftOut
         skippedImages = skipped
+        self.warnings = warnings
     }
 
     var table: String {

@@ -11,7 +11,9 @@ struct LabelTable {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw CommandError(EX_NOINPUT, "\(path): the labels cannot be read")
         }
-        let lines = String(decoding: data, as: UTF8.self).split(
+        // Without the byte order mark that spreadsheets write.
+        let isMarked = data.starts(with: [0xEF, 0xBB, 0xBF])
+        let lines = String(decoding: data.dropFirst(isMarked ? 3 : 0), as: UTF8.self).split(
             omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         let header = Self.cells(lines.first ?? "")
         guard let file = header.firstIndex(of: "file"),
@@ -48,7 +50,8 @@ struct LabelTable {
             throw CommandError(
                 EX_DATAERR,
                 "\(path): class \(index) of '\(file)' with labels.offset \(offset) is not one of the "
-                    + "model's \(count) classes")
+                    + "model's \(count) classes; labels that count from 1 need an offset of -1, networks with a "
+                    + "background class one of 1")
         }
         return index + offset
     }

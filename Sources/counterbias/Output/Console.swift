@@ -16,9 +16,9 @@ enum Console {
     }
 
     /// A warning for the person who runs the command: a line of its own on a terminal, a log record elsewhere.
-    static func warn(_ text: String, logger: Logger) {
+    static func warn(_ text: String, event: Logger.Message, logger: Logger) {
         guard logFormat == .text, isatty(STDERR_FILENO) == 1 else {
-            logger.warning("check the result", metadata: ["reason": "\(text)"])
+            logger.warning(event, metadata: ["reason": "\(text)"])
             return
         }
         FileHandle.standardError.write(Data("warning: \(text)\n".utf8))
@@ -76,4 +76,7 @@ extension Double {
     func formatted(decimals: Int) -> String {
         isInfinite ? (self > 0 ? "inf" : "-inf") : String(format: "%.\(decimals)f", self)
     }
+
+    /// At most so many significant digits, without zeros at the end.
+    func significant(digits: Int) -> String { String(format: "%.\(digits)g", self) }
 }
