@@ -154,6 +154,37 @@ import Testing
                 .contains("pads batch or channels"))
     }
 
+    @Test func keepsOnlyAFinalSoftmaxOverTheChannels() throws {
+        func model(_ type: String, axis: Int64, behind: [String] = []) -> TestModel {
+            var model = TestModel.convolution
+            model.proto.graph.node[0].output = ["z"]
+            model.add(
+                type, ["z"], behind.isEmpty ? "y" : "p", name: "probabilities",
+                integer: ["axis": axis])
+            for (index, next) in behind.enumerated() {
+                let output = index == behind.count - 1 ? "y" : "q\(index)"
+                model.add(next, [index == 0 ? "p" : "q\(index - 1)"], output, name: "behind")
+            }
+            return model
+        }
+        for type in [Graph.OutputFunction.softmax, .logSoftmax] {
+            let graph = try model(type.rawValue, axis: 1, behind: ["Identity", "Dropout"]).load()
+                .graph
+            #expect(graph.output.function == type && graph.nodes.map(\.name) == ["conv"])
+            #expect(try model(type.rawValue, axis: -3).load().graph.output.name == "y")
+        }
+        let last = model("Softmax", axis: -1).error()
+        #expect(last?.node == "probabilities")
+        #expect(last?.detail.contains("along axis 3, which is not the channels alone") == true)
+        // Before operator set 13, axis 1 means all axes from there on.
+        var old = model("Softmax", axis: 1)
+        old.proto.opsetImport[0].version = 12
+        #expect(old.error()?.detail.contains("not the channels alone") == true)
+        let inside = model("Softmax", axis: 1, behind: ["Relu"]).error()
+        #expect(inside?.code == .unsupported)
+        #expect(inside?.detail.contains("can only be the network's end") == true)
+    }
+
     @Test func refusesRatiosThatCannotBeExpressed() {
         var model = TestModel()
         model.add(

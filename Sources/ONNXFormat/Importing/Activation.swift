@@ -19,6 +19,8 @@ struct Activation: Hashable {
     /// Extents in the ONNX graph.
     var dims: [Int]
     var axes: [[Axis]]
+    /// Applied to the value by the ONNX graph only; nothing but the output may read it then.
+    var function: Graph.OutputFunction?
 
     /// A value whose ONNX axes are `order`, one image axis each.
     init(value: Int, shape: FeatureShape, batch: Int, order: [Axis]) {

@@ -24,6 +24,7 @@ extension GraphTranslation {
     }
 
     private mutating func translateActivation(_ call: OperatorCall) throws(ONNXError) -> Value {
+        try checkOperandsAreFinished(call)
         switch call.type {
         case "Conv": return try convolution(call)
         case "Gemm": return try gemm(call)
@@ -42,6 +43,7 @@ extension GraphTranslation {
         case "Identity", "Dropout", "Cast": return try passThrough(call)
         case "Reshape", "Flatten", "Squeeze", "Unsqueeze": return try rearrange(call)
         case "Transpose": return try transpose(call)
+        case "Softmax", "LogSoftmax": return try outputFunction(call)
         case "Shape", "Size":
             try call.expect(inputs: 1...1, attributes: ["start", "end"])
             return .constant(

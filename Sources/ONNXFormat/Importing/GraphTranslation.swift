@@ -13,7 +13,6 @@ struct GraphTranslation {
     let calls: [OperatorCall]
     /// Images per batch as the file fixes it; 1 where it leaves it open.
     let batch: Int
-    private let outputInfo: Onnx_ValueInfoProto
     private(set) var values: [String: Value] = [:]
     var draft: DraftGraph
     /// Elements of constants computed so far.
@@ -23,8 +22,8 @@ struct GraphTranslation {
     static let operators: Set<String> = [
         "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "Div",
         "Dropout", "Flatten", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity",
-        "LRN", "MatMul", "Max", "MaxPool", "Min", "Mul", "Pad", "ReduceMean", "Relu", "Reshape",
-        "Shape", "Size", "Squeeze", "Sub", "Transpose", "Unsqueeze",
+        "LRN", "LogSoftmax", "MatMul", "Max", "MaxPool", "Min", "Mul", "Pad", "ReduceMean", "Relu",
+        "Reshape", "Shape", "Size", "Softmax", "Squeeze", "Sub", "Transpose", "Unsqueeze",
     ]
 
     /// Finds input, output and the nodes between them, and refuses operators that are not supported
@@ -36,7 +35,6 @@ struct GraphTranslation {
             throw ONNXError(
                 .unsupported, "has \(graph.output.count) outputs; export it with one output.")
         }
-        outputInfo = output
         calls = try Self.liveCalls(of: graph, output: output.name)
         let read = Set(calls.flatMap(\.node.input))
         let inputs = document.inputs.filter { read.contains($0.name) }
@@ -62,17 +60,14 @@ struct GraphTranslation {
                 values.updateValue(value, forKey: name) == nil
             else { throw call.malformed("defines \(printable(name)) again.") }
         }
-        let output = try output()
+        var output = try output()
         try draft.fold()
         guard !draft.nodes.isEmpty else {
             throw ONNXError(.unsupported, "computes nothing: its output is its input.")
         }
         let graph = document.model.graph
-        return try draft.finished(
-            name: graph.name,
-            output: Graph.Output(
-                name: outputInfo.name, value: draft.output, rank: output.rank,
-                layout: output.layout))
+        output.value = draft.output
+        return try draft.finished(name: graph.name, output: output)
     }
 
     /// Nodes that `output` depends on, all with known operators.

@@ -47,6 +47,12 @@ enum QDQValidation {
                 .invalidNetwork, tensor: graph.output.name,
                 "the rank is \(graph.output.rank); 2 and 4 can be written")
         }
+        let isVector = graph.shape(of: graph.output.value).pixels == 1
+        guard graph.output.function == nil || graph.output.rank == 4 || isVector else {
+            throw QDQError(
+                .invalidNetwork, tensor: graph.output.name,
+                "pixels and channels in one axis leave a function of the channels no axis")
+        }
     }
 
     private static func check(_ node: Node, at index: Int, in network: QuantizedNetwork) throws {

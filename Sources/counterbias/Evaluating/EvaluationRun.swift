@@ -79,7 +79,9 @@ struct EvaluationRun {
             throw CommandError(EX_DATAERR, "\(configuration.images): no image could be read")
         }
         if let trace, let tracer { try tracer.write(to: trace.path) }
-        return EvaluationReport(evaluation, skipped: skipped)
+        return EvaluationReport(
+            evaluation, skipped: skipped,
+            function: quantized.graph.output.function ?? network.graph.output.function)
     }
 
     private func check(_ float: Graph, _ quantized: Graph) throws {
@@ -107,15 +109,21 @@ struct EvaluationReport: Encodable {
     var sqnr: Double
     var kl: Double
     var skippedImages: [PreparedPool.SkippedImage]
+    /// What stands behind the logits in the files; not part of the comparison.
+    var function: Graph.OutputFunction?
 
     enum CodingKeys: String, CodingKey {
         case images, float, quantized, agreement
         case sqnr = "sqnr_db"
         case kl
         case skippedImages = "skipped_images"
+        case function = "output_function"
     }
 
-    init(_ evaluation: Evaluation, skipped: [PreparedPool.SkippedImage]) {
+    init(
+        _ evaluation: Evaluation, skipped: [PreparedPool.SkippedImage],
+        function: Graph.OutputFunction?
+    ) {
         images = evaluation.images
         float = Accuracy(top1: evaluation.floatTop1)
         quantized = Accuracy(top1: evaluation.quantizedTop1)
@@ -123,6 +131,7 @@ struct EvaluationReport: Encodable {
         sqnr = evaluation.sqnr
         kl = evaluation.kl
         skippedImages = skipped
+        self.function = function
     }
 
     var table: String {
@@ -137,6 +146,7 @@ struct EvaluationReport: Encodable {
                 sqnr.formatted(decimals: 2) + " dB", kl.formatted(decimals: 4),
             ],
         ]
-        return table.text + "\n\n\(images) images"
+        let place = function.map { "; compared in front of the final \($0.rawValue)" } ?? ""
+        return table.text + "\n\n\(images) images\(place)"
     }
 }
