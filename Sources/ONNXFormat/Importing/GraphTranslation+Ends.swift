@@ -2,10 +2,19 @@ import NetworkGraph
 
 /// The network's input and output.
 extension GraphTranslation {
-    /// Description of the input and images per batch.
+    /// Description of the one input and images per batch.
     static func input(
-        _ info: Onnx_ValueInfoProto, calls: [OperatorCall]
+        _ inputs: [Onnx_ValueInfoProto], calls: [OperatorCall]
     ) throws(ONNXError) -> (Graph.Input, batch: Int) {
+        guard inputs.count == 1, let info = inputs.first else {
+            let names = inputs.prefix(3).map { printable($0.name) }.joined(separator: ", ")
+            throw ONNXError(
+                .unsupported,
+                inputs.isEmpty
+                    ? "its output depends on no input; one input of images is needed."
+                    : "its output depends on \(inputs.count) inputs (\(names)\(inputs.count > 3 ? ", ..." : "")); "
+                        + "one input of images is needed.")
+        }
         func unsupported(_ detail: String) -> ONNXError {
             ONNXError(.unsupported, tensor: info.name, detail)
         }
@@ -21,7 +30,8 @@ extension GraphTranslation {
         let extents = dims.map { $0.dimValue > 0 ? Int(clamping: $0.dimValue) : nil }
         guard let first = extents[1], let second = extents[2], let third = extents[3] else {
             throw unsupported(
-                "only N may be symbolic in the input; export the model for a fixed image size.")
+                "only N may be symbolic in the input; export the model for a fixed image size, or fix it with "
+                    + "onnxruntime.tools.make_dynamic_shape_fixed.")
         }
         let batch = extents[0] ?? 1
         let layout = try inputLayout(of: info.name, extents: [batch, first, second, third], calls)
@@ -86,7 +96,7 @@ extension GraphTranslation {
                 "normalizes \(activation.dims) along axis \(axis), which is not the channels alone."
             )
         }
-        activation.function = function
+        activation.ending = Activation.Ending(function: function, node: call.name)
         return .activation(activation)
     }
 
@@ -94,12 +104,12 @@ extension GraphTranslation {
     func checkOperandsAreFinished(_ call: OperatorCall) throws(ONNXError) {
         guard !Self.rearranging.contains(call.type) else { return }
         for name in call.node.input {
-            guard case .activation(let activation) = values[name],
-                let function = activation.function
+            guard case .activation(let activation) = values[name], let ending = activation.ending
             else { continue }
-            throw call.unsupported(
-                "reads \(printable(name)), the result of a \(function.rawValue), which can only be the "
-                    + "network's end.")
+            throw ONNXError(
+                .unsupported, node: ending.node, operatorType: ending.function.rawValue,
+                "is read by \(call.type) \(printable(call.name)); it can only be the network's end."
+            )
         }
     }
 
@@ -119,7 +129,7 @@ extension GraphTranslation {
         }
         draft.output = activation.value
         var output = Graph.Output(
-            name: name, value: activation.value, rank: 4, function: activation.function)
+            name: name, value: activation.value, rank: 4, function: activation.ending?.function)
         if activation.isOrdered(Activation.nchw) { return output }
         if activation.isOrdered(Activation.nhwc) {
             output.layout = .nhwc
