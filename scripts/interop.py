@@ -24,7 +24,7 @@ import sys
 
 import numpy as np
 
-from interop_support import qdq, runtime, tensors
+from interop_support import ends, qdq, runtime, tensors
 
 LEAST_SHARE = 0.999
 
@@ -159,7 +159,7 @@ def compare_trace(path, model, trace, arguments):
               + ("ok" if not bad else "FAILED at " + ", ".join(bad[:5])))
         verdict.tables[title] = (worst, most)
         verdict.passed &= not bad
-    judge_output(trace["output"], comparison.output, verdict)
+    judge_output(ends.applied(model.proto, trace["output"]), comparison.output, verdict)
     return verdict
 
 

@@ -1,3 +1,5 @@
+import NetworkGraph
+
 /// Comparison of float and quantized logits, image by image in order.
 package struct Evaluation: Hashable, Sendable {
     package private(set) var images = 0

@@ -50,20 +50,37 @@ package struct Graph: Hashable, Sendable, Codable {
         }
     }
 
+    /// What an ONNX file computes in float from the logits, over the channels, before it gives them out. It is
+    /// kept in files and runs nowhere here: whatever is compared, corrected or tuned is the logits.
+    package enum OutputFunction: String, Hashable, Sendable, Codable {
+        case softmax = "Softmax"
+        case logSoftmax = "LogSoftmax"
+    }
+
     /// The network's one output.
     package struct Output: Hashable, Sendable, Codable {
         package var name: String
+        /// The logits.
         package var value: ValueID
         /// Axes of the tensor in the ONNX file, batch included: 2 for `[N, classes]`, 4 for feature maps.
         package var rank: Int
         package var layout: Layout
+        /// Between the value and the tensor in the file; nil where they are the same.
+        package var function: OutputFunction?
 
-        package init(name: String, value: ValueID, rank: Int, layout: Layout = .nchw) {
+        package init(
+            name: String, value: ValueID, rank: Int, layout: Layout = .nchw,
+            function: OutputFunction? = nil
+        ) {
             self.name = name
             self.value = value
             self.rank = rank
             self.layout = layout
+            self.function = function
         }
+
+        /// Position of the channels among the tensor's axes.
+        package var channelAxis: Int { rank == 4 && layout == .nhwc ? 3 : 1 }
     }
 
     package var name: String

@@ -23,11 +23,12 @@ extension GraphSummary {
             return String(line.reversed().drop { $0 == " " }.reversed()) + "\n"
         }
         let batch = input.batch.map { "\($0)" } ?? "any"
+        let function = output.function.map { ", then \($0.rawValue), which stays float" } ?? ""
         let layers = rows.count
         return """
             input   \(Self.shortened(input.name)): \(input.shape) \
             (\(input.layout.rawValue.uppercased()) in the file, batch \(batch))
-            output  \(Self.shortened(output.name)): \(outputShape)
+            output  \(Self.shortened(output.name)): \(outputShape)\(function)
 
             \(line(header))\(cells.map(line).joined())
             \(layers) nodes, \(parameters) parameters, \(macs) MACs (\(Self.scaled(macs)))

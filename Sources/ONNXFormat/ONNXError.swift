@@ -22,6 +22,21 @@ package struct ONNXError: Error, Hashable, Sendable {
     package var tensor: String?
     /// What is wrong, and where possible what to do.
     package var detail: String
+    /// Everything that stands in the way of reading a model, by kind in the order of the file.
+    package var obstacles: [Obstacle] = []
+
+    /// What is not supported in one or several nodes, or in the model's inputs and outputs.
+    package struct Obstacle: Hashable, Sendable, Codable {
+        /// Operator of the nodes, with its domain where that is not the standard one.
+        package var operatorType: String?
+        /// Number of nodes, or 1.
+        package var count: Int
+        /// The first node.
+        package var node: String?
+        package var tensor: String?
+        /// What is wrong there.
+        package var detail: String
+    }
 
     package init(
         _ code: Code, file: String = "", node: String? = nil, operatorType: String? = nil,
@@ -37,11 +52,30 @@ package struct ONNXError: Error, Hashable, Sendable {
 }
 
 extension ONNXError: CustomStringConvertible {
+    /// One line, or one more for every kind of obstacle.
     package var description: String {
-        var place = file.isEmpty ? [] : [file]
+        let place = file.isEmpty ? [] : [file]
+        guard obstacles.count > 1 else { return (place + [first]).joined(separator: ": ") }
+        let header = (place + ["\(obstacles.count) things stand in the way:"]).joined(
+            separator: ": ")
+        return header + obstacles.map { "\n    \($0)" }.joined()
+    }
+
+    private var first: String {
+        obstacles.first?.description
+            ?? Obstacle(
+                operatorType: operatorType, count: 1, node: node, tensor: tensor, detail: detail
+            ).description
+    }
+}
+
+extension ONNXError.Obstacle: CustomStringConvertible {
+    package var description: String {
+        var place: [String] = []
         if let node {
             let type = operatorType.map { " (\(withoutControls($0)))" } ?? ""
-            place.append("node \(printable(node))\(type)")
+            let more = count > 1 ? " and \(count - 1) more" : ""
+            place.append("node \(printable(node))\(type)\(more)")
         }
         if let tensor { place.append("tensor \(printable(tensor))") }
         return (place + [detail]).joined(separator: ": ")

@@ -1,4 +1,5 @@
 import Foundation
+import NetworkGraph
 import TestSupport
 import Testing
 

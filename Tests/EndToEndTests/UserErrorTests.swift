@@ -27,7 +27,8 @@ extension EndToEnd {
                     outcome.log.contains(message), "\(message) in: \(outcome.log)",
                     sourceLocation: location)
             }
-            #expect(!scratch.exists("out/model.int8.onnx"), sourceLocation: location)
+            #expect(
+                !scratch.exists("out"), "a refused job leaves nothing", sourceLocation: location)
         }
 
         private func calibrate(_ extra: String...) -> [String] {
@@ -54,6 +55,48 @@ extension EndToEnd {
             try expect(65, model, "Gelu", "node", from: calibrate("--model", model))
         }
 
+        /// Nothing is computed for a job whose result could not be written.
+        @Test func whatCannotBeWrittenIsRefusedFirst() throws {
+            let model = "Tests/Fixtures/onnx/averagepool_dilated.onnx"
+            try expect(
+                65, "AveragePool has no dilation",
+                from: ["calibrate", "--model", model, "--images", scratch("none"), "--out", out])
+            try expect(65, "AveragePool has no dilation", from: ["inspect", model])
+            // A folder that is there stays as it is.
+            let kept = try scratch.folder("kept")
+            try scratch.write("mine", to: "kept/notes.txt")
+            let outcome = try ChildProcess.run(
+                "calibrate", "--model", model, "--images", scratch("none"), "--out", kept)
+            #expect(outcome.status == 65, "\(outcome.log)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: kept) == ["notes.txt"])
+            let status = try ChildProcess.run("status", kept)
+            #expect(status.status == 66, "\(status.log)")
+        }
+
+        @Test func refusalsListEverythingByKind() throws {
+            let model = "Tests/Fixtures/foreign/mobile.ort-unfolded.onnx"
+            let outcome = try ChildProcess.run("inspect", model, "--json")
+            #expect(outcome.status == 65, "\(outcome.log)")
+            let refusal = try #require(
+                JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+            #expect((refusal["error"] as? String)?.contains("quantized already") == true)
+            #expect(refusal["obstacles"] as? [[String: String]] == [])
+        }
+
+        @Test func swappedModels() throws {
+            let (float, quantized) = (
+                "Tests/Fixtures/foreign/mobile.onnx",
+                "Tests/Fixtures/foreign/mobile.nncf-mixed.onnx"
+            )
+            let images = ["--images", scratch("none")]
+            try expect(
+                65, quantized, "quantized already", "--quantized",
+                from: ["calibrate", "--model", quantized, "--out", out] + images)
+            try expect(
+                65, float, "is a float model", "--model",
+                from: ["calibrate", "--model", float, "--quantized", float, "--out", out] + images)
+        }
+
         @Test func folders() throws {
             let empty = try scratch.folder("empty")
             try expect(65, empty, "no images", from: calibrate("--images", empty))
@@ -61,7 +104,17 @@ extension EndToEnd {
                 65, scratch("nowhere"), "cannot be read",
                 from: calibrate("--images", scratch("nowhere")))
             let file = try scratch.write("", to: "file")
-            try expect(73, file, from: ["calibrate"] + Example.flags(out: file + "/out"))
+            try expect(
+                73, file, "is a file", from: ["calibrate"] + Example.flags(out: file + "/out"))
+            try expect(73, file, "is a file", from: ["calibrate"] + Example.flags(out: file))
+            let models = try scratch.folder("models")
+            try expect(65, models, "is a folder", from: calibrate("--model", models))
+            try expect(
+                65, models, "is a folder",
+                from: [
+                    "calibrate", "--model", Example.model, "--quantized", models, "--images",
+                    Example.images, "--out", out,
+                ])
         }
 
         @Test func damagedImages() throws {

@@ -26,6 +26,32 @@ import Testing
         #expect(decoded == network, "seed \(seed)")
     }
 
+    /// A Softmax behind the logits comes back as well, whatever their form; it changes nothing before it.
+    @Test(arguments: [Graph.OutputFunction.softmax, .logSoftmax])
+    func outputFunctionsComeBack(function: Graph.OutputFunction) throws {
+        var forms: Set<String> = []
+        for seed in 0..<100 as Range<UInt64> {
+            var network = RandomNetworks.make(seed: seed)
+            let output = network.graph.output
+            let pixels = network.graph.shape(of: output.value).pixels
+            guard output.rank == 4 || pixels == 1 else { continue }
+            let plain = try Onnx_ModelProto(serializedBytes: QDQModel.encode(network))
+            network.graph.output.function = function
+            let bytes = try QDQModel.encode(network)
+            #expect(try QDQModel.decode(bytes).network == network, "seed \(seed)")
+            let model = try Onnx_ModelProto(serializedBytes: bytes)
+            let last = try #require(model.graph.node.last)
+            #expect(last.opType == function.rawValue && last.output == [output.name])
+            let isLast = output.rank == 4 && output.layout == .nhwc
+            #expect(last.attribute.map(\.i) == [isLast ? 3 : 1], "seed \(seed)")
+            #expect(model.graph.output == plain.graph.output)
+            #expect(model.graph.initializer == plain.graph.initializer)
+            #expect(model.graph.node.count == plain.graph.node.count + 1)
+            forms.insert("\(output.rank) \(output.layout) \(pixels > 1)")
+        }
+        #expect(forms.count == 6, "\(forms)")
+    }
+
     @Test func networksWithFunctionsCoverEveryCase() {
         var seen: Set<String> = []
         for seed in 0..<100 {

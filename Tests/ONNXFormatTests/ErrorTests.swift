@@ -26,10 +26,10 @@ import Testing
     }
 
     @Test func namesUnsupportedOperatorsBeforeReadingTensors() {
-        expect(.unsupported, node: "act", "operator Sigmoid is not supported") {
+        expect(.unsupported, node: "act", "operator GridSample is not supported") {
             $0.proto.graph.initializer[0].rawData = Data()
             $0.proto.graph.node[0].output = ["z"]
-            $0.add("Sigmoid", ["z"], "y", name: "act")
+            $0.add("GridSample", ["z"], "y", name: "act")
         }
         expect(.unsupported, node: "conv", "operator Conv of com.acme is not supported") {
             $0.proto.graph.node[0].domain = "com.acme"
@@ -44,8 +44,99 @@ import Testing
         }
     }
 
+    /// One refusal tells of every kind once, however many nodes of it there are.
+    @Test func listsEverythingInTheWay() throws {
+        var model = TestModel.convolution
+        model.proto.graph.node[0].output = ["a"]
+        model.add("Sigmoid", ["a"], "b", name: "gate")
+        model.add("Resize", ["b"], "c", name: "up")
+        model.add("Sigmoid", ["c"], "d", name: "gate2")
+        model.integers("widths", [0, 1, 0, 0, 0, 0, 0, 0])
+        model.add("Pad", ["a", "widths"], "e", name: "channels")
+        model.add("Shape", ["d"], "s")
+        model.add("Gather", ["s", "widths"], "g")
+        model.add("Reshape", ["e", "g"], "y")
+        model.proto.graph.output.append(TestModel.info("d", nil))
+        let error = try #require(model.error())
+        #expect(error.code == .unsupported && error.file == "test.onnx")
+        #expect(
+            error.obstacles.map { "\($0.count) \($0.operatorType ?? "-") \($0.node ?? "-")" }
+                == ["1 - -", "2 Sigmoid gate", "1 Resize up", "1 Pad channels"])
+        let lines = error.description.split(separator: "\n")
+        #expect(lines.count == 5 && lines[0] == "test.onnx: 4 things stand in the way:")
+        #expect(
+            lines[2]
+                == "    node 'gate' (Sigmoid) and 1 more: operator Sigmoid is supported on constants only."
+        )
+        // A damaged tensor is told only where nothing else stands in the way.
+        model.proto.graph.initializer[0].rawData.removeLast()
+        #expect(model.error()?.obstacles.map(\.operatorType) == [nil, "Sigmoid", "Resize"])
+    }
+
+    @Test func listsNodesEvenWithoutAnInput() {
+        var model = TestModel.convolution
+        model.proto.graph.input = [TestModel.info("x", [1, 3, -1, -1])]
+        model.proto.graph.node[0].output = ["z"]
+        model.add("Sigmoid", ["z"], "y", name: "gate")
+        #expect(model.error()?.obstacles.map(\.node) == [nil, "gate"])
+    }
+
+    @Test func refusesTrainingForms() {
+        func normalization(opset: Int64, outputs: [String], integer: [String: Int64]) -> TestModel {
+            var model = TestModel(opset: opset)
+            for name in ["a", "b", "c", "d"] { model.weights(name, [3], [1, 2, 3]) }
+            model.add(
+                "BatchNormalization", ["x", "a", "b", "c", "d"], "y", name: "bn", integer: integer)
+            model.proto.graph.node[0].output += outputs
+            return model
+        }
+        for model in [
+            normalization(opset: 9, outputs: ["m", "v", "sm", "sv"], integer: [:]),
+            normalization(opset: 14, outputs: [], integer: ["training_mode": 1]),
+        ] {
+            let error = model.error()
+            #expect(error?.code == .unsupported && error?.node == "bn")
+            #expect(error?.detail.contains("training form") == true)
+            #expect(error?.detail.contains("model.eval()") == true)
+        }
+        #expect(normalization(opset: 9, outputs: ["", ""], integer: [:]).error() == nil)
+    }
+
+    @Test func namesWhyATensorIsMissing() throws {
+        var unsorted = TestModel.convolution
+        unsorted.proto.graph.node[0].input[0] = "r"
+        unsorted.add("Relu", ["x"], "r", name: "late")
+        let error = try #require(unsorted.error())
+        #expect(error.code == .malformed && error.node == "conv")
+        #expect(error.detail.contains("reads 'r', which the node 'late' computes only behind it"))
+        #expect(error.detail.contains("topological_sort()"))
+
+        var sparse = TestModel.convolution
+        sparse.proto.graph.initializer = []
+        // GraphProto.sparse_initializer, empty.
+        let bytes = try sparse.proto.serializedData() + Data([0x3A, 2, 0x7A, 0])
+        let document = try ONNXDocument(
+            data: bytes, path: "test.onnx", directory: Resources.fixtures)
+        let missing = try #require(throws: ONNXError.self) {
+            try ONNXImporter.floatNetwork(of: document)
+        }
+        #expect(missing.node == "conv" && missing.detail.contains("sparse initializers"))
+    }
+
+    @Test func quantizedModelsAreNotFloatModels() {
+        var model = TestModel.convolution
+        model.proto.graph.node[0].output = ["z"]
+        model.weights("s", [1], [0.5])
+        model.add("QuantizeLinear", ["z", "s"], "y", name: "q")
+        let error = model.error()
+        #expect(error?.code == .unsupported && error?.node == "q")
+        #expect(error?.detail.contains("quantized already") == true)
+    }
+
     @Test func unnamedNodesGoByTheirOutput() {
-        expect(.unsupported, node: "y", "node 'y' (Elu): operator Elu is not supported") {
+        expect(
+            .unsupported, node: "y", "node 'y' (Elu): operator Elu is supported on constants only"
+        ) {
             $0.proto.graph.node[0].name = ""
             $0.proto.graph.node[0].opType = "Elu"
         }
@@ -154,6 +245,38 @@ import Testing
                 .contains("pads batch or channels"))
     }
 
+    @Test func keepsOnlyAFinalSoftmaxOverTheChannels() throws {
+        func model(_ type: String, axis: Int64, behind: [String] = []) -> TestModel {
+            var model = TestModel.convolution
+            model.proto.graph.node[0].output = ["z"]
+            model.add(
+                type, ["z"], behind.isEmpty ? "y" : "p", name: "probabilities",
+                integer: ["axis": axis])
+            for (index, next) in behind.enumerated() {
+                let output = index == behind.count - 1 ? "y" : "q\(index)"
+                model.add(next, [index == 0 ? "p" : "q\(index - 1)"], output, name: "behind")
+            }
+            return model
+        }
+        for type in [Graph.OutputFunction.softmax, .logSoftmax] {
+            let graph = try model(type.rawValue, axis: 1, behind: ["Identity", "Dropout"]).load()
+                .graph
+            #expect(graph.output.function == type && graph.nodes.map(\.name) == ["conv"])
+            #expect(try model(type.rawValue, axis: -3).load().graph.output.name == "y")
+        }
+        let last = model("Softmax", axis: -1).error()
+        #expect(last?.node == "probabilities")
+        #expect(last?.detail.contains("along axis 3, which is not the channels alone") == true)
+        // Before operator set 13, axis 1 means all axes from there on.
+        var old = model("Softmax", axis: 1)
+        old.proto.opsetImport[0].version = 12
+        #expect(old.error()?.detail.contains("not the channels alone") == true)
+        let inside = model("Softmax", axis: 1, behind: ["Relu"]).error()
+        #expect(inside?.code == .unsupported)
+        #expect(inside?.node == "probabilities")
+        #expect(inside?.detail.contains("is read by Relu 'behind'; it can only be") == true)
+    }
+
     @Test func refusesRatiosThatCannotBeExpressed() {
         var model = TestModel()
         model.add(
@@ -176,6 +299,33 @@ import Testing
             #expect(error?.code == .malformed)
             #expect(error?.file == "bad.onnx")
         }
+    }
+
+    @Test(arguments: [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        ("\n <!DOCTYPE html><html></html>", "is a web page"),
+        ("\u{FEFF}<HTML>", "is a web page"), ("\u{1C}\0\0\0TFL3\0\0", "TensorFlow Lite"),
+        ("PK\u{3}\u{4}\0", "ZIP archive"), ("", "is empty"),
+    ])
+    func namesOtherKindsOfFiles(text: String, expected: String) throws {
+        let data = Data(text.utf8)
+        let float = try #require(throws: ONNXError.self) {
+            try ONNXDocument(data: data, path: "bad.onnx", directory: Resources.fixtures)
+        }
+        #expect(float.code == .malformed && float.detail.contains(expected), "\(float)")
+        let quantized = try #require(throws: QDQError.self) { try QDQModel.decode([UInt8](data)) }
+        #expect(quantized.code == .notAModel && quantized.detail.contains(expected), "\(quantized)")
+    }
+
+    @Test func namesFolders() throws {
+        let folder = Resources.fixtures.appendingPathComponent("foreign").path
+        let float = try #require(throws: ONNXError.self) { try ONNXDocument(path: folder) }
+        #expect(float.code == .unreadable)
+        #expect(
+            float.detail.contains("is a folder") && float.detail.contains("'bare.nncf-tensor.onnx'")
+        )
+        let quantized = try #require(throws: QDQError.self) { try QDQModel.read(path: folder) }
+        #expect(quantized.code == .fileAccess && quantized.detail.contains("is a folder"))
     }
 
     @Test func duplicateNodeNamesAreMadeUnique() throws {

@@ -38,7 +38,8 @@ package struct Golden: Decodable, Sendable {
         for image in 0..<input.dims[0] {
             let values = Array(input.values[image * size..<(image + 1) * size])
             let isFirst = graph.input.layout == .nchw
-            let output = run(isFirst ? channelsLast(values, graph.input.shape) : values)
+            var output = run(isFirst ? channelsLast(values, graph.input.shape) : values)
+            output = graph.output.function?.applied(to: output, outputShape) ?? output
             result += graph.output.layout == .nchw ? channelsFirst(output, outputShape) : output
         }
         return (result, output.values.reduce(1) { max($0, abs($1)) })
@@ -56,5 +57,16 @@ package func channelsLast(_ values: [Double], _ shape: FeatureShape) -> [Double]
 package func channelsFirst(_ values: [Double], _ shape: FeatureShape) -> [Double] {
     (0..<shape.count).map { index in
         values[index % shape.pixels * shape.channels + index / shape.pixels]
+    }
+}
+
+extension Graph.OutputFunction {
+    /// What the file computes behind the logits, NHWC.
+    package func applied(to logits: [Double], _ shape: FeatureShape) -> [Double] {
+        (0..<shape.pixels).flatMap { pixel in
+            let values = logits[pixel * shape.channels..<(pixel + 1) * shape.channels]
+            let logarithm = log(values.map { exp($0) }.reduce(0, +))
+            return values.map { self == .softmax ? exp($0 - logarithm) : $0 - logarithm }
+        }
     }
 }

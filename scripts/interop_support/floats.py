@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 
-from . import runtime, tensors
+from . import ends, runtime, tensors
 
 LIMIT = 1e-4
 
@@ -11,7 +11,8 @@ LIMIT = 1e-4
 def compare(path, trace_path):
     """Relative difference of the logits: the largest one over the largest logit, all images."""
     trace = tensors.load(trace_path)
-    made = runtime.session(onnx.load(path), "default")
+    model = onnx.load(path)
+    made = runtime.session(model, "default")
     given = made.get_inputs()[0]
     batch = given.shape[0] if isinstance(given.shape[0], int) else None
     found = runtime.run(made, {given.name: trace["input"]}, batch)
@@ -19,6 +20,7 @@ def compare(path, trace_path):
     ours = trace.get("output_float", trace.get("output"))
     if ours is None or ours.size != theirs.size:
         raise SystemExit(f"{trace_path} holds no logits of {path}")
+    ours = ends.applied(model, ours)
     apart = np.abs(ours.reshape(theirs.shape) - theirs).max() / np.abs(theirs).max()
     print(f"{path}: {len(theirs)} images, relative difference {apart:.2e}: "
           + ("ok" if apart <= LIMIT else f"FAILED, above {LIMIT:.0e}"))

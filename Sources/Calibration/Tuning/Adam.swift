@@ -1,3 +1,5 @@
+import NetworkGraph
+
 /// Adam with bias correction (Kingma, Ba, arXiv 1412.6980) as `torch.optim.Adam` computes it,
 /// without weight decay and AMSGrad.
 ///

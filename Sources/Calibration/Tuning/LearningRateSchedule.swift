@@ -1,3 +1,5 @@
+import NetworkGraph
+
 /// Learning rate of every step: a linear rise over the warm-up, then the schedule from its start.
 ///
 /// The same as PyTorch's `SequentialLR` of `LinearLR(start_factor=1/(w+1), total_iters=w)` and

@@ -1,3 +1,5 @@
+import NetworkGraph
+
 /// `log softmax(x / T)` in Double, elements in order.
 ///
 /// NaN or infinity in a logit makes all results NaN, except that `-infinity` beside finite logits

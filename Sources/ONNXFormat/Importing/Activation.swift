@@ -19,6 +19,14 @@ struct Activation: Hashable {
     /// Extents in the ONNX graph.
     var dims: [Int]
     var axes: [[Axis]]
+    /// Applied to the value by the ONNX graph only; nothing but the output may read it then.
+    var ending: Ending?
+
+    /// An output function and the node that has it.
+    struct Ending: Hashable {
+        var function: Graph.OutputFunction
+        var node: String
+    }
 
     /// A value whose ONNX axes are `order`, one image axis each.
     init(value: Int, shape: FeatureShape, batch: Int, order: [Axis]) {

@@ -64,6 +64,11 @@ struct DraftGraph {
     /// Value that is the network's result.
     var output = 0
 
+    /// Stands where there is no input to begin with.
+    static let empty = DraftGraph(
+        input: Graph.Input(
+            name: "", shape: FeatureShape(height: 1, width: 1, channels: 1), layout: .nchw))
+
     func shape(of value: Int) -> FeatureShape {
         value == 0 ? input.shape : nodes[value - 1].shape
     }

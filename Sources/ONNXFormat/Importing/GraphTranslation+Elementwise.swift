@@ -22,7 +22,7 @@ extension GraphTranslation {
         case (.constant, .activation(let activation)):
             let constant = try channelConstant(0, of: call, against: activation)
             return try affine(activation, constant, constantFirst: true, at: call)
-        case (.constant, .constant): throw call.malformed("has no feature map.")
+        default: throw call.malformed("has no feature map.")
         }
     }
 
@@ -78,9 +78,14 @@ extension GraphTranslation {
     mutating func batchNormalization(_ call: OperatorCall) throws(ONNXError) -> Value {
         try call.expect(
             inputs: 5...5, attributes: ["epsilon", "momentum", "spatial", "training_mode"])
-        guard try !call.flag("training_mode", default: false),
+        // Before operator set 14, giving the statistics as well is what training form looks like.
+        guard try !call.flag("training_mode", default: false), call.hasOnlyFirstOutput,
             try call.flag("spatial", default: true)
-        else { throw call.unsupported("is not in inference form; export the model in eval mode.") }
+        else {
+            throw call.unsupported(
+                "is in training form; export the model for inference (PyTorch: model.eval() and "
+                    + "training=TrainingMode.EVAL).")
+        }
         let activation = try activation(0, of: call)
         let axis = activation.dims.count > 1 ? activation.axes[1] : []
         let channels = activation.shape.channels

@@ -2,10 +2,19 @@ import NetworkGraph
 
 /// The network's input and output.
 extension GraphTranslation {
-    /// Description of the input and images per batch.
+    /// Description of the one input and images per batch.
     static func input(
-        _ info: Onnx_ValueInfoProto, calls: [OperatorCall]
+        _ inputs: [Onnx_ValueInfoProto], calls: [OperatorCall]
     ) throws(ONNXError) -> (Graph.Input, batch: Int) {
+        guard inputs.count == 1, let info = inputs.first else {
+            let names = inputs.prefix(3).map { printable($0.name) }.joined(separator: ", ")
+            throw ONNXError(
+                .unsupported,
+                inputs.isEmpty
+                    ? "its output depends on no input; one input of images is needed."
+                    : "its output depends on \(inputs.count) inputs (\(names)\(inputs.count > 3 ? ", ..." : "")); "
+                        + "one input of images is needed.")
+        }
         func unsupported(_ detail: String) -> ONNXError {
             ONNXError(.unsupported, tensor: info.name, detail)
         }
@@ -21,7 +30,8 @@ extension GraphTranslation {
         let extents = dims.map { $0.dimValue > 0 ? Int(clamping: $0.dimValue) : nil }
         guard let first = extents[1], let second = extents[2], let third = extents[3] else {
             throw unsupported(
-                "only N may be symbolic in the input; export the model for a fixed image size.")
+                "only N may be symbolic in the input; export the model for a fixed image size, or fix it with "
+                    + "onnxruntime.tools.make_dynamic_shape_fixed.")
         }
         let batch = extents[0] ?? 1
         let layout = try inputLayout(of: info.name, extents: [batch, first, second, third], calls)
@@ -69,18 +79,65 @@ extension GraphTranslation {
         return extents[3] <= 4 && extents[1] > 4 ? .nhwc : .nchw
     }
 
-    /// The output's rank and layout; marks its value in the draft.
-    mutating func output() throws(ONNXError) -> (rank: Int, layout: Graph.Layout) {
+    /// Softmax and LogSoftmax over the channels (opset 13), or over all axes from `axis` on (before it). The graph's
+    /// output is what they read, and keeps the function's name.
+    mutating func outputFunction(_ call: OperatorCall) throws(ONNXError) -> Value {
+        try call.expect(inputs: 1...1, attributes: ["axis"])
+        guard let function = Graph.OutputFunction(rawValue: call.type) else {
+            throw call.unsupported("is no function of an output.")
+        }
+        var activation = try activation(0, of: call)
+        let isCoerced = document.opset < 13
+        let rank = activation.dims.count
+        let axis = try call.axis(call.integer("axis") ?? (isCoerced ? 1 : -1), rank: rank)
+        let normalized = activation.axes[axis...(isCoerced ? rank - 1 : axis)].flatMap { $0 }
+        guard normalized == [.channel] else {
+            throw call.unsupported(
+                "normalizes \(activation.dims) along axis \(axis), which is not the channels alone."
+            )
+        }
+        activation.ending = Activation.Ending(function: function, node: call.name)
+        return .activation(activation)
+    }
+
+    /// Refuses to compute with the result of an output function: it is not in the graph.
+    func checkOperandsAreFinished(_ call: OperatorCall) throws(ONNXError) {
+        guard !Self.rearranging.contains(call.type) else { return }
+        for name in call.node.input {
+            guard case .activation(let activation) = values[name], let ending = activation.ending
+            else { continue }
+            throw ONNXError(
+                .unsupported, node: ending.node, operatorType: ending.function.rawValue,
+                "is read by \(call.type) \(printable(call.name)); it can only be the network's end."
+            )
+        }
+    }
+
+    /// Operators that may stand behind an output function.
+    private static let rearranging: Set<String> = [
+        "Cast", "Dropout", "Flatten", "Identity", "Reshape", "Shape", "Size", "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+    ]
+
+    /// The output's rank, layout and function; marks its value in the draft.
+    mutating func output() throws(ONNXError) -> Graph.Output {
         let name = document.model.graph.output.first?.name ?? ""
         guard case .activation(let activation) = values[name] else {
             throw ONNXError(
                 .unsupported, tensor: name, "the output does not depend on the input.")
         }
         draft.output = activation.value
-        if activation.isOrdered(Activation.nchw) { return (4, .nchw) }
-        if activation.isOrdered(Activation.nhwc) { return (4, .nhwc) }
+        var output = Graph.Output(
+            name: name, value: activation.value, rank: 4, function: activation.ending?.function)
+        if activation.isOrdered(Activation.nchw) { return output }
+        if activation.isOrdered(Activation.nhwc) {
+            output.layout = .nhwc
+            return output
+        }
         if activation.isOrdered([.batch, .channel]), activation.shape.pixels == 1 {
-            return (2, .nchw)
+            output.rank = 2
+            return output
         }
         throw ONNXError(
             .unsupported, tensor: name,

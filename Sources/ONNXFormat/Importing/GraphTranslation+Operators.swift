@@ -2,8 +2,17 @@ import NetworkGraph
 
 extension GraphTranslation {
     /// Evaluates or translates one node.
-    mutating func translate(_ call: OperatorCall) throws(ONNXError) -> Value {
-        if call.type == "Constant" { return .constant(try constant(of: call)) }
+    /// - Returns: its outputs in order, as many as anything reads.
+    mutating func translate(_ call: OperatorCall) throws(ONNXError) -> [Value] {
+        if call.type == "Constant" { return [.constant(try constant(of: call))] }
+        if let dependsOnInput = isUnknown(call) {
+            guard dependsOnInput else {
+                guard ConstantFolding.rules[call.type] != nil else { throw call.unknownOperator }
+                return [.unknown(dependsOnInput: false)]
+            }
+            guard Self.operators.contains(call.type) else { throw unsupported(call) }
+            return [.unknown(dependsOnInput: !["Shape", "Size"].contains(call.type))]
+        }
         var constants: [ONNXTensor?] = []
         for index in call.node.input.indices {
             guard let name = call.input(index) else {
@@ -11,19 +20,48 @@ extension GraphTranslation {
                 continue
             }
             guard case .constant(let tensor) = try value(name, of: call) else {
-                return try translateActivation(call)
+                let value = try translateActivation(call)
+                guard call.node.output.dropFirst().allSatisfy({ !isRead($0) }) else {
+                    throw call.unsupported("only its first output can be used.")
+                }
+                return [value]
             }
             constants.append(tensor)
         }
-        let result = try ConstantFolding.evaluate(call, constants)
-        computed += result.count
+        let results = try ConstantFolding.evaluate(call, constants)
+        computed += results.reduce(0) { $0 + $1.count }
         guard computed <= ImportLimits.allComputed else {
             throw call.unsupported("the graph computes too many constants.")
         }
-        return .constant(result)
+        return results.map { .constant($0) }
+    }
+
+    /// Whether an operand is not known for a node before that could not be translated; if so, whether any operand
+    /// depends on the input.
+    private func isUnknown(_ call: OperatorCall) -> Bool? {
+        var isUnknown = false
+        var dependsOnInput = false
+        for name in call.node.input {
+            switch values[name] {
+            case .unknown(let depends):
+                isUnknown = true
+                dependsOnInput = dependsOnInput || depends
+            case .activation: dependsOnInput = true
+            case .constant, nil: break
+            }
+        }
+        return isUnknown ? dependsOnInput : nil
+    }
+
+    /// Why an operator on activations is not translated.
+    private func unsupported(_ call: OperatorCall) -> ONNXError {
+        ConstantFolding.rules[call.type] == nil
+            ? call.unknownOperator
+            : call.unsupported("operator \(call.type) is supported on constants only.")
     }
 
     private mutating func translateActivation(_ call: OperatorCall) throws(ONNXError) -> Value {
+        try checkOperandsAreFinished(call)
         switch call.type {
         case "Conv": return try convolution(call)
         case "Gemm": return try gemm(call)
@@ -42,12 +80,12 @@ extension GraphTranslation {
         case "Identity", "Dropout", "Cast": return try passThrough(call)
         case "Reshape", "Flatten", "Squeeze", "Unsqueeze": return try rearrange(call)
         case "Transpose": return try transpose(call)
+        case "Softmax", "LogSoftmax": return try outputFunction(call)
         case "Shape", "Size":
             try call.expect(inputs: 1...1, attributes: ["start", "end"])
             return .constant(
                 try ConstantFolding.shape(of: activation(0, of: call).dims, at: call))
-        default:
-            throw call.unsupported("is supported on constants only.")
+        default: throw unsupported(call)
         }
     }
 
@@ -85,7 +123,8 @@ extension GraphTranslation {
         case "Dropout":
             try call.expect(inputs: 1...3, attributes: ["ratio", "seed"])
             if let training = try constant(2, of: call), training.integers != [0] {
-                throw call.unsupported("is in training mode; export the model for inference.")
+                throw call.unsupported(
+                    "is in training mode; export the model for inference (PyTorch: model.eval()).")
             }
         case "Cast":
             try call.expect(inputs: 1...1, attributes: ["to", "saturate", "round_mode"])

@@ -1,109 +1,150 @@
 import NetworkGraph
 
 /// Translates the nodes of an ONNX graph, in their order, into a draft graph.
+///
+/// What cannot be translated is noted and the rest gone through all the same, so that one refusal names everything that
+/// stands in the way.
 struct GraphTranslation {
     /// A tensor of the ONNX graph.
     enum Value {
         case constant(ONNXTensor)
         case activation(Activation)
+        /// What a node gives that could not be translated.
+        case unknown(dependsOnInput: Bool)
     }
 
     let document: ONNXDocument
-    /// Nodes that the output depends on.
+    /// Nodes that an output depends on.
     let calls: [OperatorCall]
+    /// Names that these nodes read, and the outputs.
+    private let read: Set<String>
     /// Images per batch as the file fixes it; 1 where it leaves it open.
     let batch: Int
-    private let outputInfo: Onnx_ValueInfoProto
     private(set) var values: [String: Value] = [:]
     var draft: DraftGraph
     /// Elements of constants computed so far.
     var computed = 0
+    private var obstacles = Obstacles()
 
     /// Operators with a translation here, besides what constants allow.
     static let operators: Set<String> = [
         "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "Div",
         "Dropout", "Flatten", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity",
-        "LRN", "MatMul", "Max", "MaxPool", "Min", "Mul", "Pad", "ReduceMean", "Relu", "Reshape",
-        "Shape", "Size", "Squeeze", "Sub", "Transpose", "Unsqueeze",
+        "LRN", "LogSoftmax", "MatMul", "Max", "MaxPool", "Min", "Mul", "Pad", "ReduceMean", "Relu",
+        "Reshape", "Shape", "Size", "Softmax", "Squeeze", "Sub", "Transpose", "Unsqueeze",
     ]
 
-    /// Finds input, output and the nodes between them, and refuses operators that are not supported
-    /// before any tensor is read.
+    /// Finds input, output and the nodes between them.
     init(_ document: ONNXDocument) throws(ONNXError) {
         self.document = document
         let graph = document.model.graph
-        guard graph.output.count == 1, let output = graph.output.first, !output.name.isEmpty else {
-            throw ONNXError(
-                .unsupported, "has \(graph.output.count) outputs; export it with one output.")
+        calls = try Self.liveCalls(of: document)
+        read = Set(calls.flatMap(\.node.input) + graph.output.map(\.name))
+        if let call = calls.first(where: { Self.quantized.contains($0.node.opType) }) {
+            throw call.unsupported(
+                "the model is quantized already; --model takes the float model it was made from, and --quantized "
+                    + "the 8-bit one.")
         }
-        outputInfo = output
-        calls = try Self.liveCalls(of: graph, output: output.name)
-        let read = Set(calls.flatMap(\.node.input))
-        let inputs = document.inputs.filter { read.contains($0.name) }
-        guard inputs.count == 1, let info = inputs.first else {
-            throw ONNXError(
-                .unsupported,
-                "its output depends on \(inputs.count) inputs; one input of images is needed.")
+        let inputs = document.inputs.filter { [read] in read.contains($0.name) }
+        do throws(ONNXError) {
+            let (input, batch) = try Self.input(inputs, calls: calls)
+            self.batch = batch
+            draft = DraftGraph(input: input)
+            values[input.name] = .activation(
+                Activation(
+                    value: 0, shape: input.shape, batch: batch,
+                    order: input.layout == .nchw ? Activation.nchw : Activation.nhwc))
+        } catch {
+            batch = 1
+            draft = .empty
+            for info in inputs { values[info.name] = .unknown(dependsOnInput: true) }
+            obstacles.add(error)
         }
-        let (input, batch) = try Self.input(info, calls: calls)
-        self.batch = batch
-        draft = DraftGraph(input: input)
-        values[info.name] = .activation(
-            Activation(
-                value: 0, shape: input.shape, batch: batch,
-                order: input.layout == .nchw ? Activation.nchw : Activation.nhwc))
+        if graph.output.count != 1 {
+            let names = graph.output.prefix(3).map { printable($0.name) }.joined(separator: ", ")
+            obstacles.add(
+                ONNXError(
+                    .unsupported,
+                    "has \(graph.output.count) outputs (\(names)\(graph.output.count > 3 ? ", ..." : "")); "
+                        + "export it with one output."))
+        }
     }
 
     mutating func run() throws(ONNXError) -> FloatNetwork {
         for call in calls {
-            let value = try translate(call)
-            let name = call.node.output[0]
-            guard document.initializers[name] == nil,
-                values.updateValue(value, forKey: name) == nil
-            else { throw call.malformed("defines \(printable(name)) again.") }
+            var outputs: [Value]
+            do throws(ONNXError) {
+                outputs = try translate(call)
+            } catch {
+                obstacles.add(error)
+                outputs = [.unknown(dependsOnInput: dependsOnInput(call))]
+            }
+            // Further outputs are as unknown as the first.
+            if case .unknown = outputs.first {
+                outputs = call.node.output.map { _ in outputs[0] }
+            }
+            for (name, value) in zip(call.node.output, outputs) where !name.isEmpty {
+                guard document.initializers[name] == nil,
+                    values.updateValue(value, forKey: name) == nil
+                else { throw call.malformed("defines \(printable(name)) again.") }
+            }
         }
-        let output = try output()
+        if let error = obstacles.error { throw error }
+        var output = try output()
         try draft.fold()
         guard !draft.nodes.isEmpty else {
             throw ONNXError(.unsupported, "computes nothing: its output is its input.")
         }
-        let graph = document.model.graph
-        return try draft.finished(
-            name: graph.name,
-            output: Graph.Output(
-                name: outputInfo.name, value: draft.output, rank: output.rank,
-                layout: output.layout))
+        output.value = draft.output
+        return try draft.finished(name: document.model.graph.name, output: output)
     }
 
-    /// Nodes that `output` depends on, all with known operators.
-    private static func liveCalls(
-        of graph: Onnx_GraphProto, output: String
-    ) throws(ONNXError) -> [OperatorCall] {
-        var wanted: Set<String> = [output]
-        var live: [Onnx_NodeProto] = []
-        for node in graph.node.reversed()
-        where node.output.contains(where: { !$0.isEmpty && wanted.contains($0) }) {
-            live.append(node)
-            wanted.formUnion(node.input)
+    /// Nodes that an output depends on.
+    private static func liveCalls(of document: ONNXDocument) throws(ONNXError) -> [OperatorCall] {
+        let graph = document.model.graph
+        var makers: [String: Int] = [:]
+        for (index, node) in graph.node.enumerated() {
+            for name in node.output where !name.isEmpty {
+                guard makers.updateValue(index, forKey: name) == nil else {
+                    throw try OperatorCall(node, opset: document.opset)
+                        .malformed("defines \(printable(name)) again.")
+                }
+            }
+        }
+        var live: Set<Int> = []
+        var pending = graph.output.map(\.name)
+        while let name = pending.popLast() {
+            guard let index = makers[name], live.insert(index).inserted else { continue }
+            pending += graph.node[index].input
         }
         guard live.count <= ImportLimits.nodes else {
             throw ONNXError(.unsupported, "has more than \(ImportLimits.nodes) nodes.")
         }
         var calls: [OperatorCall] = []
-        for node in live.reversed() {
-            let call = try OperatorCall(node)
-            guard ONNXDocument.isStandard(node.domain),
-                operators.contains(node.opType) || ConstantFolding.operators.contains(node.opType)
-            else {
-                let domain = ONNXDocument.isStandard(node.domain) ? "" : " of \(node.domain)"
-                throw call.unsupported("operator \(node.opType)\(domain) is not supported.")
-            }
-            guard node.output.dropFirst().allSatisfy({ $0.isEmpty || !wanted.contains($0) }) else {
-                throw call.unsupported("only its first output can be used.")
-            }
-            calls.append(call)
+        for index in live.sorted() {
+            calls.append(try OperatorCall(graph.node[index], opset: document.opset))
         }
         return calls
+    }
+
+    /// Operators that only a quantized model has.
+    private static let quantized: Set<String> = [
+        "ConvInteger", "DynamicQuantizeLinear", "MatMulInteger", "QGemm", "QLinearAdd",
+        "QLinearConv",
+        "QLinearMatMul", "QuantizeLinear",
+    ]
+
+    /// Whether anything reads the tensor called `name`.
+    func isRead(_ name: String) -> Bool { !name.isEmpty && read.contains(name) }
+
+    private func dependsOnInput(_ call: OperatorCall) -> Bool {
+        call.node.input.contains { name in
+            switch values[name] {
+            case .activation: true
+            case .unknown(let dependsOnInput): dependsOnInput
+            case .constant, nil: false
+            }
+        }
     }
 
     // MARK: Values
@@ -112,7 +153,7 @@ struct GraphTranslation {
     mutating func value(_ name: String, of call: OperatorCall) throws(ONNXError) -> Value {
         if let value = values[name] { return value }
         guard let proto = document.initializers[name] else {
-            throw call.malformed("reads \(printable(name)), which is not defined before it.")
+            throw call.malformed(document.reasonForMissing(name))
         }
         let value: Value
         do throws(ONNXError) {

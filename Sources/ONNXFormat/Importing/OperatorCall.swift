@@ -1,12 +1,15 @@
 /// One node of the ONNX graph: checked access to its operands and attributes.
 struct OperatorCall {
     let node: Onnx_NodeProto
+    /// Version of the standard operator set.
+    let opset: Int
     /// Name for messages and for the imported node.
     let name: String
     private let attributes: [String: Onnx_AttributeProto]
 
-    init(_ node: Onnx_NodeProto) throws(ONNXError) {
+    init(_ node: Onnx_NodeProto, opset: Int) throws(ONNXError) {
         self.node = node
+        self.opset = opset
         name = node.name.isEmpty ? node.output.first { !$0.isEmpty } ?? "?" : node.name
         var attributes: [String: Onnx_AttributeProto] = [:]
         for attribute in node.attribute {
@@ -19,7 +22,10 @@ struct OperatorCall {
         self.attributes = attributes
     }
 
-    var type: String { node.opType }
+    /// The operator, with its domain where that is not the standard one.
+    var type: String {
+        ONNXDocument.isStandard(node.domain) ? node.opType : "\(node.opType) of \(node.domain)"
+    }
 
     /// Name of operand `index`; nil where it is absent.
     func input(_ index: Int) -> String? {
@@ -34,6 +40,15 @@ struct OperatorCall {
 
     func unsupported(_ detail: String) -> ONNXError { error(.unsupported, detail) }
     func malformed(_ detail: String) -> ONNXError { error(.malformed, detail) }
+
+    /// An operator that is neither translated nor evaluated.
+    var unknownOperator: ONNXError {
+        let remedy =
+            ONNXDocument.isStandard(node.domain)
+            ? ""
+            : "; functions of the model itself can be inlined (onnx.inliner.inline_local_functions)"
+        return unsupported("operator \(type) is not supported\(remedy).")
+    }
 
     /// Refuses operand counts outside `inputs` and attributes that are not in `attributes`: an
     /// operator of a later version may give them a meaning that is not known here.

@@ -183,6 +183,7 @@ package struct NetworkMatching {
         quantized.graph.output.name = original.graph.output.name
         quantized.graph.output.rank = original.graph.output.rank
         quantized.graph.output.layout = original.graph.output.layout
+        quantized.graph.output.function = original.graph.output.function
         float = FloatNetwork(graph: quantized.graph, parameters: parameters)
     }
 }

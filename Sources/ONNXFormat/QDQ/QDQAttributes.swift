@@ -91,7 +91,7 @@ struct QDQAttributes {
         ).withPads(pads)
         if QDQShapes.isPlausible(window) {
             do throws(ONNXError) {
-                let call = try OperatorCall(node)
+                let call = try OperatorCall(node, opset: Int(QDQModel.opset))
                 let ceiling = try call.flag("ceil_mode", default: false)
                 window = try WindowAttributes(call, kernel: kernelShape)
                     .resolved(for: shape, ceiling: ceiling, at: call).window

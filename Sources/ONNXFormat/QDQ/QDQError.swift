@@ -7,6 +7,8 @@ package struct QDQError: Error, Hashable, Sendable {
         case notAModel
         /// Tensors, nodes or names contradict each other or are missing.
         case malformedGraph
+        /// The model is not quantized.
+        case floatModel
         /// An operator, attribute or operator set outside what is read.
         case unsupported
         /// An element type outside what is read.
@@ -63,6 +65,7 @@ extension QDQError: CustomStringConvertible {
         switch code {
         case .fileAccess: "Check the path and its permissions."
         case .notAModel: "Give an ONNX file."
+        case .floatModel: "It belongs to --model; give the 8-bit model made from it as --quantized."
         case .malformedGraph, .inconsistentQuantization, .invalidMetadata:
             "The file was damaged or edited; export it again."
         case .unsupported, .unsupportedType, .missingQuantization:

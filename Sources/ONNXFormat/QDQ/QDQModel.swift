@@ -1,5 +1,5 @@
 import Foundation
-import NetworkGraph
+package import NetworkGraph
 package import Quantization
 import SwiftProtobuf
 
@@ -107,6 +107,9 @@ package enum QDQModel {
     }
 
     private static func parsed(_ bytes: [UInt8]) throws -> Onnx_ModelProto {
+        if let kind = ForeignFile.kind(of: Data(bytes.prefix(512))) {
+            throw QDQError(.notAModel, "is no ONNX model: it \(kind)")
+        }
         do {
             return try Onnx_ModelProto(serializedBytes: bytes)
         } catch {
@@ -115,6 +118,7 @@ package enum QDQModel {
     }
 
     private static func read(_ model: Onnx_ModelProto) throws -> Contents {
+        try checkIsQuantized(model)
         var reader = try QDQReader(model)
         let network = try reader.read()
         return Contents(
@@ -151,13 +155,39 @@ package enum QDQModel {
 
     /// As `load`, with what else the file says.
     package static func read(path: String) throws -> Contents {
-        let data: Data
+        try decode(bytes(of: path), file: path)
+    }
+
+    /// The bytes of a file.
+    /// - Throws: ``QDQError`` with code `fileAccess`.
+    package static func bytes(of path: String) throws -> [UInt8] {
+        if let folder = ForeignFile.folder(at: path) {
+            throw QDQError(.fileAccess, file: path, folder)
+        }
         do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path))
+            return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         } catch {
             throw QDQError(
                 .fileAccess, file: path, "cannot be read (\(error.localizedDescription))")
         }
-        return try decode([UInt8](data), file: path)
     }
+
+    /// Tells float models and those in operator format from QDQ models.
+    private static func checkIsQuantized(_ model: Onnx_ModelProto) throws {
+        let operators = Set(model.graph.node.map(\.opType))
+        if let fused = operators.filter({ $0.hasPrefix("QLinear") }).min() {
+            throw QDQError(
+                .unsupported,
+                "is quantized in operator format (\(fused)); quantize it again with quant_format=QuantFormat.QDQ"
+            )
+        }
+        guard
+            model.graph.node.isEmpty
+                || !operators.isDisjoint(with: ["QuantizeLinear", "DequantizeLinear"])
+        else { throw QDQError(.floatModel, "has no QuantizeLinear: it is a float model") }
+    }
+
+    /// What can be said before weights and scales are known about whether ``encode(_:metadata:)`` can write a network.
+    /// - Throws: ``QDQError`` with code `invalidNetwork`.
+    package static func checkWritable(_ graph: Graph) throws { try QDQValidation.check(graph) }
 }

@@ -42,14 +42,20 @@ extension QDQReader {
         guard file.output.count == 1, let info = file.output.first else {
             throw QDQError(.unsupported, "has \(file.output.count) outputs; one is needed")
         }
+        var logits = try meaning(info.name)
+        var function: Graph.OutputFunction?
+        var arrangement: View?
+        if case .function(let kind, let source, let view) = logits {
+            (function, logits, arrangement) = (kind, source, view)
+        }
         let value: ValueID
         let view: View
-        switch try meaning(info.name) {
-        case .float(let id, let arrangement): (value, view) = (id, arrangement)
-        case .result(let index, let arrangement):
+        switch logits {
+        case .float(let id, let own): (value, view) = (id, arrangement ?? own)
+        case .result(let index, let own):
             value = try take(index, activation: nil)
-            view = arrangement
-        case .quantized, .image, .weight, .parameter:
+            view = arrangement ?? own
+        case .quantized, .image, .weight, .parameter, .function:
             throw QDQError(.unsupported, tensor: info.name, "the output must be a float result")
         }
         let rank: Int
@@ -70,6 +76,44 @@ extension QDQReader {
             }
             layout = .nhwc
         }
-        return Graph.Output(name: info.name, value: value, rank: rank, layout: layout)
+        return Graph.Output(
+            name: info.name, value: value, rank: rank, layout: layout, function: function)
+    }
+
+    /// Softmax and LogSoftmax over the channels, behind which only the output may stand.
+    mutating func readOutputFunction(_ node: Onnx_NodeProto) throws {
+        let name = try Self.operand(node, 0)
+        let logits = try meaning(name)
+        let view: View
+        switch logits {
+        case .float(_, let arrangement), .result(_, let arrangement): view = arrangement
+        case .quantized, .image, .weight, .parameter, .function:
+            throw QDQError(.unsupported, tensor: name, "\(node.opType) must read float activations")
+        }
+        let isCoerced = opset < 13
+        let axis = try QDQAttributes(node, known: ["axis"]).int("axis", default: isCoerced ? 1 : -1)
+        let pixels = shape(of: logits).pixels
+        let isChannels =
+            switch view {
+            case .map(.nchw): [1, -3].contains(axis) && (!isCoerced || pixels == 1)
+            case .map(.nhwc): [3, -1].contains(axis)
+            case .flat: [1, -1].contains(axis) && pixels == 1
+            }
+        guard isChannels, let function = Graph.OutputFunction(rawValue: node.opType) else {
+            throw QDQError(
+                .unsupported, tensor: name,
+                "\(node.opType) along axis \(axis) is not one over the channels")
+        }
+        try define(node, .function(function, of: logits, view))
+    }
+
+    /// Extents of activations.
+    func shape(of meaning: Meaning) -> FeatureShape {
+        switch meaning {
+        case .quantized(let value, _), .float(let value, _): shape(of: value)
+        case .result(let index, _): results[index].node.shape
+        case .function(_, let logits, _): shape(of: logits)
+        case .image, .weight, .parameter: preconditionFailure("only activations have extents")
+        }
     }
 }

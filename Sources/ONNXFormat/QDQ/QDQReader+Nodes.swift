@@ -26,6 +26,7 @@ extension QDQReader {
         case "Squeeze": try readSqueeze(node)
         case "ReduceMean": try readMean(node)
         case "Unsqueeze": try readUnsqueeze(node)
+        case "Softmax", "LogSoftmax": try readOutputFunction(node)
         case "BatchNormalization":
             throw QDQError(
                 .notFolded,
@@ -215,6 +216,9 @@ extension QDQReader {
             results[index].node.clamp = results[index].node.clamp.followed(by: clamp)
             meanings[name] = nil
             return try define(node, .result(index, view))
+        }
+        if node.opType == "Identity", case .function = try meaning(name) {
+            return try define(node, try meaning(name))
         }
         let operand = try value(name)
         try append(node, .clamp, inputs: [operand.id], clamp: clamp, view: operand.view)

@@ -30,6 +30,9 @@ extension QDQReader {
             let same = activations[value] == quantization
             let id = same ? value : try requantize(node, value, view, to: quantization)
             try define(node, value: id, view)
+        // Its range is known beforehand, so quantizers that quantize every operator quantize it as well.
+        case .function(let function, let logits, let view):
+            try define(node, .function(function, of: logits, view))
         case .quantized, .weight, .parameter:
             throw QDQError(
                 .unsupported, tensor: source, "QuantizeLinear must read float activations")
@@ -92,6 +95,7 @@ extension QDQReader {
             }
             return try readParameter(node, constant)
         }
+        if case .function = try meaning(source) { return try define(node, try meaning(source)) }
         guard case .quantized(let value, let view) = try meaning(source) else {
             throw QDQError(.unsupported, tensor: source, "DequantizeLinear must read 8-bit values")
         }

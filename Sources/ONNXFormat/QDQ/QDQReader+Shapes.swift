@@ -114,6 +114,9 @@ extension QDQReader {
             try define(node, .float(value, try changed(view, shape(of: value))))
         case .result(let index, let view):
             try define(node, .result(index, try changed(view, results[index].node.shape)))
+        case .function(let function, let logits, let view):
+            let new = try changed(view, shape(of: logits))
+            try define(node, .function(function, of: logits, new))
         case .image, .weight, .parameter:
             throw QDQError(.unsupported, tensor: name, "this \(node.opType) is not read")
         }

@@ -30,6 +30,8 @@ struct QDQReader {
         case weight(QDQConstant, QDQParameter.Steps)
         /// Dequantized constant.
         case parameter(QDQParameter)
+        /// What the file makes of the logits, in this arrangement, quantized or not: nothing reads it but the output.
+        indirect case function(Graph.OutputFunction, of: Meaning, View)
     }
 
     /// An operator whose result still waits for its quantizer.
@@ -44,6 +46,8 @@ struct QDQReader {
     }
 
     let file: Onnx_GraphProto
+    /// Version of the standard operator set.
+    let opset: Int64
     var constants: [String: Onnx_TensorProto] = [:]
     var meanings: [String: Meaning] = [:]
     var results: [Result] = []
@@ -72,6 +76,7 @@ struct QDQReader {
                 .unsupported, "has operator set \(standard?.version ?? 0); at least 11 is needed")
         }
         file = model.graph
+        opset = standard.version
         for tensor in file.initializer {
             guard constants.updateValue(tensor, forKey: tensor.name) == nil else {
                 throw QDQError(.malformedGraph, tensor: tensor.name, "is defined twice")
@@ -217,6 +222,10 @@ extension QDQReader {
             throw QDQError(.missingQuantization, tensor: name, "is read before it is quantized")
         case .parameter:
             throw QDQError(.unsupported, tensor: name, "is a constant, but is read as activations")
+        case .function(let function, _, _):
+            throw QDQError(
+                .unsupported, tensor: name,
+                "is the result of a \(function.rawValue), which can only be the network's end")
         }
     }
 }

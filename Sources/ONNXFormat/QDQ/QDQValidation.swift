@@ -6,12 +6,20 @@ enum QDQValidation {
     /// - Throws: ``QDQError`` with code `invalidNetwork`.
     static func check(_ network: QuantizedNetwork) throws {
         let graph = network.graph
-        try checkNames(graph)
-        try checkEnds(graph)
-        for (index, node) in graph.nodes.enumerated() { try check(node, at: index, in: network) }
+        try check(graph)
+        for (index, node) in graph.nodes.enumerated() {
+            try checkParameters(of: node, at: index, in: network)
+        }
         for (value, activation) in network.activations.enumerated() {
             try check(activation, of: value, in: network)
         }
+    }
+
+    /// The structure alone.
+    static func check(_ graph: Graph) throws {
+        try checkNames(graph)
+        try checkEnds(graph)
+        for (index, node) in graph.nodes.enumerated() { try check(node, at: index, in: graph) }
     }
 
     private static func checkNames(_ graph: Graph) throws {
@@ -47,9 +55,15 @@ enum QDQValidation {
                 .invalidNetwork, tensor: graph.output.name,
                 "the rank is \(graph.output.rank); 2 and 4 can be written")
         }
+        let isVector = graph.shape(of: graph.output.value).pixels == 1
+        guard graph.output.function == nil || graph.output.rank == 4 || isVector else {
+            throw QDQError(
+                .invalidNetwork, tensor: graph.output.name,
+                "pixels and channels in one axis leave a function of the channels no axis")
+        }
     }
 
-    private static func check(_ node: Node, at index: Int, in network: QuantizedNetwork) throws {
+    private static func check(_ node: Node, at index: Int, in graph: Graph) throws {
         func fail(_ detail: String) -> QDQError {
             QDQError(.invalidNetwork, node: node.name, detail)
         }
@@ -59,26 +73,20 @@ enum QDQValidation {
         guard [node.clamp.lower, node.clamp.upper].allSatisfy({ $0?.isFinite ?? true }) else {
             throw fail("the clamp is not finite")
         }
-        let parameters = network.parameters[index]
-        guard (parameters != nil) == (node.convolution != nil) else {
-            throw fail("parameters belong to convolutions, and only to them")
-        }
-        let inputs = node.inputs.map { network.graph.shape(of: $0) }
+        let inputs = node.inputs.map { graph.shape(of: $0) }
         let shape = QDQShapes.output(
-            of: node.operation, inputs: inputs, outputChannels: parameters?.bias.count ?? 0)
-        guard shape == node.shape else {
-            throw fail(
-                "the shape is given as \(node.shape), but inputs and operation do not give it")
-        }
+            of: node.operation, inputs: inputs, outputChannels: node.shape.channels)
+        guard shape == node.shape else { throw otherShape(node) }
         switch node.operation {
         case .convolution(let convolution):
-            guard let parameters else { return }
-            try check(parameters, of: convolution, input: inputs[0], node: node)
-        case .maxPool(let window):
-            guard network.activations[index + 1] == network.activations[node.inputs[0]] else {
-                throw fail("a max-pool has the quantization of its input")
+            let whole = Window(kernelHeight: inputs[0].height, kernelWidth: inputs[0].width)
+            guard
+                !convolution.isFullyConnected
+                    || convolution.window == whole && convolution.groups == 1
+            else {
+                throw fail("a fully connected layer needs one kernel that covers its whole input")
             }
-            try check(window, input: inputs[0], node: node)
+        case .maxPool(let window): try check(window, input: inputs[0], node: node)
         case .averagePool(let window, _):
             guard window.dilationHeight == 1, window.dilationWidth == 1 else {
                 throw fail("AveragePool has no dilation in operator set \(QDQModel.opset)")
@@ -90,6 +98,33 @@ enum QDQValidation {
             guard lrn.isValid else { throw fail("a number of its normalization is out of range") }
         case .add, .multiply, .concat, .globalAveragePool, .clamp: break
         }
+    }
+
+    private static func otherShape(_ node: Node) -> QDQError {
+        QDQError(
+            .invalidNetwork, node: node.name,
+            "the shape is given as \(node.shape), but inputs and operation do not give it")
+    }
+
+    private static func checkParameters(
+        of node: Node, at index: Int, in network: QuantizedNetwork
+    ) throws {
+        let parameters = network.parameters[index]
+        guard (parameters != nil) == (node.convolution != nil) else {
+            throw QDQError(
+                .invalidNetwork, node: node.name,
+                "parameters belong to convolutions, and only to them")
+        }
+        if case .maxPool = node.operation,
+            network.activations[index + 1] != network.activations[node.inputs[0]]
+        {
+            throw QDQError(
+                .invalidNetwork, node: node.name, "a max-pool has the quantization of its input")
+        }
+        guard let convolution = node.convolution, let parameters else { return }
+        guard parameters.bias.count == node.shape.channels else { throw otherShape(node) }
+        try check(
+            parameters, of: convolution, input: network.graph.shape(of: node.inputs[0]), node: node)
     }
 
     private static func check(_ window: Window, input: FeatureShape, node: Node) throws {
@@ -108,12 +143,6 @@ enum QDQValidation {
             QDQError(.invalidNetwork, node: node.name, detail)
         }
         let window = convolution.window
-        if convolution.isFullyConnected {
-            let whole = Window(kernelHeight: input.height, kernelWidth: input.width)
-            guard window == whole, convolution.groups == 1 else {
-                throw fail("a fully connected layer needs one kernel that covers its whole input")
-            }
-        }
         let outputs = parameters.bias.count
         let taps = window.kernelHeight * window.kernelWidth
         let perOutput = taps.multipliedReportingOverflow(by: input.channels / convolution.groups)

@@ -4,7 +4,7 @@ import Quantization
 /// Input and output as the float model declares them.
 extension QDQWriter {
     /// Changes of form between the output's value and the output tensor.
-    enum OutputStep { case unsqueeze, toNHWC, flatten }
+    enum OutputStep: Hashable { case unsqueeze, toNHWC, flatten, function(Graph.OutputFunction) }
 
     static let toNCHW = [0, 3, 1, 2]
     static let toNHWC = [0, 2, 3, 1]
@@ -37,12 +37,16 @@ extension QDQWriter {
     func outputSteps(from form: Form) -> [OutputStep] {
         let output = network.graph.output
         let pixels = network.graph.shape(of: output.value).pixels
+        var steps: [OutputStep] = []
         if output.rank == 4 {
-            let unsqueeze: [OutputStep] = form == .flat ? [.unsqueeze] : []
-            return unsqueeze + (output.layout == .nhwc ? [.toNHWC] : [])
+            if form == .flat { steps.append(.unsqueeze) }
+            if output.layout == .nhwc { steps.append(.toNHWC) }
+        } else if form == .nchw {
+            if output.layout == .nhwc, pixels > 1 { steps.append(.toNHWC) }
+            steps.append(.flatten)
         }
-        guard form == .nchw else { return [] }
-        return (output.layout == .nhwc && pixels > 1 ? [.toNHWC] : []) + [.flatten]
+        if let function = output.function { steps.append(.function(function)) }
+        return steps
     }
 
     mutating func writeOutput() {
@@ -53,7 +57,7 @@ extension QDQWriter {
         for (index, step) in steps.enumerated() {
             let isLast = index == steps.count - 1
             let target = isLast ? output.name : names.tensors.claim(output.name + "_unformed")
-            append(step, of: output.name, from: source, to: target)
+            append(step, of: output, from: source, to: target)
             source = target
         }
         if output.rank == 2, output.layout == .nhwc, shape.pixels == 1 {
@@ -72,8 +76,9 @@ extension QDQWriter {
     }
 
     private mutating func append(
-        _ step: OutputStep, of name: String, from source: String, to target: String
+        _ step: OutputStep, of output: Graph.Output, from source: String, to target: String
     ) {
+        let name = output.name
         switch step {
         case .unsqueeze:
             append("Unsqueeze", named: name + "_unsqueeze", [source, pixelAxes()], target)
@@ -85,6 +90,11 @@ extension QDQWriter {
             append(
                 "Flatten", named: name + "_flatten", [source], target,
                 [QDQProto.attribute("axis", 1)])
+        case .function(let function):
+            append(
+                function.rawValue, named: name + "_" + function.rawValue.lowercased(), [source],
+                target,
+                [QDQProto.attribute("axis", output.channelAxis)])
         }
     }
 }

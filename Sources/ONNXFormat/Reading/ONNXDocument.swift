@@ -17,6 +17,9 @@ package struct ONNXDocument: Sendable {
     ///
     /// - Throws: ``ONNXError`` with code `unreadable`, `malformed` or `unsupported`.
     package init(path: String) throws(ONNXError) {
+        if let folder = ForeignFile.folder(at: path) {
+            throw ONNXError(.unreadable, file: path, folder + ".")
+        }
         let url = URL(fileURLWithPath: path)
         let data: Data
         do {
@@ -36,6 +39,9 @@ package struct ONNXDocument: Sendable {
     ///   - directory: where external data lies.
     /// - Throws: ``ONNXError`` with code `malformed` or `unsupported`.
     package init(data: Data, path: String, directory: URL) throws(ONNXError) {
+        if let kind = ForeignFile.kind(of: data) {
+            throw ONNXError(.malformed, file: path, "is not an ONNX model: it \(kind).")
+        }
         do {
             model = try Onnx_ModelProto(serializedBytes: data)
         } catch {
@@ -89,6 +95,27 @@ package struct ONNXDocument: Sendable {
     var inputs: [Onnx_ValueInfoProto] {
         model.graph.input.filter { initializers[$0.name] == nil }
     }
+
+    /// Why no node or initializer before its reader defines `name`.
+    func reasonForMissing(_ name: String) -> String {
+        if let later = model.graph.node.first(where: { $0.output.contains(name) }) {
+            let maker =
+                later.name.isEmpty ? "\(later.opType) node" : "node \(printable(later.name))"
+            return
+                "reads \(printable(name)), which the \(maker) computes only behind it: the nodes are not in "
+                + "topological order. Sort them, with topological_sort() of "
+                + "onnxruntime.quantization.onnx_model.ONNXModel, and save the model again."
+        }
+        if hasSparseInitializers {
+            return
+                "reads \(printable(name)), and the model has sparse initializers, which are not read: store it "
+                + "as a dense initializer."
+        }
+        return "reads \(printable(name)), which is not defined before it."
+    }
+
+    /// Field 15 of GraphProto; no other field of it is unknown here.
+    private var hasSparseInitializers: Bool { model.graph.unknownFields.data.first == 15 << 3 | 2 }
 
     /// Decodes a constant, from the model or from external data.
     func decode(_ proto: Onnx_TensorProto) throws(ONNXError) -> ONNXTensor {

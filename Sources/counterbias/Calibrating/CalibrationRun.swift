@@ -41,10 +41,8 @@ struct CalibrationRun {
         for (key, value) in configuration.keyValues {
             logger.info("setting", metadata: ["key": "\(key)", "value": "\(value)"])
         }
-        // Held from the start: a second coordinator learns it before it reads anything.
-        try makeDirectory(out + "/checkpoint")
-        let lock = try DirectoryLock(directory: out)
-        defer { withExtendedLifetime(lock) {} }
+        let folder = try ResultsFolder(out)
+        defer { folder.leave() }
 
         var (network, model) = try loadModel()
         let given = try configuration.quantized.map {
@@ -53,6 +51,8 @@ struct CalibrationRun {
         if let given {
             network = given.float
             given.report(to: logger)
+        } else {
+            try QDQModel.checkWritable(network.graph)
         }
         timings.load = (clock.now - started).seconds
         let preprocessing = try Preprocessing(
@@ -84,16 +84,16 @@ struct CalibrationRun {
             imageCount: pool.images.count, labels: labels, options: options)
         let text = try description.text()
 
-        var store = JobStore(directory: out + "/checkpoint")
+        var store = JobStore(directory: folder.checkpoints)
         let record = try makeRecord(job: Digest.sha256(of: text), model: model, pool, given)
         let checkpoint = try loadCheckpoint(
             &store, description: description, record: record, out: out)
-        try record.write(to: store.directory)
         let job = try CalibrationJob(
             network: network, options: options, imageCount: pool.images.count,
             inputRange: pool.isPixels ? encoding.range : nil,
             given: given?.network, labels: labels,
             resuming: checkpoint?.progress ?? CalibrationJob.Progress())
+        try record.write(to: store.directory)
 
         let display = ProgressDisplay(quiet: isQuiet, logger: logger)
         let driver = try CoordinatorDriver(
@@ -233,16 +233,6 @@ struct CalibrationRun {
         let table = try LabelTable(path: file)
         return try pool.names.map {
             try table.label(of: $0, offset: configuration.labels.offset, classes: classes)
-        }
-    }
-
-    private func makeDirectory(_ path: String) throws {
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
-            throw CommandError(
-                EX_CANTCREAT,
-                "\(path): the results' folder cannot be made: \(error.localizedDescription)")
         }
     }
 

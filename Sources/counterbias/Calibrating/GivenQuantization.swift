@@ -23,12 +23,7 @@ struct GivenQuantization {
     /// - Throws: `QDQError` naming the file, and node or layer.
     init(path: String, float: FloatNetwork) throws {
         self.path = path
-        do {
-            bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-        } catch {
-            throw CommandError(
-                EX_DATAERR, "\(path): cannot be read (\(error.localizedDescription))")
-        }
+        bytes = try QDQModel.bytes(of: path)
         digest = Digest.sha256(of: bytes)
         let contents = try QDQModel.decode(bytes, file: path)
         biases = contents.biases.compactMap { $0 }

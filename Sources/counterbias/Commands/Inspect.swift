@@ -4,7 +4,11 @@ import ONNXFormat
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print a float model's folded graph: layers, shapes, parameters, MACs.")
+        abstract: "Print a float model's folded graph: layers, shapes, parameters, MACs.",
+        discussion: """
+            Exit codes: 0 the model can be calibrated; 65 it cannot be read or exported: everything that stands in the way is \
+            listed by kind, with the number of nodes and the first of them.
+            """)
 
     @Argument(help: ArgumentHelp("Float model.", valueName: "M.onnx"))
     var model: String
@@ -14,9 +18,28 @@ struct Inspect: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
-            let network = try ONNXImporter.loadFloatNetwork(path: model)
+            let network: FloatNetwork
+            do {
+                network = try ONNXImporter.loadFloatNetwork(path: model)
+            } catch let error as ONNXError {
+                if json { try Console.print(json: Refusal(error)) }
+                throw error
+            }
             let summary = GraphSummary(network.graph)
             if json { try Console.print(json: summary) } else { Console.print(summary.table) }
+            try QDQModel.checkWritable(network.graph)
         }
+    }
+}
+
+/// What `inspect --json` prints of a model that cannot be read.
+private struct Refusal: Encodable {
+    var error: String
+    /// By kind in the order of the file; empty where the file itself is damaged.
+    var obstacles: [ONNXError.Obstacle]
+
+    init(_ error: ONNXError) {
+        self.error = "\(error)"
+        obstacles = error.obstacles
     }
 }

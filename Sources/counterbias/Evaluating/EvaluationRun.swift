@@ -96,7 +96,8 @@ struct EvaluationRun {
         }
         return EvaluationReport(
             evaluation, pixels: pixels, leftOut: LeftOutRecord(folder.leftOut), skipped: skipped,
-            warnings: warnings)
+            warnings: warnings,
+            function: quantized.graph.output.function ?? network.graph.output.function)
     }
 
     /// Those of the configuration file, or where it has none, those the 8-bit model was made with.
@@ -137,6 +138,8 @@ struct EvaluationReport: Encodable {
     var leftOut: LeftOutRecord
     var skippedImages: [PreparedPool.SkippedImage]
     var warnings: [String]
+    /// What stands behind the logits in the files; not part of the comparison.
+    var function: Graph.OutputFunction?
 
     enum CodingKeys: String, CodingKey {
         case images, float, quantized, agreement
@@ -145,11 +148,13 @@ struct EvaluationReport: Encodable {
         case leftOut = "left_out"
         case skippedImages = "skipped_images"
         case warnings
+        case function = "output_function"
     }
 
     init(
         _ evaluation: Evaluation, pixels: PixelRecord, leftOut: LeftOutRecord,
-        skipped: [PreparedPool.SkippedImage], warnings: [String]
+        skipped: [PreparedPool.SkippedImage], warnings: [String],
+        function: Graph.OutputFunction?
     ) {
         images = evaluation.images
         float = Accuracy(top1: evaluation.floatTop1)
@@ -161,6 +166,7 @@ struct EvaluationReport: Encodable {
         self.leftOut = leftOut
         skippedImages = skipped
         self.warnings = warnings
+        self.function = function
     }
 
     var table: String {
@@ -175,6 +181,7 @@ struct EvaluationReport: Encodable {
                 sqnr.formatted(decimals: 2) + " dB", kl.formatted(decimals: 4),
             ],
         ]
-        return table.text + "\n\n\(images) images"
+        let place = function.map { "; compared in front of the final \($0.rawValue)" } ?? ""
+        return table.text + "\n\n\(images) images\(place)"
     }
 }

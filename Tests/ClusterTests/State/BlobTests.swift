@@ -24,6 +24,18 @@ import Testing
         #expect(try NetworkBlob(decoding: tensors.encoded()) == tensors)
     }
 
+    /// Only where there is one does the blob, whose digest names the job, speak of a function of the output.
+    @Test func outputFunctionsSurvive() throws {
+        var blob = NetworkBlob(network: Self.network, encoding: Self.encoding)
+        func graph() throws -> String {
+            try #require(SafetensorsFile(decoding: blob.encoded()).metadata["graph"])
+        }
+        #expect(try !graph().contains("function"))
+        blob.network.graph.output.function = .softmax
+        #expect(try graph().contains(#""function":"Softmax""#))
+        #expect(try NetworkBlob(decoding: blob.encoded()) == blob)
+    }
+
     @Test func quantizedNetworksSurvive() throws {
         var network = try Self.quantized()
         let bytes = try QuantizedNetworkBlob.encode(network)

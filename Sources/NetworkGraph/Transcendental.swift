@@ -1,5 +1,5 @@
-/// Exponential, logarithm, cosine and powers from additions, multiplications and divisions alone, since libm differs between
-/// machines.
+/// Exponential, logarithm, trigonometric functions and powers from additions, multiplications and divisions
+/// alone, since libm differs between machines.
 ///
 /// Relative error below 4e-16 · max(1, |result|) over the ranges used (tested against libm).
 package enum Transcendental {
@@ -49,17 +49,69 @@ package enum Transcendental {
     }
 
     /// Cosine with absolute error below 4e-16 for |x| <= 1e5; NaN beyond.
-    package static func cos(_ x: Double) -> Double {
+    package static func cos(_ x: Double) -> Double { circular(x, quarters: 0) }
+
+    /// Sine with absolute error below 4e-16 for |x| <= 1e5; NaN beyond.
+    package static func sin(_ x: Double) -> Double { circular(x, quarters: -1) }
+
+    /// `cos(x + quarters * pi/2)`.
+    private static func circular(_ x: Double, quarters: Int) -> Double {
         guard abs(x) <= 1e5 else { return .nan }
         // pi/2 in three parts, the first two exact in 33 bits (fdlibm's constants).
         let k = (x / (Double.pi / 2)).rounded(.toNearestOrEven)
         let r = ((x - k * 0x1.921fb544p+0) - k * 0x1.0b4611a6p-34) - k * 0x1.3198a2e037073p-69
-        switch Int(k) & 3 {
+        switch (Int(k) + quarters) & 3 {
         case 0: return taylor(r * r, first: 2)
         case 1: return -r * taylor(r * r, first: 3)
         case 2: return -taylor(r * r, first: 2)
         default: return r * taylor(r * r, first: 3)
         }
+    }
+
+    /// `e^x - 1` without cancellation around 0.
+    package static func exponentialMinusOne(_ x: Double) -> Double {
+        guard abs(x) < 0.25 else { return exp(x) - 1 }
+        // Taylor series; the last term is below 2^-56 of the sum.
+        var sum = 1.0
+        var n = 14.0
+        while n >= 2 {
+            sum = 1 + x / n * sum
+            n -= 1
+        }
+        return x * sum
+    }
+
+    /// Hyperbolic tangent, accurate around 0 as well.
+    package static func tanh(_ x: Double) -> Double {
+        guard abs(x) < 20 else { return x.isNaN ? x : x < 0 ? -1 : 1 }
+        let grown = exponentialMinusOne(2 * x)
+        return grown / (grown + 2)
+    }
+
+    /// Error function: `2/sqrt(pi) e^(-x²) (x + 2x³/3 + 4x⁵/15 + ...)`, whose terms have one sign.
+    package static func erf(_ x: Double) -> Double {
+        guard abs(x) < 6 else { return x.isNaN ? x : x < 0 ? -1 : 1 }
+        var term = x
+        var sum = x
+        var n = 1.0
+        while abs(term) > 0x1p-55 * abs(sum) {
+            term *= 2 * x * x / (2 * n + 1)
+            sum += term
+            n += 1
+        }
+        return 2 / Double.pi.squareRoot() * exp(-x * x) * sum
+    }
+
+    /// `base^exponent`, NaN for a negative base and an exponent that is no integer.
+    package static func pow(_ base: Double, _ exponent: Double) -> Double {
+        if exponent == 0 { return 1 }
+        if let integer = Int(exactly: exponent), abs(integer) <= 1024 {
+            let result = power(base, abs(integer))
+            return integer < 0 ? 1 / result : result
+        }
+        if exponent == 0.5 { return base.squareRoot() }
+        if base == 0 { return exponent > 0 ? 0 : .infinity }
+        return base > 0 ? exp(exponent * log(base)) : .nan
     }
 
     /// `base^exponent` by squaring; exponent at least 0.
