@@ -41,8 +41,8 @@ struct CalibrationRun {
         for (key, value) in configuration.keyValues {
             logger.info("setting", metadata: ["key": "\(key)", "value": "\(value)"])
         }
-        let folder = try ResultsFolder(out)
-        defer { folder.leave() }
+        let destination = try ResultsFolder(out)
+        defer { destination.leave() }
 
         var (network, model) = try loadModel()
         let given = try configuration.quantized.map {
@@ -84,7 +84,7 @@ struct CalibrationRun {
             imageCount: pool.images.count, labels: labels, options: options)
         let text = try description.text()
 
-        var store = JobStore(directory: folder.checkpoints)
+        var store = JobStore(directory: destination.checkpoints)
         let record = try makeRecord(job: Digest.sha256(of: text), model: model, pool, given)
         let checkpoint = try loadCheckpoint(
             &store, description: description, record: record, out: out)
