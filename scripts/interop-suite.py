@@ -4,29 +4,32 @@
     interop-suite.py BINARY [--only TEXT] [--verbose]
 
 scripts/interop sets up Python and calls this. Per case: `calibrate` with IBC, `evaluate --trace`, then the
-8-bit outputs of every layer (scripts/interop.py) and the float logits (scripts/compare-float.py). Ends with a
-table; exit status 1 if any case failed.
+8-bit outputs of every layer (scripts/interop.py) and the float logits (scripts/compare-float.py). Models with int8 weights
+also run in default sessions of ONNX Runtime and OpenVINO, as on a processor without VNNI. Ends with a table; exit status 1 if any
+case failed.
 """
 
 import argparse
 import contextlib
 import io
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
+import numpy as np
 import onnx
 
 import interop
 import onnx_skeleton
-from interop_support import cases, floats, images, qdq, tensors
+from interop_support import cases, ends, floats, images, qdq, sessions, tensors
 
-CALIBRATION_IMAGES = 8
+GENERATED_IMAGES = 8
 TRACE_IMAGES = 4
 HEADER = ("case", "weights", "8-bit outputs", "identical", "apart", "layer alone", "apart",
-          "same class", "float", "s", "")
+          "same class", "float", "dB", "ORT", "OpenVINO", "s", "")
 
 
 class CommandFailed(Exception):
@@ -50,7 +53,9 @@ class Suite:
     def __init__(self, binary, folder, verbose):
         self.binary, self.folder, self.verbose = binary, folder, verbose
         self.generated = folder / "images"
-        images.write(self.generated, CALIBRATION_IMAGES, cases.SKELETON_SIZE, cases.SEED)
+        images.write(self.generated, GENERATED_IMAGES, cases.SKELETON_SIZE, cases.SEED)
+        # Models with int8 weights, for default sessions: row of the table, paths and SQNR of exact arithmetic.
+        self.signed = []
 
     def run(self, case):
         """The cells of the case's row, behind its name and weights; and whether it passed."""
@@ -61,7 +66,7 @@ class Suite:
                 cells, passed = self.judge(case, work)
             except (CommandFailed, SystemExit, subprocess.TimeoutExpired) as error:
                 print(f"{case.name}: {error}")
-                cells, passed = [""] * 7, False
+                cells, passed = [""] * 10, False
             seconds = f"{time.monotonic() - begin:.1f}"
             return [*cells, seconds, "ok" if passed else "FAILED"], passed
 
@@ -70,11 +75,11 @@ class Suite:
         out, trace = work / "out", work / "trace.safetensors"
         calibrate = [
             self.binary, "calibrate", "--model", model, "--images", case.calibration or self.generated,
-            "--out", out, "--config", config, "--method", "ibc", "--limit", CALIBRATION_IMAGES,
+            "--out", out, "--config", config, "--method", "ibc", "--limit", case.images,
             "--workers", 2, "--quiet", *case.flags]
         if case.refusal:
             print(f"{case.name}: refused as it should be: {call(calibrate, case.refusal)}")
-            return ["", "", "", "", "", "", "refused"], True
+            return [""] * 9 + ["refused"], True
         call(calibrate)
         call([
             self.binary, "evaluate", "--model", model, "--quantized", out / "model.int8.onnx",
@@ -107,8 +112,34 @@ class Suite:
         cells = [str(verdict.outputs)]
         for share, most in verdict.tables.values():
             cells += [f"{share * 100:.4f} %", str(most)]
-        cells += [f"{verdict.same_class}/{verdict.images}", f"{apart:.1e}"]
+        exact = self.keep(case, exported, tensors.load(trace))
+        cells += [f"{verdict.same_class}/{verdict.images}", f"{apart:.1e}", f"{exact:.2f}", "", ""]
         return cells, passed
+
+    def keep(self, case, exported, trace):
+        """The SQNR of exact arithmetic; remembers what a default session could compute otherwise."""
+        model = onnx.load(exported)
+        reference = ends.applied(model, trace["output_float"]).astype(np.float64)
+        made = ends.applied(model, trace["output"]).astype(np.float64)
+        exact = sessions.sqnr(reference, made.reshape(reference.shape))
+        if qdq.Model(exported).has_int8_weights():
+            stem = self.folder / f"signed-{len(self.signed)}"
+            shutil.copy(exported, f"{stem}.onnx")
+            np.savez(f"{stem}.npz", input=trace["input"], float=reference)
+            self.signed.append((case, exact, {"model": f"{stem}.onnx", "data": f"{stem}.npz"}))
+        return exact
+
+    def default_sessions(self):
+        """Per case and runtime the SQNR in a default session, and whether it is good enough."""
+        found = {}
+        for runtime in sessions.RUNTIMES:
+            values = sessions.measure(runtime, [paths for *_, paths in self.signed], self.folder)
+            if values is None:
+                print(f"SKIPPED: {runtime} in default sessions (qemu-user is not installed)")
+                continue
+            for (case, exact, _), value in zip(self.signed, values):
+                found[id(case), runtime] = (value, value >= exact - sessions.LIMIT)
+        return found
 
 
 def table(rows):
@@ -139,6 +170,14 @@ def main():
             if not passed:
                 failed.append(case.name)
             print(f"{case.name} ({case.weights}): {cells[-1]}", flush=True)
+        found = suite.default_sessions()
+        for case, row in zip(chosen, rows):
+            for column, runtime in zip((-4, -3), sessions.RUNTIMES):
+                value, passed = found.get((id(case), runtime), (None, True))
+                row[column] = "" if value is None else f"{value:.2f}"
+                if not passed:
+                    row[-1] = "FAILED"
+                    failed.append(f"{case.name} ({case.weights}) in {runtime}'s default session")
     print()
     table(rows)
     if not is_shared:

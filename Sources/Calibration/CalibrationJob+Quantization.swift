@@ -126,15 +126,20 @@ extension CalibrationJob {
             ?? ActivationRange(lower: statistics.inputLower, upper: statistics.inputUpper)
         return try QuantizedNetwork(
             quantizing: reduced, inputRange: range, ranges: progress.ranges ?? extrema.ranges,
-            power: power(statistics), extrema: extrema, scheme: options.scheme)
+            power: power(statistics), reach: reach(extrema), scheme: options.scheme)
     }
 
     /// Layers whose sums can saturate where processors add two products in 16 bits, on images like those of calibration.
     package var saturatingLayers: [String] {
         guard let statistics, let quantized else { return [] }
-        return quantized.saturatingLayers(extrema: statistics.extrema(network.graph)).map {
+        return quantized.saturatingLayers(reach(statistics.extrema(network.graph))).map {
             network.graph.nodes[$0].name
         }
+    }
+
+    private func reach(_ extrema: ChannelExtrema) -> ActivationReach {
+        ActivationReach(
+            extrema: extrema, images: statisticsShards.reduce(0) { $0 + $1.images.count })
     }
 
     /// Mean squares of all values' channels over the correction images, in front of the layers that read them. Bias correction takes the

@@ -30,7 +30,9 @@ package struct ProductPairs: Hashable, Sendable {
     init?(of node: Node, input: FeatureShape, largest: [UInt8]) {
         guard let convolution = node.convolution else { return nil }
         let depth = input.channels / convolution.groups
-        guard depth > 1 else { return nil }
+        let isDepthwise =
+            convolution.groups > 1 && depth == 1 && node.shape.channels == convolution.groups
+        guard !isDepthwise else { return nil }
         let pixels = convolution.window.kernelHeight * convolution.window.kernelWidth
         let taps = pixels * depth
         if convolution.isFullyConnected, pixels > 1 {
@@ -85,18 +87,36 @@ package struct ProductPairs: Hashable, Sendable {
     }
 }
 
+/// How far 8-bit activations reach on images like those of calibration.
+package struct ActivationReach: Hashable, Sendable {
+    /// Of every node's channels over the calibration images.
+    package var extrema: ChannelExtrema
+    /// How many of them, at least 1.
+    package var images: Int
+
+    package init(extrema: ChannelExtrema, images: Int) {
+        self.extrema = extrema
+        self.images = images
+    }
+
+    /// What other images may have beyond the largest value of these: the less, the more there are.
+    private var margin: Float { 1 + 1 / Float(images).squareRoot() }
+
+    /// The largest 8-bit value of each channel of a node's output, as the executor stores it; padding, which is zero, counts.
+    func largest(ofNode node: Int, _ quantization: TensorQuantization) -> [UInt8] {
+        extrema.upper[node].map {
+            max(quantization.stored($0 * margin), quantization.unsignedZeroPoint)
+        }
+    }
+}
+
 extension QuantizedNetwork {
-    /// Convolutions whose sums can saturate where products are added in 16 bits, by node, on images whose activations stay within `extrema`.
-    package func saturatingLayers(extrema: ChannelExtrema) -> [Int] {
+    /// Convolutions whose sums can saturate where products are added in 16 bits, by node, on activations within reach.
+    package func saturatingLayers(_ reach: ActivationReach) -> [Int] {
         graph.convolutions.filter { index in
-            let node = graph.nodes[index]
             guard let parameters = parameters[index], parameters.type == .int8,
-                let input = activations[node.inputs[0]],
-                let pairs = ProductPairs(
-                    of: node, input: graph.shape(of: node.inputs[0]),
-                    largest: input.largest(
-                        of: node.inputs[0], extrema,
-                        channels: graph.shape(of: node.inputs[0]).channels))
+                let input = activations[graph.nodes[index].inputs[0]],
+                let pairs = ProductPairs(of: index, in: graph, input: input, reach: reach)
             else { return false }
             let taps = parameters.weights.count / parameters.bias.count
             return parameters.bias.indices.contains { channel in
@@ -107,10 +127,16 @@ extension QuantizedNetwork {
     }
 }
 
-extension TensorQuantization {
-    /// The largest stored value of each channel of a value; padding, which is zero, counts. Of the network's input, or without extrema, any.
-    func largest(of value: ValueID, _ extrema: ChannelExtrema?, channels: Int) -> [UInt8] {
-        guard value > 0, let extrema else { return [UInt8](repeating: 255, count: channels) }
-        return extrema.upper[value - 1].map { max(stored($0), unsignedZeroPoint) }
+extension ProductPairs {
+    /// Of a node; pixels, and without a reach all activations, can have any 8-bit value.
+    init?(
+        of index: Int, in graph: Graph, input: TensorQuantization, reach: ActivationReach?
+    ) {
+        let value = graph.nodes[index].inputs[0]
+        let shape = graph.shape(of: value)
+        let any = [UInt8](repeating: 255, count: shape.channels)
+        self.init(
+            of: graph.nodes[index], input: shape,
+            largest: value == 0 ? any : reach?.largest(ofNode: value - 1, input) ?? any)
     }
 }

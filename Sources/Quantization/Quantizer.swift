@@ -11,12 +11,12 @@ extension QuantizedNetwork {
     ///   - ranges: of every node's output.
     ///   - power: per value and channel, the mean square that counts for the layers that read it, for
     ///     ``WeightScaleEstimator/outputMSE`` and where pairs of weights are limited; a value without any counts the same in all channels.
-    ///   - extrema: of every node's channels, which say what pairs of weights can reach; without them, any 8-bit value is expected.
+    ///   - reach: of the activations, which says what pairs of weights can add up to; without it, any 8-bit value is expected.
     ///   - scheme: granularity, symmetry, bits and types.
     /// - Throws: ``QuantizationError`` when a range is not finite or an accumulator could overflow.
     package init(
         quantizing network: FloatNetwork, inputRange: ActivationRange, ranges: [ActivationRange],
-        power: [[Float]] = [], extrema: ChannelExtrema? = nil, scheme: QuantizationScheme
+        power: [[Float]] = [], reach: ActivationReach? = nil, scheme: QuantizationScheme
     ) throws(QuantizationError) {
         let graph = network.graph
         var activations: [TensorQuantization?] = [
@@ -36,15 +36,11 @@ extension QuantizedNetwork {
             let node = graph.nodes[index]
             guard let float = network.parameters[index], let input = activations[node.inputs[0]]
             else { return Result<QuantizedParameters, QuantizationError>?.none }
-            let value = node.inputs[0]
-            let shape = graph.shape(of: value)
             return Result { () throws(QuantizationError) in
                 try Self.parameters(
                     float, input: input, layer: node.name, scheme: scheme,
                     importance: graph.importance(node, weights: float.weights.count, power: power),
-                    pairs: ProductPairs(
-                        of: node, input: shape,
-                        largest: input.largest(of: value, extrema, channels: shape.channels)))
+                    pairs: ProductPairs(of: index, in: graph, input: input, reach: reach))
             }
         }
         var parameters: [QuantizedParameters?] = []

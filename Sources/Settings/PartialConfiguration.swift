@@ -78,7 +78,7 @@ extension PartialConfiguration {
         var defaults = PartialConfiguration()
         defaults.method = CorrectionMethods("ibc")
         defaults.rangeImages = 64
-        defaults.ibcImages = 8
+        defaults.ibcImages = 64
         defaults.shardImages = 2
         defaults.weightGranularity = .channel
         defaults.weightScheme = .symmetric

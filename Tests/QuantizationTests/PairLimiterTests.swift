@@ -37,9 +37,12 @@ import Testing
                 == [[0, 1], [2, 3], [4, 5], [6, 7]])
         // Odd: who begins anew with every pixel has other pairs than who does not.
         #expect(Self.listed(Self.pairs(channels: 3, outputs: 1)) == [[0, 1], [1, 2]])
-        // Groups of two channels; depthwise ones have nothing to add.
+        // One channel of pixels is no depthwise convolution.
+        #expect(Self.listed(Self.pairs(kernel: 2, channels: 1, outputs: 2)) == [[0, 1], [1, 2], [2, 3]])
+        // Groups of two channels; depthwise ones have nothing to add, those with several outputs a channel do.
         #expect(Self.listed(Self.pairs(channels: 4, outputs: 4, groups: 2)) == [[0, 1]])
-        #expect(Self.pairs(channels: 4, outputs: 4, groups: 4) == nil)
+        #expect(Self.pairs(kernel: 2, channels: 4, outputs: 4, groups: 4) == nil)
+        #expect(Self.pairs(kernel: 2, channels: 4, outputs: 8, groups: 4) != nil)
         // Gemm: channels slowest, so neighbours lie in neighbouring pixels.
         #expect(
             Self.listed(Self.pairs(kernel: 2, channels: 2, outputs: 1, isFullyConnected: true))
@@ -50,6 +53,17 @@ import Testing
         let pairs = try #require(
             Self.pairs(channels: 4, outputs: 4, groups: 2, largest: [1, 2, 3, 4]))
         #expect((0..<4).map(pairs.reach(ofOutput:)) == [[1, 2], [1, 2], [3, 4], [3, 4]])
+    }
+
+    @Test func fewImagesLeaveMoreRoom() {
+        let quantization = TensorQuantization(scale: 1, zeroPoint: 10, type: .uint8)
+        let extrema = ChannelExtrema(lower: [[0, -9, -9]], upper: [[100, 200, -1]])
+        func largest(_ images: Int) -> [UInt8] {
+            ActivationReach(extrema: extrema, images: images)
+                .largest(ofNode: 0, quantization)
+        }
+        #expect(largest(4) == [160, 255, 10])
+        #expect(largest(100) == [120, 230, 10])
     }
 
     @Test(arguments: [Granularity.tensor, .channel], [6, 7, 32])
@@ -157,30 +171,30 @@ import Testing
 
     private static func quantized(
         _ storage: WeightStorage, _ saturation: WeightSaturation = .avoid, bits: Int = 8
-    ) throws -> (network: QuantizedNetwork, extrema: ChannelExtrema) {
+    ) throws -> (network: QuantizedNetwork, reach: ActivationReach) {
         let float = SmallNetwork.everything(seed: 5)
         let extrema = WeightQuantizationTests.extrema(float)
+        let reach = ActivationReach(extrema: extrema, images: 4)
         let network = try QuantizedNetwork(
             quantizing: float, inputRange: ActivationRange(lower: -1, upper: 1),
-            ranges: extrema.ranges, extrema: extrema,
+            ranges: extrema.ranges, reach: reach,
             scheme: QuantizationScheme(
                 granularity: .channel, symmetry: .symmetric, weightBits: bits,
                 weightStorage: storage, weightSaturation: saturation))
-        return (network, extrema)
+        return (network, reach)
     }
 
     @Test func whatCanSaturateIsSaid() throws {
-        let (allowed, extrema) = try Self.quantized(.int8, .allow)
-        #expect(!allowed.saturatingLayers(extrema: extrema).isEmpty)
+        let (allowed, reach) = try Self.quantized(.int8, .allow)
+        #expect(!allowed.saturatingLayers(reach).isEmpty)
         for storage in WeightStorage.allCases {
-            let (network, extrema) = try Self.quantized(storage)
-            #expect(network.saturatingLayers(extrema: extrema) == [])
+            let (network, reach) = try Self.quantized(storage)
+            #expect(network.saturatingLayers(reach) == [])
         }
         // 2 · 63 · 255 fits.
-        let (narrow, reached) = try Self.quantized(.int8, .allow, bits: 7)
-        #expect(narrow.saturatingLayers(extrema: reached) == [])
-        let (limited, _) = try Self.quantized(.int8, .avoid, bits: 7)
-        #expect(limited == narrow)
+        let narrow = try Self.quantized(.int8, .allow, bits: 7).network
+        #expect(narrow.saturatingLayers(reach) == [])
+        #expect(try Self.quantized(.int8, .avoid, bits: 7).network == narrow)
     }
 
     @Test func uint8HoldsTheSameIntegers() throws {

@@ -36,7 +36,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 method: ibc
                 limit: all
                 range_images: 64
-                ibc_images: 8
+                ibc_images: 64
                 shard_images: 2
                 guard_images: none
                 weights.granularity: channel

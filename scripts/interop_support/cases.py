@@ -22,6 +22,7 @@ preprocessing:
 """
 PER_TENSOR = ("--granularity", "tensor", "--weights", "asymmetric")
 PER_CHANNEL = ("--granularity", "channel", "--weights", "symmetric")
+UINT8 = (*PER_CHANNEL, "--weight-type", "uint8")
 PER_CHANNEL_ASYMMETRIC = ("--granularity", "channel", "--weights", "asymmetric")
 
 
@@ -39,6 +40,8 @@ class Case:
     flags: tuple = PER_TENSOR
     # A model that must be refused with this in its message.
     refusal: str | None = None
+    # Of the folder; for generated ones there are no more.
+    images: int = 8
 
 
 def example():
@@ -58,8 +61,9 @@ def example():
         Case("example, 8 bits", model, *images, bits8),
         Case("example, 8 bits, float output", model, *images,
              bits8.replace("quantized: true ", "quantized: false ")),
-        Case("example, 8 bits", model, *images, bits8, "int8, channel", PER_CHANNEL),
+        Case("example, 8 bits", model, *images, bits8, "auto, channel", PER_CHANNEL, images=64),
         Case("example, 8 bits", model, *images, bits8, "uint8, channel", PER_CHANNEL_ASYMMETRIC),
+        Case("example, 8 bits", model, *images, bits8, "uint8 around 128", UINT8),
     ]
 
 
@@ -69,7 +73,7 @@ def skeletons():
         found.append(Case(path.stem, path, None, None, GENERATED))
         if path.stem in ("mobilenet_v2_1.0.legacy-bn", "resnet18.dynamo",
                          "mobilenet_v3_small.legacy"):
-            found.append(Case(path.stem, path, None, None, GENERATED, "int8, channel", PER_CHANNEL))
+            found.append(Case(path.stem, path, None, None, GENERATED, "auto, channel", PER_CHANNEL))
     return found
 
 
@@ -84,9 +88,9 @@ def shared():
         "googlenet_bvlc": config / "inception-v1.yaml",
     }
     found = [Case(name, models / f"{name}.onnx", *images, text) for name, text in chosen.items()]
-    for name in ("mobilenet_v1_1.0_224", "efficientnet_lite0", "googlenet_bvlc"):
-        found.append(Case(name, models / f"{name}.onnx", *images, chosen[name], "int8, channel",
-                          PER_CHANNEL))
+    for name in chosen:
+        found.append(Case(name, models / f"{name}.onnx", *images, chosen[name], "auto, channel",
+                          PER_CHANNEL, images=64))
     name = "mobilenet_v1_1.0_224"
     found.append(Case(name, models / f"{name}.onnx", *images, chosen[name], "uint8, channel",
                       PER_CHANNEL_ASYMMETRIC))

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""What people's default sessions make of exported models on an x86 processor with AVX2 and without VNNI.
+
+    sessions.py RUNTIME LIST.json RESULT.json
+
+Such processors add two products of int8 weights in 16 bits and saturate. Where this one has more, the runtime runs under
+`qemu-x86_64 -cpu Haswell`; OpenVINO's own switch, ONEDNN_MAX_CPU_ISA=AVX2, makes it crash on fully connected layers (2026.4.1). LIST.json names
+models with their inputs and the float networks' outputs; RESULT.json gets a list of SQNRs in dB, the outputs against the float ones.
+"""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+
+RUNTIMES = ("onnxruntime", "openvino")
+# Most that a default session may lose against exact arithmetic, in dB.
+LIMIT = 0.5
+
+
+def sqnr(reference, other):
+    noise = ((reference - other) ** 2).sum()
+    return float("inf") if noise == 0 else float(10 * np.log10((reference ** 2).sum() / noise))
+
+
+def has_more_than_avx2():
+    flags = pathlib.Path("/proc/cpuinfo").read_text()
+    return "avx512" in flags or "avx_vnni" in flags
+
+
+def measure(runtime, models, folder):
+    """SQNRs of `models`, each a dict with the paths `model` and `data`; None where an emulator is missing."""
+    command = [sys.executable, __file__]
+    if has_more_than_avx2():
+        emulator = shutil.which("qemu-x86_64")
+        if emulator is None:
+            return None
+        command = [emulator, "-cpu", "Haswell", *command]
+    given, result = folder / f"{runtime}-models.json", folder / f"{runtime}-result.json"
+    given.write_text(json.dumps(models))
+    done = subprocess.run([*command, runtime, given, result], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{runtime}: {done.stderr.strip()}")
+    return json.loads(result.read_text())
+
+
+def outputs(runtime, path, images):
+    """The first output, one image at a time."""
+    if runtime == "openvino":
+        import openvino
+        made = openvino.Core().compile_model(path, "CPU")
+        return np.concatenate([made([image[None]])[0] for image in images])
+    import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = made.get_inputs()[0].name
+    return np.concatenate([made.run(None, {name: image[None]})[0] for image in images])
+
+
+def main():
+    runtime, given, result = sys.argv[1:]
+    found = []
+    for entry in json.loads(pathlib.Path(given).read_text()):
+        data = np.load(entry["data"])
+        made = outputs(runtime, entry["model"], data["input"]).astype(np.float64)
+        found.append(sqnr(data["float"].astype(np.float64).reshape(made.shape), made))
+    pathlib.Path(result).write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
