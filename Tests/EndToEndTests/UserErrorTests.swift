@@ -59,7 +59,7 @@ extension EndToEnd {
         @Test func whatCannotBeWrittenIsRefusedFirst() throws {
             let model = "Tests/Fixtures/onnx/averagepool_dilated.onnx"
             try expect(
-                65, "AveragePool has no dilation",
+                65, model, "AveragePool has no dilation",
                 from: ["calibrate", "--model", model, "--images", scratch("none"), "--out", out])
             try expect(65, "AveragePool has no dilation", from: ["inspect", model])
             // A folder that is there stays as it is.

@@ -80,6 +80,9 @@ import Testing
         ("two_layers_batchnorm", ["fully connected", "fully connected"]),
         ("matmul_add", ["global average pool", "fully connected"]),
         ("unsqueeze_conv", ["global average pool", "pointwise"]),
+        ("standardized_weights", ["conv 3×3", "pointwise"]),
+        ("split_weights", ["pointwise", "pointwise", "multiply"]),
+        ("pad_same_computed", ["conv 3×3 s2"]),
     ])
     func foldsTo(_ name: String, _ expected: [String]) throws {
         let graph = try FixtureTests.load(name).graph

@@ -188,6 +188,16 @@ package enum QDQModel {
     }
 
     /// What can be said before weights and scales are known about whether ``encode(_:metadata:)`` can write a network.
+    /// - Parameters:
+    ///   - graph: of the network.
+    ///   - file: the float model, named in errors.
     /// - Throws: ``QDQError`` with code `invalidNetwork`.
-    package static func checkWritable(_ graph: Graph) throws { try QDQValidation.check(graph) }
+    package static func checkWritable(_ graph: Graph, file: String) throws {
+        do {
+            try QDQValidation.check(graph)
+        } catch var error as QDQError {
+            error.file = file
+            throw error
+        }
+    }
 }

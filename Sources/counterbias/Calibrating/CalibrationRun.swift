@@ -52,7 +52,7 @@ struct CalibrationRun {
             network = given.float
             given.report(to: logger)
         } else {
-            try QDQModel.checkWritable(network.graph)
+            try QDQModel.checkWritable(network.graph, file: configuration.model)
         }
         timings.load = (clock.now - started).seconds
         let preprocessing = try Preprocessing(

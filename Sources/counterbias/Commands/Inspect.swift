@@ -27,7 +27,7 @@ struct Inspect: ParsableCommand {
             }
             let summary = GraphSummary(network.graph)
             if json { try Console.print(json: summary) } else { Console.print(summary.table) }
-            try QDQModel.checkWritable(network.graph)
+            try QDQModel.checkWritable(network.graph, file: model)
         }
     }
 }
