@@ -39,6 +39,7 @@ struct Coordinator: ParsableCommand {
             let listener = try CoordinatorListener(
                 CoordinatorAddress(
                     endpoint: try Endpoint(listen), security: try security(), insecure: insecure))
+            defer { listener.close() }
             try CalibrationRun(
                 configuration: configuration, resumes: flags.resume, printsJSON: flags.json,
                 isQuiet: flags.logging.quiet, logger: logger, metrics: flags.metrics
