@@ -63,7 +63,7 @@ struct Evaluate: ParsableCommand {
             let cores = ProcessInfo.processInfo.activeProcessorCount
             let run = EvaluationRun(
                 configuration: configuration, quantizedPath: quantized, limit: limit,
-                threads: max(threads ?? cores, 1),
+                threads: max(threads ?? cores, 1), isQuiet: logging.quiet,
                 logger: logging.logger("counterbias"))
             let report = try run.run(trace: trace.map { ($0, traceImages) })
             if json { try Console.print(json: report) } else { Console.print(report.table) }

@@ -16,6 +16,7 @@ struct EvaluationRun {
     /// First images of the folder; the file's `limit` is about calibration.
     let limit: Int?
     let threads: Int
+    let isQuiet: Bool
     let logger: Logger
 
     /// Images decoded and evaluated at a time: bounds memory.
@@ -49,6 +50,9 @@ struct EvaluationRun {
                 float: float, integer: integer, tensors: contents.tensors, images: $0.images)
         }
         let shape = float.graph.input.shape
+        var display = EvaluationDisplay(images: entries.count, quiet: isQuiet, logger: logger)
+        defer { StatusLine.clear() }
+        display.show(done: 0)
         for start in stride(from: 0, to: entries.count, by: Self.batch) {
             let end = min(start + Self.batch, entries.count)
             let batch = try PreparedPool(
@@ -70,7 +74,9 @@ struct EvaluationRun {
                     of: name, offset: configuration.labels.offset, classes: classes)
                 evaluation.add(float: float, quantized: quantized, label: label)
             }
+            display.show(done: end)
         }
+        StatusLine.clear()
         for image in skipped {
             logger.warning(
                 "image skipped", metadata: ["file": "\(image.file)", "reason": "\(image.reason)"])
