@@ -123,7 +123,8 @@ let package = Package(
         .testTarget(
             name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .testTarget(
-            name: "KernelsTests", dependencies: ["KernelGoldens", "Kernels", "NetworkGraph"],
+            name: "KernelsTests",
+            dependencies: ["KernelGoldens", "Kernels", "NetworkGraph", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
             name: "QuantizationTests",
@@ -152,14 +153,15 @@ let package = Package(
             ],
             swiftSettings: swift),
         .testTarget(
-            name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"],
+            name: "ImagingTests", dependencies: ["Imaging", "TestSupport"], exclude: ["Fixtures"],
             swiftSettings: swift),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "TestSupport"],
             resources: [.copy("Fixtures")],
             swiftSettings: swift),
         .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: swift),
-        .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift),
+        .testTarget(
+            name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: swift),
         .testTarget(
             name: "ClusterTests",
             dependencies: [

@@ -16,6 +16,8 @@ package struct CheckpointStore: Sendable {
     private var intact: Set<Int>?
     /// Largest generation seen, whatever its state; 0 if there is none.
     private var newest = 0
+    /// Whether the directory is there for certain, and will be after a power failure.
+    private var isDirectoryDurable = false
 
     /// Names the directory; nothing is read or created before `load` or `save`.
     package init(directory: String, fileSystem: any FileSystem = POSIXFileSystem()) {
@@ -57,6 +59,9 @@ package struct CheckpointStore: Sendable {
     ///   `synchronizeDirectory`, the new one may exist too.
     @discardableResult
     package mutating func save(_ content: SafetensorsFile) throws(StorageError) -> Int {
+        // Also after a look that found none: it is no error to look before the first save.
+        if !isDirectoryDurable { try fileSystem.createDirectories(directory) }
+        isDirectoryDurable = true
         var known = try knownIntact()
         let (generation, overflow) = newest.addingReportingOverflow(1)
         guard !overflow else { throw StorageError(.generationsExhausted, path: directory) }
@@ -91,7 +96,6 @@ package struct CheckpointStore: Sendable {
     /// What the directory holds, looking first if nobody has.
     private mutating func knownIntact() throws(StorageError) -> Set<Int> {
         if let intact { return intact }
-        try fileSystem.createDirectories(directory)
         do throws(StorageError) {
             _ = try load()
         } catch {

@@ -60,6 +60,7 @@ struct CoordinatorHalf: ParsableCommand {
         fflush(nil)
         figures.begin()
         _ = try driver.run()
+        listener.close()
         report(figures.values)
     }
 }

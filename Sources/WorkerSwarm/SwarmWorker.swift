@@ -94,7 +94,8 @@ final class SwarmWorker {
             case .log(.welcomed):
                 if !isWelcomed { swarm.welcomed.add(1, ordering: .relaxed) }
                 isWelcomed = true
-            case .log:
+            // It asks for no rest, as it does not look at handshakes.
+            case .log, .disconnect:
                 break
             }
         }

@@ -52,7 +52,7 @@ package final class Authenticator: Sendable {
 }
 
 /// A key that was turned away.
-package struct KeyRefusal: Equatable, Sendable {
+package struct KeyRefusal: Hashable, Sendable {
     /// Nil if the request held no usable key.
     package let publicKey: PublicKey?
     /// The peer's IP address.

@@ -28,6 +28,8 @@ package struct ConnectionGuard: Sendable {
     private struct Connection: Hashable {
         /// Number of the kernel's socket: a descriptor may be closed and given out again at any time.
         var socket: UInt64
+        /// The peer's IP address, where it has one.
+        var host: String
         var accepted: Duration
         var hasSpoken = false
         var isTrusted = false
@@ -66,8 +68,13 @@ package struct ConnectionGuard: Sendable {
         let number = Self.socketNumber(descriptor)
         // The monitor may tell of a connection after its first message.
         if let known = connections[descriptor], known.socket == number { return }
-        connections[descriptor] = number.map { Connection(socket: $0, accepted: now) }
+        connections[descriptor] = number.map {
+            Connection(socket: $0, host: Self.address(descriptor).host, accepted: now)
+        }
     }
+
+    /// The peer's IP address; nil for a connection that was not told of, or is forgotten.
+    package func host(of descriptor: Int32) -> String? { connections[descriptor]?.host }
 
     /// A whole message came.
     package mutating func heard(_ descriptor: Int32, at now: Duration) {
@@ -118,7 +125,7 @@ package struct ConnectionGuard: Sendable {
             }
             ended.append(
                 Ended(
-                    descriptor: descriptor, address: Self.address(descriptor), reason: reason))
+                    descriptor: descriptor, address: Self.address(descriptor).text, reason: reason))
             // Without this the kernel would hold the peer's last bytes for a minute.
             var reset = linger(l_onoff: 1, l_linger: 0)
             setsockopt(
@@ -137,7 +144,7 @@ package struct ConnectionGuard: Sendable {
         return UInt64(status.st_ino)
     }
 
-    private static func address(_ descriptor: Int32) -> String {
+    private static func address(_ descriptor: Int32) -> (host: String, text: String) {
         var address = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
         var (host, port) = ([CChar](repeating: 0, count: 64), [CChar](repeating: 0, count: 8))
@@ -149,17 +156,18 @@ package struct ConnectionGuard: Sendable {
                         NI_NUMERICHOST | NI_NUMERICSERV) : -1
             }
         }
-        guard status == 0 else { return "unknown" }
+        guard status == 0 else { return ("unknown", "unknown") }
         let text = [host, port].map { characters in
             String(
                 decoding: characters.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self
             )
         }
-        return text[1].isEmpty || text[1] == "0" ? text[0] : text.joined(separator: " port ")
+        let hasPort = !text[1].isEmpty && text[1] != "0"
+        return (text[0], hasPort ? text.joined(separator: " port ") : text[0])
     }
 
     /// Bytes of TCP payload that arrived so far; nil for other sockets.
-    private static func received(_ descriptor: Int32) -> UInt64? {
+    static func received(_ descriptor: Int32) -> UInt64? {
         var information = [UInt8](repeating: 0, count: 256)
         var size = socklen_t(information.count)
         guard getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &information, &size) == 0,

@@ -36,7 +36,7 @@ package struct MonitorEvent: Equatable, Sendable, CustomStringConvertible {
 }
 
 /// Why two sockets did not come together.
-package enum HandshakeFailure: Equatable, Sendable {
+package enum HandshakeFailure: Hashable, Sendable {
     /// The connection ended or the handshake took too long.
     case noDetail(errorNumber: Int32)
     /// One side uses CURVE and the other does not.

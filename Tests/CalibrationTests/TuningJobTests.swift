@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test func fineTuningIsNeverWorseThanItsStartOnValidationImages() throws {
-        for seed in 0..<4 as Range<UInt64> {
+        for seed in TestSeed.values(4) {
             var options = Self.options(match: .post)
             options.tuning?.seed = seed
             options.tuning?.learningRate = 30

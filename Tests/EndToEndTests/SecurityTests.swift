@@ -47,7 +47,7 @@ extension EndToEnd {
             let refusal = try cluster.coordinator.line(containing: "key refused", "allow-list")
             let key = try #require(refusal.firstMatch(of: /key=(\S+)/)).output.1
             #expect(publicKey.contains(key), "\(refusal)")
-            try stranger.line(containing: "handshake failed", "key")
+            try stranger.line(containing: "handshake refused", "allow-list", cluster.endpoint)
             let plain = try cluster.worker()
             try cluster.coordinator.line(containing: "handshake failed")
             let worker = try cluster.worker(
@@ -63,6 +63,59 @@ extension EndToEnd {
                 #expect(!uninvited.logText.contains("welcomed"))
                 try uninvited.end()
             }
+        }
+
+        /// Nothing that waiting would mend: each worker gives up, and says which files to look at.
+        @Test func refusedWorkersGiveUp() throws {
+            let (keys, strange) = (try keys("keys"), try self.keys("strange"))
+            let guarded = try Cluster(
+                flags: Example.flags(out: out),
+                security: ["--key", keys + "/coordinator.key", "--allow", keys + "/allowed"])
+            let open = try Cluster(flags: Example.flags(out: scratch("open")))
+            func expect(
+                _ cluster: Cluster, _ key: String?, _ server: String?, _ messages: String...
+            ) throws {
+                let worker = try cluster.worker(
+                    security: ["--give-up-after", "3"]
+                        + (key.map { ["--key", $0 + "/worker.key"] } ?? [])
+                        + (server.map { ["--server-key", $0 + "/coordinator.pub"] } ?? []))
+                let outcome = try worker.finish()
+                #expect(outcome.status == 69, "\(outcome.log)")
+                let last = outcome.log.split(separator: "\n").last ?? ""
+                for message in messages + [cluster.endpoint] {
+                    #expect(last.contains(message), "\(outcome.log)")
+                }
+                // Half a second, one, two: then it has waited long enough.
+                let attempts = outcome.log.split(separator: "\n").filter {
+                    $0.contains("next attempt in")
+                }
+                #expect(attempts.count == 3, "\(outcome.log)")
+                #expect(attempts.last?.contains("next attempt in=2.0 s") == true)
+            }
+            try expect(guarded, keys, strange, strange + "/coordinator.pub", "--server-key")
+            try expect(guarded, strange, keys, strange + "/worker.key", "allow-list")
+            try expect(guarded, nil, nil, "--key and --server-key")
+            try expect(open, keys, keys, "without keys", keys + "/coordinator.pub")
+            for cluster in [guarded, open] { try cluster.coordinator.end() }
+        }
+
+        /// A worker whose keys are right does not speak of them when its coordinator is gone.
+        @Test func anAbsentCoordinatorIsNoMatterOfKeys() throws {
+            let keys = try Keys(in: scratch)
+            let cluster = try Cluster(flags: Example.flags(out: out), security: keys.coordinator)
+            let worker = try cluster.worker(security: keys.worker)
+            try worker.line(containing: "welcomed")
+            cluster.coordinator.signal(SIGTERM)
+            #expect(try cluster.coordinator.finish().status == 75)
+            try worker.line(containing: "dismissed, greeting again")
+            try worker.line(containing: "no word from the coordinator, connecting anew")
+            let log = worker.logText
+            #expect(!log.contains("refused") && !log.contains("key"), "\(log)")
+            let next = try Cluster(
+                flags: Example.flags(out: out) + ["--resume"], endpoint: cluster.endpoint,
+                security: keys.coordinator)
+            try next.expectReference(in: out)
+            #expect(try worker.finish().status == 0)
         }
 
         @Test func exposedAndForeignKeyFilesAreRefused() throws {

@@ -1,16 +1,15 @@
-import Foundation
+import TestSupport
 import Testing
 
 @testable import Imaging
 
 /// Damaged files give an error or an image, never a crash.
 ///
-/// `COUNTERBIAS_FUZZ_COUNT` and `COUNTERBIAS_FUZZ_SEED` ask for more or other files.
+/// `COUNTERBIAS_FUZZ_COUNT` asks for more files.
 @Suite struct FuzzTests {
     @Test func damagedFilesNeverCrash() throws {
-        let environment = ProcessInfo.processInfo.environment
-        let count = environment["COUNTERBIAS_FUZZ_COUNT"].flatMap { Int($0) } ?? 2000
-        let seed = environment["COUNTERBIAS_FUZZ_SEED"].flatMap { UInt64($0) } ?? 1
+        let count = ProcessEnvironment.number("COUNTERBIAS_FUZZ_COUNT") ?? 2000
+        let seed = TestSeed.value
         let names = try FileSystem.names(in: Fixtures.folder).names.filter { !$0.hasSuffix(".tsv") }
         let files = try names.sorted().map { try Fixtures.bytes($0) }
         let preprocessing = Preprocessing(resizeShortSide: 16, cropHeight: 4, cropWidth: 5)

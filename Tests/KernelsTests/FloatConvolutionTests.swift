@@ -1,5 +1,6 @@
 import Kernels
 import NetworkGraph
+import TestSupport
 import Testing
 
 @Suite struct FloatConvolutionTests {
@@ -22,7 +23,7 @@ import Testing
         return output
     }
 
-    @Test(arguments: 0..<90 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(90))
     func equalsScalarReference(seed: UInt64) {
         var test = ConvolutionCase(seed: seed)
         let input = test.random.floats(test.input.count)

@@ -1,8 +1,9 @@
 import Kernels
+import TestSupport
 import Testing
 
 @Suite struct FormatTests {
-    @Test(arguments: 0..<30 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(30))
     func accumulatorsEqualScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let pixels = random.int(1...20)
@@ -31,7 +32,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<30 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(30))
     func quantizationEqualsScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let count = random.int(1...300)

@@ -1,6 +1,7 @@
 import Foundation
 import Kernels
 import NetworkGraph
+import TestSupport
 import Testing
 
 /// Products, activation functions and local response normalization against their scalar twins, and the
@@ -19,7 +20,7 @@ import Testing
             beta: random.element([0.75, 0.5, 1, -0.3]), bias: random.element([1, 2, 0.01]))
     }
 
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(60))
     func productsEqualScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let shape = OperatorTests.shape(&random)
@@ -61,7 +62,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<30 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(30))
     func productGradientsEqualScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let shape = OperatorTests.shape(&random)
@@ -137,7 +138,7 @@ import Testing
         #expect(slopes.contains(0) && slopes.contains { $0 > 1 })
     }
 
-    @Test(arguments: 0..<40 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(40))
     func slopesAreAppliedAsTheyStand(seed: UInt64) {
         var random = Random(seed: seed)
         let count = random.int(1...300)
@@ -154,7 +155,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<40 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(40))
     func normalizationEqualsScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let shape = OperatorTests.shape(&random)
@@ -191,7 +192,7 @@ import Testing
     }
 
     /// Against libm, and by differences of the definition in Double.
-    @Test(arguments: 0..<20 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(20))
     func normalizationIsWhatItSays(seed: UInt64) {
         var random = Random(seed: seed)
         let (lrn, channels) = (Self.lrn(&random), random.int(1...12))

@@ -1,5 +1,6 @@
 import Kernels
 import NetworkGraph
+import TestSupport
 import Testing
 
 /// Gradient kernels against their scalar twins, bit for bit.
@@ -23,7 +24,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<240 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(240))
     func convolutionEqualsScalarReference(seed: UInt64) {
         check(ConvolutionCase(seed: seed))
     }
@@ -77,7 +78,7 @@ import Testing
     }
 
     /// <g, conv(x)> == <conv'(g), x> for the forward twin and the gradient twin.
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(60))
     func convolutionIsAdjoint(seed: UInt64) {
         let test = ConvolutionCase(seed: seed)
         var random = test.random
@@ -99,7 +100,7 @@ import Testing
         zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
     }
 
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(60))
     func poolsEqualScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let shape = OperatorTests.shape(&random)
@@ -143,7 +144,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(60))
     func maskingEqualsScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let channels = random.int(1...70)

@@ -1,10 +1,11 @@
 import Kernels
 import NetworkGraph
+import TestSupport
 import Testing
 
 /// Masks against their scalar twins; outputs must stay those of the operators without masks.
 @Suite struct MaskTests {
-    @Test(arguments: 0..<90 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(90))
     func convolutionEqualsScalarReference(seed: UInt64) {
         var test = ConvolutionCase(seed: seed)
         let input = test.random.bytes(test.input.count)
@@ -55,7 +56,7 @@ import Testing
     }
 
     /// Thresholds at every sum that decides something, in the whole range of int32.
-    @Test(arguments: 0..<200 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(200))
     func passingSumsAreExact(seed: UInt64) {
         var random = Random(seed: seed)
         let scale = random.element([0, 1e-30, 3e-9, 1e-5, 0.037, 1, 1e10] as [Float])
@@ -93,7 +94,7 @@ import Testing
         #expect(float.isEverything)
     }
 
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(60))
     func operatorsEqualScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let shape = OperatorTests.shape(&random)

@@ -1,5 +1,6 @@
 import Kernels
 import NetworkGraph
+import TestSupport
 import Testing
 
 @Suite struct OperatorTests {
@@ -18,7 +19,7 @@ import Testing
             height: random.int(1...9), width: random.int(1...9), channels: random.int(1...150))
     }
 
-    @Test(arguments: 0..<40 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(40))
     func floatPoolingEqualsScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let shape = Self.shape(&random)
@@ -49,7 +50,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<40 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(40))
     func integerPoolingEqualsScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let shape = Self.shape(&random)
@@ -88,7 +89,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<30 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(30))
     func sumsEqualScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let count = random.int(1...500)

@@ -1,8 +1,9 @@
 import Kernels
+import TestSupport
 import Testing
 
 @Suite struct StatisticsTests {
-    @Test(arguments: 0..<30 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(30))
     func floatStatisticsEqualScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let (pixels, channels) = (random.int(1...200), random.int(1...45))
@@ -26,7 +27,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<30 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(30))
     func integerAndErrorSumsEqualScalarReference(seed: UInt64) {
         var random = Random(seed: seed)
         let (pixels, channels) = (random.int(1...200), random.int(1...45))

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct BiasBytesTests {
     /// Bias correction may touch nothing but biases: outside their bytes, the files are equal.
-    @Test(arguments: 0..<20)
+    @Test(arguments: TestSeed.values(20))
     func onlyBiasBytesChange(seed: UInt64) throws {
         var network = RandomNetworks.make(seed: seed)
         var random = SeededGenerator(seed: seed &+ 1000)

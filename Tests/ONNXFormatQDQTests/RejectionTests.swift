@@ -324,11 +324,11 @@ import Testing
     }
 
     /// Damaged bytes end in an error or in a network that can be written again, never in a crash.
-    @Test(arguments: 0..<12)
+    @Test(arguments: TestSeed.values(12))
     func damagedBytesNeverCrash(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let good = try QDQModel.encode(
-            seed == 0 ? Self.network() : RandomNetworks.make(seed: seed))
+            seed == TestSeed.value ? Self.network() : RandomNetworks.make(seed: seed))
         for _ in 0..<150 {
             var bytes = good
             for _ in 0..<Int.random(in: 1...3, using: &random) {

@@ -8,7 +8,7 @@ import Testing
 @testable import ONNXFormat
 
 @Suite struct RoundTripTests {
-    @Test(arguments: 0..<150)
+    @Test(arguments: TestSeed.values(150))
     func randomNetworksComeBackEqual(seed: UInt64) throws {
         let network = RandomNetworks.make(seed: seed)
         let contents = try QDQModel.decode(QDQModel.encode(network))
@@ -17,7 +17,7 @@ import Testing
         #expect(contents.metadata.isEmpty)
     }
 
-    @Test(arguments: 0..<100)
+    @Test(arguments: TestSeed.values(100))
     func networksWithFunctionsComeBackEqual(seed: UInt64) throws {
         let network = RandomNetworks.make(
             seed: seed, RandomNetworks.Options(hasFunctions: true))
@@ -54,9 +54,9 @@ import Testing
 
     @Test func networksWithFunctionsCoverEveryCase() {
         var seen: Set<String> = []
-        for seed in 0..<100 {
+        for seed in 0..<100 as Range<UInt64> {
             let network = RandomNetworks.make(
-                seed: UInt64(seed), RandomNetworks.Options(hasFunctions: true))
+                seed: seed, RandomNetworks.Options(hasFunctions: true))
             for node in network.graph.nodes {
                 let input = network.graph.shape(of: node.inputs[0])
                 seen.insert(String(node.operation.kind(input: input).prefix(14)))
@@ -73,8 +73,8 @@ import Testing
 
     @Test func randomNetworksCoverEveryCase() {
         var seen: Set<String> = []
-        for seed in 0..<150 {
-            let network = RandomNetworks.make(seed: UInt64(seed))
+        for seed in 0..<150 as Range<UInt64> {
+            let network = RandomNetworks.make(seed: seed)
             for node in network.graph.nodes { seen.insert(String("\(node.operation)".prefix(8))) }
             let output = network.graph.output
             seen.insert("rank \(output.rank) \(output.layout)")

@@ -18,16 +18,7 @@ import Testing
     ]
 
     /// COUNTERBIAS_FUZZ_ROUNDS mutants of each model, 300 by default.
-    private static let rounds = variable("COUNTERBIAS_FUZZ_ROUNDS") ?? 300
-    /// COUNTERBIAS_FUZZ_SEED repeats a run.
-    private static let seed =
-        variable("COUNTERBIAS_FUZZ_SEED") ?? UInt64.random(in: 0...UInt64.max)
-
-    private static func variable<Number: FixedWidthInteger>(_ name: String) -> Number? {
-        ProcessInfo.processInfo.environment[name].flatMap { Number($0) }
-    }
-
-    init() { print("MutationTests: COUNTERBIAS_FUZZ_SEED=\(Self.seed)") }
+    private static let rounds: Int = ProcessEnvironment.number("COUNTERBIAS_FUZZ_ROUNDS") ?? 300
 
     /// Numbers that are wrong in interesting ways, as protobuf varints.
     private static let varints: [[UInt8]] = [
@@ -41,7 +32,7 @@ import Testing
     func damagedFilesNeverCrash(_ name: String) throws {
         let folder = Resources.fixtures.appendingPathComponent("onnx")
         let original = try Data(contentsOf: folder.appendingPathComponent("\(name).onnx"))
-        let seed = Self.seed
+        let seed = TestSeed.value
         var random = SplitMix64(state: seed)
         var loaded = 0
         for round in 0..<Self.rounds {
@@ -88,7 +79,7 @@ import Testing
     func wrongNumbersNeverCrash(_ name: String) throws {
         let folder = Resources.fixtures.appendingPathComponent("onnx")
         let original = try ONNXDocument(path: folder.appendingPathComponent("\(name).onnx").path)
-        let seed = Self.seed
+        let seed = TestSeed.value
         var random = SplitMix64(state: seed)
         for _ in 0..<Self.rounds {
             var model = original.model

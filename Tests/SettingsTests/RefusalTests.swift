@@ -1,5 +1,6 @@
 import Foundation
 import Settings
+import TestSupport
 import Testing
 
 /// Every message a user can get, literally.
@@ -229,7 +230,7 @@ import Testing
         #expect(error?.file == "run.yaml")
     }
 
-    @Test(arguments: 0..<30 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(30))
     func mutations(seed: UInt64) {
         var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
         func random(_ bound: Int) -> Int {

@@ -55,7 +55,7 @@ import Testing
     /// Without `durable` a crash may lose the new content, but not mix it with the old.
     @Test func durableSurvivesACrashAtEveryStep() throws {
         for steps in 0..<20 {
-            for seed in 0..<30 as Range<UInt64> {
+            for seed in TestSeed.values(30) {
                 let disk = SimulatedFileSystem(seed: seed)
                 try AtomicFile.write("old", to: "run.json", fileSystem: disk)
                 disk.stepsUntilFault = steps

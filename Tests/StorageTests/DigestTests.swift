@@ -1,5 +1,6 @@
 import Foundation
 import Storage
+import TestSupport
 import Testing
 
 @Suite struct DigestTests {
@@ -20,7 +21,7 @@ import Testing
         #expect(Digest.sha256(of: message).hex == hex)
     }
 
-    @Test(arguments: 0..<20 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(20))
     func piecesGiveTheDigestOfTheWhole(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let message = (0..<Int.random(in: 0...5000, using: &random))

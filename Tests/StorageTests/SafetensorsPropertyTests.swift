@@ -1,8 +1,9 @@
 import Storage
+import TestSupport
 import Testing
 
 @Suite struct SafetensorsPropertyTests {
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(60))
     func roundTrip(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let file = try randomFile(&random)
@@ -41,7 +42,7 @@ import Testing
     }
 
     /// Mutated files are refused or decode to something consistent; nothing traps.
-    @Test(arguments: 0..<40 as Range<UInt64>)
+    @Test(arguments: TestSeed.values(40))
     func mutations(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed ^ 0xF022)
         let original =

@@ -2,8 +2,14 @@ import Foundation
 
 /// What the environment tells tests.
 package enum ProcessEnvironment {
-    package static var seed: UInt64? {
-        ProcessInfo.processInfo.environment["COUNTERBIAS_SEED"].flatMap(UInt64.init)
+    /// `COUNTERBIAS_SEED`, a number from 0 to 2^64 - 1; nil where it is not set.
+    package static var seed: UInt64? { number("COUNTERBIAS_SEED") }
+
+    /// A number in the environment; nil where it is not set.
+    package static func number<Number: FixedWidthInteger>(_ name: String) -> Number? {
+        guard let text = ProcessInfo.processInfo.environment[name] else { return nil }
+        guard let number = Number(text) else { fatalError("\(name)=\(text): not a \(Number.self)") }
+        return number
     }
 
     /// The repository's root.

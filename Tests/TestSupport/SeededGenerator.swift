@@ -16,12 +16,17 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     package mutating func unit() -> Float { Float.random(in: -1..<1, using: &self) }
 }
 
-/// A fresh seed per run, printed with every failure; `COUNTERBIAS_SEED` repeats one.
+/// The seed of everything random in a run of the tests; printed, and again with every failure.
+///
+/// It is the same from run to run, so that no run of one checkout depends on luck: `scripts/test` takes it from the commit,
+/// `scripts/soak` tries others, and `COUNTERBIAS_SEED` repeats any.
 package enum TestSeed {
     package static let value: UInt64 = {
-        let seed =
-            ProcessEnvironment.seed ?? UInt64.random(in: 0...UInt64.max)
+        let seed = ProcessEnvironment.seed ?? 0
         print("COUNTERBIAS_SEED=\(seed)")
         return seed
     }()
+
+    /// This seed and those behind it, for tests of many.
+    package static func values(_ count: UInt64) -> [UInt64] { (0..<count).map { value &+ $0 } }
 }

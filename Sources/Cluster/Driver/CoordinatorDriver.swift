@@ -119,14 +119,11 @@ package final class CoordinatorDriver {
         core.quarantined.sorted { $0.key < $1.key }.map(\.value)
     }
 
-    /// Runs all rounds that are left.
+    /// Runs all rounds that are left. The listener is its owner's to close.
     /// - Returns: the finished job.
     package func run() throws -> CalibrationJob {
         let socket = listener.socket
-        defer {
-            arbiter.stop()
-            socket.close(goodbye: true)
-        }
+        defer { arbiter.stop() }
         // The incarnation is durable before anybody hears of it.
         try save()
         try checkpoints.finish()
@@ -328,11 +325,15 @@ package final class CoordinatorDriver {
             gatekeeper.note(event, at: clock.now)
             if case .disconnected = event.kind { probes.start(at: clock.now) }
         }
-        gatekeeper.reportRefusedKeys(at: clock.now)
+        gatekeeper.reportRefusals(at: clock.now)
         guard probes.isDue(at: clock.now) else { return }
         // What a peer said before it went can still be read: its goodbye, or its last result.
         try receive(from: socket)
-        for (worker, peer) in peers.all where try socket.probe(peer) == .unroutable {
+        let gone = try peers.all.filter { try socket.probe($1) == .unroutable }.map(\.0)
+        guard !gone.isEmpty else { return }
+        // It may have come between the two; nothing more does.
+        try receive(from: socket)
+        for worker in gone where peers.peer(worker) != nil {
             try perform(core.handle(.disconnected(worker), at: clock.now), on: socket)
         }
     }

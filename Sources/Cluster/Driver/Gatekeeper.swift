@@ -9,10 +9,24 @@ struct Gatekeeper {
     private let authenticator: Authenticator?
     private var review: KeyReview
     private var connections: ConnectionGuard
+    /// Of all addresses together.
     private var handshakes = LogBudget()
     private var malformed = LogBudget()
+    private var failures = RefusalTally<Failure>()
+    private var refusals = RefusalTally<KeyRefusal>()
+    /// IP addresses of open connections.
+    private var hosts: [Int32: String] = [:]
+    /// A handshake failed; the event behind it names the connection.
+    private var unnamedFailure: HandshakeFailure?
     private var nextSweep = Duration.zero
     private var nextCrowdLine = Duration.zero
+
+    private struct Failure: Hashable {
+        var address: String
+        var failure: HandshakeFailure
+
+        var metadata: Logger.Metadata { ["address": "\(address)", "failure": "\(failure)"] }
+    }
 
     private static let sweepInterval = Duration.milliseconds(100)
     /// Time for a revoked worker to read why it has to go.
@@ -62,29 +76,47 @@ struct Gatekeeper {
         switch event.kind {
         case .accepted(let descriptor):
             connections.accepted(descriptor, at: now)
+            hosts[descriptor] = connections.host(of: descriptor)
             logger.trace("connection", metadata: ["event": "\(event)"])
+        case .handshakeFailed(.refused) where authenticator != nil:
+            // The authenticator knows whose key it was.
+            break
         case .handshakeFailed(let failure):
-            guard handshakes.spend(at: now) else { return }
-            logger.warning("handshake failed", metadata: ["failure": "\(failure)"])
-        case .disconnected:
+            unnamedFailure = failure
+        case .disconnected(let descriptor):
             logger.debug("connection closed", metadata: ["event": "\(event)"])
+            let host = hosts.removeValue(forKey: descriptor)
+            guard let failure = unnamedFailure else { return }
+            unnamedFailure = nil
+            report(Failure(address: host ?? "unknown", failure: failure), at: now)
         default:
             logger.trace("connection", metadata: ["event": "\(event)"])
         }
     }
 
+    private mutating func report(_ failure: Failure, at now: Duration) {
+        guard failures.note(failure, at: now), handshakes.spend(at: now) else { return }
+        logger.warning("handshake failed", metadata: failure.metadata)
+    }
+
     /// The monitor knows that a handshake failed; only the authenticator knows whose key it was.
-    mutating func reportRefusedKeys(at now: Duration) {
-        if let (refusals, dropped) = authenticator?.takeRefusals() {
-            for refusal in refusals where handshakes.spend(at: now) {
-                logger.warning(
-                    "key refused",
-                    metadata: [
-                        "key": "\(refusal.publicKey.map(\.description) ?? "none")",
-                        "address": "\(refusal.address)", "reason": "\(refusal.reason)",
-                    ])
+    mutating func reportRefusals(at now: Duration) {
+        if let (taken, dropped) = authenticator?.takeRefusals() {
+            for refusal in taken where refusals.note(refusal, at: now) && handshakes.spend(at: now)
+            {
+                logger.warning("key refused", metadata: refusal.metadata)
             }
             if dropped > 0 { logger.warning("keys refused", metadata: ["more": "\(dropped)"]) }
+        }
+        for (refusal, count) in refusals.due(at: now) where handshakes.spend(at: now) {
+            logger.warning(
+                "keys refused",
+                metadata: refusal.metadata.merging(["more": "\(count)"]) { $1 })
+        }
+        for (failure, count) in failures.due(at: now) where handshakes.spend(at: now) {
+            logger.warning(
+                "handshakes failed",
+                metadata: failure.metadata.merging(["more": "\(count)"]) { $1 })
         }
         let (refused, garbled) = (
             handshakes.takeSuppressed(at: now), malformed.takeSuppressed(at: now)
@@ -147,6 +179,15 @@ struct Gatekeeper {
         case .usableAgain:
             logger.notice("allow-list is usable again")
         }
+    }
+}
+
+extension KeyRefusal {
+    fileprivate var metadata: Logger.Metadata {
+        [
+            "key": "\(publicKey.map(\.description) ?? "none")", "address": "\(address)",
+            "reason": "\(reason)",
+        ]
     }
 }
 

@@ -29,6 +29,10 @@ package final class CoordinatorListener {
             insecure: address.insecure, profile: .cluster)
         endpoint = socket.endpoint ?? address.endpoint
     }
+
+    /// To be called when nobody who knows the address goes on connecting to it, as local workers do until they end: what comes in
+    /// the moment of closing gets no answer to its handshake. What was said last may still leave.
+    package func close() { socket.close(goodbye: true) }
 }
 
 /// Where a worker finds its coordinator.

@@ -16,7 +16,10 @@ package final class WorkerDriver {
     private let context: Context
     private let clock = MonotonicClock()
     private var core: WorkerCore
+    /// Nil while the worker rests.
     private var socket: Socket?
+    /// Of the connection whose handshake is under way.
+    private var witness: ConnectionWitness?
     private var outbox = Outbox<[[UInt8]]>(limit: 256)
     private var exit: WorkerExit?
 
@@ -28,11 +31,13 @@ package final class WorkerDriver {
     ///   - threads: compute threads, at least 1.
     ///   - stop: ends the worker.
     ///   - parent: process whose end ends this worker; nil for none.
+    ///   - limits: how long to wait for what.
     ///   - logger: told of connections and failures.
     ///   - metrics: counts what happens, if anybody wants to know.
     /// - Throws: when the process is out of threads or descriptors.
     package init(
-        target: WorkerTarget, threads: Int, stop: StopSignal, parent: Int32? = nil, logger: Logger,
+        target: WorkerTarget, threads: Int, stop: StopSignal, parent: Int32? = nil,
+        limits: WorkerLimits = WorkerLimits(), logger: Logger,
         metrics: MetricsBoard<WorkerMetrics>? = nil
     ) throws {
         self.target = target
@@ -52,7 +57,8 @@ package final class WorkerDriver {
         core = WorkerCore(
             hello: Hello(
                 golden: GoldenShard.digest, host: host, process: UInt32(process),
-                threads: UInt32(threads), isa: CPU.isaName, build: Build.version))
+                threads: UInt32(threads), isa: CPU.isaName, build: Build.version),
+            limits: limits)
     }
 
     /// Works until the job is finished, the coordinator refuses, or a signal arrives.
@@ -65,9 +71,15 @@ package final class WorkerDriver {
         return exit ?? .stopped("")
     }
 
-    private func connect() throws {
+    private func disconnect() {
         socket?.close()
+        socket = nil
+        witness = nil
         outbox = Outbox(limit: 256)
+    }
+
+    private func connect() throws {
+        disconnect()
         socket = try Socket.worker(
             context, connect: target.endpoint, security: target.security,
             insecure: target.insecure, profile: .cluster)
@@ -77,11 +89,9 @@ package final class WorkerDriver {
     }
 
     private func step() throws {
-        guard let socket else { return }
-        var items: [PollItem] = [
-            .socket(socket), .wakeup(wakeup), .wakeup(stop.wakeup),
-        ]
-        if let monitor = socket.monitor { items.append(.monitor(monitor)) }
+        var items: [PollItem] = [.wakeup(wakeup), .wakeup(stop.wakeup)]
+        if let socket { items.append(.socket(socket)) }
+        if let monitor = socket?.monitor { items.append(.monitor(monitor)) }
         _ = try Poller.poll(items, timeoutMilliseconds: try flush() ? Self.tick : 5)
         wakeup.drain()
         if let signal = stop.received {
@@ -114,8 +124,10 @@ package final class WorkerDriver {
                 try perform(core.handle(.failed(id, reason: reason), at: clock.now))
             }
         }
-        try receive(from: socket)
-        try readMonitor(of: socket)
+        if let socket {
+            try receive(from: socket)
+            try readMonitor(of: socket)
+        }
         if exit == nil { try perform(core.handle(.tick, at: clock.now)) }
     }
 
@@ -144,15 +156,36 @@ package final class WorkerDriver {
     private func readMonitor(of socket: Socket) throws {
         guard self.socket === socket, let monitor = socket.monitor else { return }
         while let event = try monitor.receive() {
-            if case .handshakeFailed(let failure) = event.kind {
-                logger.warning(
-                    "handshake failed: check the key files of both sides",
-                    metadata: ["endpoint": "\(target.endpoint)", "failure": "\(failure)"])
-            } else {
-                logger.trace("connection", metadata: ["event": "\(event)"])
+            logger.trace("connection", metadata: ["event": "\(event)"])
+            switch event.kind {
+            case .connected(let descriptor):
+                witness = ConnectionWitness(descriptor)
+            case .handshakeSucceeded:
+                witness = nil
+            case .handshakeFailed(let failure):
+                let rejection = rejection(failure)
+                witness = nil
+                try perform(core.handle(.rejected(rejection), at: clock.now))
+                guard self.socket === socket else { return }
+            default:
+                break
             }
         }
     }
+
+    private func rejection(_ failure: HandshakeFailure) -> Rejection {
+        switch failure {
+        case .noDetail:
+            // Unix domain sockets connect only while somebody listens, but say nothing of what came.
+            witness.map { $0.hasHeard ?? hasKeys } ?? false ? .brokenOff : .nobody
+        case .mechanismMismatch: .mechanismMismatch
+        case .wrongKey: .brokenOff
+        case .refused(let status): status == 400 ? .keyNotAdmitted : .brokenOff
+        case .protocolError: .foreign
+        }
+    }
+
+    private var hasKeys: Bool { if case .curve = target.security { true } else { false } }
 
     private func perform(_ actions: [WorkerCore.Action]) throws {
         for action in actions {
@@ -169,6 +202,8 @@ package final class WorkerDriver {
             case .reconnect:
                 try connect()
                 return
+            case .disconnect:
+                disconnect()
             case .exit(let reason):
                 exit = reason
                 logger.info("leaving", metadata: ["reason": "\(reason.text)"])
@@ -206,6 +241,25 @@ package final class WorkerDriver {
                     "endpoint": "\(target.endpoint)",
                     "for": "\(Int(duration.seconds)) s",
                 ])
+        case .nobodyThere:
+            logger.notice(
+                "no coordinator answers, waiting for one",
+                metadata: ["endpoint": "\(target.endpoint)"])
+        case .rejected(.brokenOff, inARow: ...2, let rest):
+            // A coordinator that ends does this too.
+            logger.notice(
+                "connection ended during the handshake",
+                metadata: [
+                    "endpoint": "\(target.endpoint)", "next attempt in": "\(rest.seconds) s",
+                ])
+        case .rejected(let rejection, _, let rest):
+            logger.warning(
+                "handshake refused",
+                metadata: [
+                    "endpoint": "\(target.endpoint)",
+                    "reason": "\(rejection.text(hasKeys: hasKeys))",
+                    "next attempt in": "\(rest.seconds) s",
+                ])
         case .damagedBlob(let digest):
             logger.warning("blob arrived damaged", metadata: ["digest": "\(digest.hex.prefix(12))"])
         case .malformed(let error):
@@ -221,6 +275,24 @@ extension WorkerExit {
         case .refused(let reason): "refused: \(reason)"
         case .stopped(let reason): "stopped: \(reason)"
         case .hung: "a shard hangs"
+        case .rejected: "handshakes are refused"
+        }
+    }
+}
+
+extension Rejection {
+    /// What happened, and what it is most likely due to.
+    package func text(hasKeys: Bool) -> String {
+        switch self {
+        case .nobody: "nobody answers"
+        case .keyNotAdmitted: "this worker's key is not on the coordinator's allow-list"
+        case .mechanismMismatch where hasKeys: "the coordinator runs without keys"
+        case .mechanismMismatch: "the coordinator demands keys"
+        case .brokenOff where hasKeys:
+            "the coordinator broke it off, as it does when --server-key is not its public key or it runs "
+                + "without keys"
+        case .brokenOff: "the coordinator broke it off, as it does when it demands keys"
+        case .foreign: "what listens there is no coordinator"
         }
     }
 }

@@ -18,6 +18,11 @@ package struct WorkerLimits: Hashable, Sendable {
     package var silence: Duration = .seconds(5)
     /// Bytes of blobs kept besides those the tasks at hand need.
     package var blobBytes = 512 << 20
+    /// After the first refused handshake; twice as long after every further one in a row.
+    package var shortestRest: Duration = .milliseconds(500)
+    package var longestRest: Duration = .seconds(15)
+    /// A worker that has rested so long in all between refused handshakes gives up.
+    package var refusals: Duration = .seconds(120)
 
     package init() {}
 }
@@ -31,6 +36,8 @@ package struct WorkerCore: Sendable {
         case connected
         case received(Message)
         case malformed(WireError)
+        /// A handshake failed.
+        case rejected(Rejection)
         case computed(TaskID, biases: Digest, payload: [UInt8])
         case failed(TaskID, reason: String)
         case tick
@@ -42,14 +49,18 @@ package struct WorkerCore: Sendable {
         case compute(ComputeRequest)
         /// Throw the socket away and open a new one.
         case reconnect
+        /// Throw the socket away; ``reconnect`` follows.
+        case disconnect
         case exit(WorkerExit)
         case log(WorkerLog)
     }
 
-    /// greeting → serving, left; serving → greeting (new connection), left
+    /// greeting → serving, resting, left; serving → greeting (new connection), resting, left; resting → greeting, left
     private enum State: Hashable {
         case greeting
         case serving(Welcome)
+        /// Without a socket, after a refused handshake.
+        case resting(until: Duration)
         case left
     }
 
@@ -65,6 +76,11 @@ package struct WorkerCore: Sendable {
     private var lastTick: Duration = .zero
     private var lastHeard: Duration = .zero
     private var lastSent: Duration = .zero
+    /// Since the last message, or the first connection.
+    private var silentSince: Duration?
+    private var silences = 0
+    private var isNobodyThere = false
+    private var refusals = RefusalRow()
 
     package init(hello: Hello, limits: WorkerLimits = WorkerLimits()) {
         self.hello = hello
@@ -79,13 +95,18 @@ package struct WorkerCore: Sendable {
             lastHeard = now
             lastSent = now
             lastTick = now
+            silentSince = silentSince ?? now
             blobs.restart()
             return [.send(.hello(hello))]
         case .received(let message):
             lastHeard = now
+            (silentSince, silences, isNobodyThere) = (now, 0, false)
+            refusals = RefusalRow()
             return receive(message, at: now)
         case .malformed(let error):
             return [.log(.malformed(error))] + reconnect(at: now)
+        case .rejected(let rejection):
+            return reject(rejection, at: now)
         case .computed(let id, let biases, let payload):
             return settle(
                 id, .result(ShardResult(id: id, biases: biases, payload: payload)), at: now)
@@ -203,8 +224,13 @@ package struct WorkerCore: Sendable {
                 .send(.goodbye(reason: "compute hung", isFinished: false)), .exit(.hung),
             ]
         }
+        if case .resting(let end) = state { return now < end ? [] : reconnect(at: now) }
         if now - lastHeard >= limits.silence {
-            return [.log(.silence(now - lastHeard))] + reconnect(at: now)
+            silences += 1
+            // Told after 5 s, 10 s, 20 s and so on: a coordinator may be away for days.
+            let isTold = silences & (silences - 1) == 0
+            let silence = WorkerLog.silence(now - (silentSince ?? lastHeard))
+            return (isTold ? [.log(silence)] : []) + reconnect(at: now)
         }
         guard now - lastSent >= limits.heartbeat else { return [] }
         lastSent = now
@@ -218,6 +244,20 @@ package struct WorkerCore: Sendable {
         state = .greeting
         lastHeard = now
         return [.reconnect]
+    }
+
+    private mutating func reject(_ rejection: Rejection, at now: Duration) -> [Action] {
+        if rejection == .nobody {
+            // The socket goes on trying.
+            defer { isNobodyThere = true }
+            return isNobodyThere ? [] : [.log(.nobodyThere)]
+        }
+        guard let rest = refusals.next(limits) else {
+            state = .left
+            return [.exit(.rejected(rejection))]
+        }
+        state = .resting(until: now + rest)
+        return [.log(.rejected(rejection, inARow: refusals.count, rest: rest)), .disconnect]
     }
 }
 
@@ -235,6 +275,8 @@ package enum WorkerExit: Hashable, Sendable {
     case finished(String)
     /// The coordinator does not want this worker.
     case refused(String)
+    /// No connection in spite of many attempts: handshakes are refused.
+    case rejected(Rejection)
     /// Asked to stop here.
     case stopped(String)
     /// A shard took longer than any may; only a new process can help.
@@ -246,6 +288,8 @@ package enum WorkerLog: Hashable, Sendable {
     case welcomed(Welcome)
     case dismissed(String)
     case silence(Duration)
+    case nobodyThere
+    case rejected(Rejection, inARow: Int, rest: Duration)
     case damagedBlob(Digest)
     case malformed(WireError)
 }

@@ -111,9 +111,9 @@ struct CalibrationRun {
                 }
                 display.show(news)
             }, upkeep: upkeep)
-        defer { display.clear() }
+        defer { StatusLine.clear() }
         let finished = try driver.run()
-        display.clear()
+        StatusLine.clear()
 
         timings.total = (clock.now - started).seconds
         let results = CalibrationResults(

@@ -35,6 +35,8 @@ struct Calibrate: ParsableCommand {
                 ] + flags.logging.arguments, logger: logger)
             let listener = try CoordinatorListener(
                 CoordinatorAddress(endpoint: try Endpoint(endpoint), security: .none))
+            // Behind the end of the workers.
+            defer { listener.close() }
             // Workers start while the model loads.
             try local.start(configuration.cluster.workers)
             do {

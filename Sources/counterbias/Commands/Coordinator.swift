@@ -39,6 +39,7 @@ struct Coordinator: ParsableCommand {
             let listener = try CoordinatorListener(
                 CoordinatorAddress(
                     endpoint: try Endpoint(listen), security: try security(), insecure: insecure))
+            defer { listener.close() }
             try CalibrationRun(
                 configuration: configuration, origin: origin, resumes: flags.resume,
                 printsJSON: flags.json,

@@ -65,8 +65,7 @@ struct Evaluate: ParsableCommand {
             let run = EvaluationRun(
                 configuration: configuration,
                 origin: PreprocessingOrigin(file: file, path: config), quantizedPath: quantized,
-                limit: limit,
-                threads: max(threads ?? cores, 1),
+                limit: limit, threads: max(threads ?? cores, 1), isQuiet: logging.quiet,
                 logger: logging.logger("counterbias"))
             let report = try run.run(trace: trace.map { ($0, traceImages) })
             if json { try Console.print(json: report) } else { Console.print(report.table) }

@@ -21,6 +21,12 @@ struct Worker: ParsableCommand {
     @Option(help: ArgumentHelp("Public key of the coordinator.", valueName: "FILE"))
     var serverKey: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "End with 69 after so long of nothing but refused handshakes. Default: 120.",
+            valueName: "SECONDS"))
+    var giveUpAfter = 120.0
+
     @Flag(help: "Connect off loopback without keys.")
     var insecure = false
 
@@ -42,6 +48,9 @@ struct Worker: ParsableCommand {
         guard (1...1024).contains(threads) else {
             throw ValidationError("--threads must be 1 to 1024")
         }
+        guard (0...1e9).contains(giveUpAfter) else {
+            throw ValidationError("--give-up-after must be 0 to 1e9 seconds")
+        }
     }
 
     func run() throws {
@@ -53,10 +62,13 @@ struct Worker: ParsableCommand {
             if let metrics {
                 try MetricsServer.start(metrics, logger: logger) { board.current.text }
             }
+            let endpoint = try Endpoint(connect)
+            var limits = WorkerLimits()
+            limits.refusals = .seconds(giveUpAfter)
             let driver = try WorkerDriver(
                 target: WorkerTarget(
-                    endpoint: try Endpoint(connect), security: try security(), insecure: insecure),
-                threads: threads, stop: stop, parent: exitWithParent,
+                    endpoint: endpoint, security: try security(), insecure: insecure),
+                threads: threads, stop: stop, parent: exitWithParent, limits: limits,
                 logger: logger, metrics: board)
             switch try driver.run() {
             case .finished: break
@@ -68,7 +80,28 @@ struct Worker: ParsableCommand {
                         + "configuration: start this worker again")
             case .refused(let reason):
                 throw CommandError(EX_UNAVAILABLE, "the coordinator refuses this worker: \(reason)")
+            case .rejected(let rejection):
+                throw CommandError(
+                    EX_UNAVAILABLE,
+                    "\(endpoint): every handshake was refused: "
+                        + "\(rejection.text(hasKeys: key != nil)). \(remedy(for: rejection))")
             }
+        }
+    }
+
+    private func remedy(for rejection: Rejection) -> String {
+        switch (rejection, key, serverKey) {
+        case (.keyNotAdmitted, let key?, _):
+            "Copy the public key that belongs to \(key) into the folder of the coordinator's --allow"
+        case (.mechanismMismatch, let key?, let serverKey?):
+            "Start the coordinator with --key and --allow, or this worker without \(key) and \(serverKey)"
+        case (.mechanismMismatch, _, _), (.brokenOff, nil, _):
+            "Give --key and --server-key, or check address and port"
+        case (.brokenOff, _, let serverKey?):
+            "Compare \(serverKey) with the .pub file beside the coordinator's --key; the coordinator's log "
+                + "names the failure"
+        default:
+            "Check address and port"
         }
     }
 

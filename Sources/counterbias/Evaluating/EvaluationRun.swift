@@ -17,6 +17,7 @@ struct EvaluationRun {
     /// First images of the folder; the file's `limit` is about calibration.
     let limit: Int?
     let threads: Int
+    let isQuiet: Bool
     let logger: Logger
 
     /// Images decoded and evaluated at a time: bounds memory.
@@ -54,6 +55,9 @@ struct EvaluationRun {
                 float: float, integer: integer, tensors: contents.tensors, images: $0.images)
         }
         let shape = float.graph.input.shape
+        var display = EvaluationDisplay(images: entries.count, quiet: isQuiet, logger: logger)
+        defer { StatusLine.clear() }
+        display.show(done: 0)
         for start in stride(from: 0, to: entries.count, by: Self.batch) {
             let end = min(start + Self.batch, entries.count)
             let batch = try PreparedPool(
@@ -77,7 +81,9 @@ struct EvaluationRun {
                 evaluation.add(float: float, quantized: quantized, label: label)
                 if let label { fit.add(answer: Evaluation.argmax(float), label: label) }
             }
+            display.show(done: end)
         }
+        StatusLine.clear()
         for image in skipped {
             logger.warning(
                 "image skipped", metadata: ["file": "\(image.file)", "reason": "\(image.reason)"])

@@ -36,7 +36,7 @@ enum Console {
         var logger =
             logFormat == .json
             ? Logger(label: label) { JSONLogHandler(label: $0) }
-            : Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+            : Logger(label: label) { TextLogHandler(label: $0) }
         logger.logLevel = level
         return logger
     }

@@ -6,14 +6,13 @@ import Quantization
 
 /// Progress of a calibration on stderr: a bar on a terminal, a line per stage elsewhere.
 final class ProgressDisplay {
-    private let isTerminal = isatty(STDERR_FILENO) == 1 && Console.logFormat == .text
+    private let isTerminal = StatusLine.isPossible
     private let isQuiet: Bool
     private let logger: Logger
     private let start = ContinuousClock.now
     private var workers = 0
     private var lastStage = ""
     private var lastDraw: ContinuousClock.Instant?
-    private var isBarShown = false
     private var tuning: TuningDisplay?
 
     init(quiet: Bool, logger: Logger) {
@@ -28,7 +27,6 @@ final class ProgressDisplay {
             workers = count
         case .quantized(let dead):
             let channels = dead.reduce(0) { $0 + $1.channels.count }
-            clear()
             logger.info(
                 "network quantized", metadata: ["dead channels removed": "\(channels)"])
         case .progress(let round, let done, let total, let limit):
@@ -42,13 +40,6 @@ final class ProgressDisplay {
                     "round": "\(round.index)", "seconds": "\(seconds.formatted(decimals: 3))",
                 ])
         }
-    }
-
-    /// Takes the bar away, so that results and errors start on a clean line.
-    func clear() {
-        guard isBarShown else { return }
-        write("\r\u{1B}[K")
-        isBarShown = false
     }
 
     private func draw(round: Round, done: Int, total: Int, limit: Int) {
@@ -68,7 +59,7 @@ final class ProgressDisplay {
             let kind = String(stage.prefix { $0 != " " })
             if kind != lastStage {
                 switch Console.logFormat {
-                case .text: write("\(kind): \(total) shards, \(workers) workers\n")
+                case .text: StatusLine.print("\(kind): \(total) shards, \(workers) workers")
                 case .json:
                     logger.notice(
                         "stage",
@@ -86,15 +77,14 @@ final class ProgressDisplay {
         lastDraw = now
         let share =
             (Double(round.index) + Double(done) / Double(max(total, 1))) / Double(max(limit, 1))
-        let width = 30
-        let filled = min(width, Int(share * Double(width)))
-        let bar =
-            String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
         let elapsed = (now - start).seconds
-        write(
-            "\r\u{1B}[K\(bar) \(stage)\(tuningText)  \(done)/\(total) shards  \(workers) workers  "
-                + "\(elapsed.formatted(decimals: 1)) s")
-        isBarShown = true
+        StatusLine.show(
+            StatusLine.Progress(
+                share: share,
+                parts: [stage] + (tuning?.status ?? []) + [
+                    "\(done)/\(total) shards", "\(workers) workers",
+                    "\(elapsed.formatted(decimals: 1)) s",
+                ]))
     }
 
     /// Fine-tuning: a line per epoch, and on a terminal what the step in work does.
@@ -103,9 +93,8 @@ final class ProgressDisplay {
         let line = display.update(stage, now: .now)
         tuning = display
         guard let line else { return }
-        clear()
         switch Console.logFormat {
-        case .text: write(line + "\n")
+        case .text: StatusLine.print(line)
         case .json:
             let losses = stage.progress.validationLosses
             logger.notice(
@@ -117,8 +106,4 @@ final class ProgressDisplay {
                 ])
         }
     }
-
-    private var tuningText: String { tuning.map { "  " + $0.status } ?? "" }
-
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

@@ -9,7 +9,7 @@ struct TuningDisplay {
     private let firstStep: Int
     private var epochsReported: Int
     /// Epoch, step, loss, images per second and time left.
-    private(set) var status = ""
+    private(set) var status: [String] = []
 
     init(_ stage: TuningStage, now: ContinuousClock.Instant) {
         started = now
@@ -36,7 +36,7 @@ struct TuningDisplay {
                 let remaining = Double(left) * seconds / Double(steps)
                 parts.append("\(remaining.formatted(decimals: 0)) s left")
             }
-            status = parts.joined(separator: "  ")
+            status = parts
         }
         guard progress.validationLosses.count > epochsReported,
             let loss = progress.validationLosses.last

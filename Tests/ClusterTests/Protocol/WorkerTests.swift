@@ -159,6 +159,81 @@ import Testing
         #expect(core.step(.tick, at: 7_999) == [])
     }
 
+    @Test func aLongSilenceIsToldMoreAndMoreRarely() {
+        var core = WorkerCore(hello: S.hello())
+        _ = core.step(.connected)
+        var told: [Duration] = []
+        for second in 1...300 {
+            for action in core.step(.tick, at: second * 1_000) {
+                if case .log(.silence(let silence)) = action { told.append(silence) }
+                if action == .reconnect { _ = core.step(.connected, at: second * 1_000) }
+            }
+        }
+        #expect(told == [5, 10, 20, 40, 80, 160].map { Duration.seconds($0) })
+        // A word, and it is news again.
+        _ = core.step(.received(.heartbeat(progress: 0)), at: 301_000)
+        #expect(core.step(.tick, at: 306_000) == [.log(.silence(.seconds(5))), .reconnect])
+    }
+
+    @Test func refusedHandshakesAreFollowedByLongerAndLongerRests() {
+        var core = WorkerCore(hello: S.hello())
+        var (time, rests, exit): (Int, [Duration], WorkerExit?) = (0, [], nil)
+        _ = core.step(.connected)
+        while exit == nil {
+            let actions = core.step(.rejected(.keyNotAdmitted), at: time)
+            guard case .log(.rejected(.keyNotAdmitted, inARow: _, let rest))? = actions.first
+            else {
+                #expect(actions == [.exit(.rejected(.keyNotAdmitted))])
+                exit = .rejected(.keyNotAdmitted)
+                break
+            }
+            #expect(actions.dropFirst() == [.disconnect])
+            rests.append(rest)
+            let end = time + Int(rest / .milliseconds(1))
+            #expect(core.step(.tick, at: end - 1) == [])
+            #expect(core.step(.tick, at: end) == [.reconnect])
+            #expect(core.step(.connected, at: end) == [.send(.hello(S.hello()))])
+            time = end
+        }
+        let expected: [Double] = [0.5, 1, 2, 4, 8] + [Double](repeating: 15, count: 7)
+        #expect(rests == expected.map { Duration.seconds($0) })
+        #expect(core.step(.tick, at: time + 60_000) == [])
+    }
+
+    @Test func aWordEndsARowOfRefusals() {
+        var limits = WorkerLimits()
+        limits.refusals = .seconds(1)
+        var core = WorkerCore(hello: S.hello(), limits: limits)
+        for turn in 0..<20 {
+            _ = core.step(.connected, at: turn * 1_000)
+            let rejected = core.step(.rejected(.brokenOff), at: turn * 1_000)
+            #expect(
+                rejected == [
+                    .log(.rejected(.brokenOff, inARow: 1, rest: .milliseconds(500))), .disconnect,
+                ])
+            _ = core.step(.tick, at: turn * 1_000 + 500)
+            _ = core.step(.connected, at: turn * 1_000 + 500)
+            _ = core.step(.received(.heartbeat(progress: 0)), at: turn * 1_000 + 600)
+        }
+    }
+
+    /// Workers and coordinators may be started in any order.
+    @Test func nobodyIsWaitedForWithoutEnd() {
+        var core = WorkerCore(hello: S.hello())
+        _ = core.step(.connected)
+        #expect(core.step(.rejected(.nobody), at: 100) == [.log(.nobodyThere)])
+        for turn in 0..<10_000 {
+            let actions = core.step(.rejected(.nobody), at: 200 + turn * 100)
+            #expect(actions == [])
+        }
+    }
+
+    @Test func aRestingWorkerCanBeStopped() {
+        var core = WorkerCore.ready(images: 0)
+        _ = core.step(.rejected(.mechanismMismatch))
+        #expect(core.step(.stop(reason: "SIGTERM")).last == .exit(.stopped("SIGTERM")))
+    }
+
     @Test func whatWasAskedForIsAskedForAgain() {
         var core = WorkerCore(hello: S.hello())
         _ = core.step(.connected)

@@ -65,6 +65,8 @@ extension SimulatedCluster {
             case .exit(let reason):
                 try leave(worker, reason)
                 return
+            case .disconnect:
+                throw failure("worker \(worker) rests though no handshake failed")
             case .log:
                 break
             }
@@ -75,7 +77,7 @@ extension SimulatedCluster {
         switch reason {
         case .stopped, .hung: break
         case .refused where workers[worker].lies: counts.quarantined += 1
-        case .refused, .finished: throw failure("worker \(worker) left: \(reason)")
+        case .refused, .rejected, .finished: throw failure("worker \(worker) left: \(reason)")
         }
         // Its goodbye is under way: the connection stays until it has arrived.
         workers[worker].end()

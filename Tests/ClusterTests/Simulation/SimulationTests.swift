@@ -39,10 +39,12 @@ import Testing
             total.coordinatorCrashes, total.workerCrashes, total.cuts, total.stalls,
             total.partitions, total.replays,
             total.ignored, total.lost, total.duplicated, total.hung, total.audited,
-            total.diskFaults,
         ] { #expect(count > 0) }
         #if !DEBUG
-            for rare in [total.quarantined, total.startedOver, total.damaged] {
+            // Of few seeds, one in a thousand sets shows no fault of a disk.
+            for rare in [
+                total.quarantined, total.startedOver, total.damaged, total.diskFaults,
+            ] {
                 #expect(rare > 0)
             }
         #endif

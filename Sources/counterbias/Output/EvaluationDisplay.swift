@@ -1,0 +1,43 @@
+import Cluster
+import Logging
+
+/// Progress of an evaluation on stderr: a bar on a terminal, a line per tenth elsewhere.
+struct EvaluationDisplay {
+    private let images: Int
+    private let isQuiet: Bool
+    private let logger: Logger
+    private let start = ContinuousClock.now
+    private var tenthsTold = -1
+
+    init(images: Int, quiet: Bool, logger: Logger) {
+        self.images = images
+        isQuiet = quiet
+        self.logger = logger
+    }
+
+    /// - Parameter done: images read so far, skipped ones included; 0 at the start.
+    mutating func show(done: Int) {
+        guard !isQuiet else { return }
+        let seconds = (ContinuousClock.now - start).seconds
+        var parts = ["evaluating", "\(done)/\(images) images"]
+        if done > 0, seconds > 0 {
+            let rate = Double(done) / seconds
+            let left = Double(images - done) / rate
+            parts += ["\(rate.formatted(decimals: 1)) images/s"]
+            parts += ["\(left.formatted(decimals: 0)) s left"]
+        }
+        if StatusLine.isPossible {
+            StatusLine.show(
+                StatusLine.Progress(share: Double(done) / Double(max(images, 1)), parts: parts))
+            return
+        }
+        let tenths = 10 * done / max(images, 1)
+        guard tenths > tenthsTold else { return }
+        tenthsTold = tenths
+        switch Console.logFormat {
+        case .text: StatusLine.print("evaluating: " + parts.dropFirst().joined(separator: ", "))
+        case .json:
+            logger.notice("evaluating", metadata: ["done": "\(done)", "images": "\(images)"])
+        }
+    }
+}
