@@ -24,7 +24,11 @@ import Testing
         "mobile.nncf-mixed", "mobile.nncf-performance", "mobile.nncf-tensor",
         "residual.ort-u8u8-tensor", "residual.ort-s8s8-tensor", "residual.nncf-mixed",
         "branches.ort-u8s8-channel", "branches.nncf-tensor", "bare.ort-u8s8-channel",
-        "bare.nncf-tensor",
+        "bare.nncf-tensor", "matmul.ort-u8u8-tensor", "matmul.ort-u8s8-channel",
+        "matmul.ort-u8u8-tensor-raw", "matmul.ort-u8s8-channel-raw", "matmul.nncf-mixed",
+        "matmul.nncf-mixed-raw", "matmul.nncf-mixed-mean", "gated.ort-u8u8-tensor", "gated.ort-u8s8-channel",
+        "gated.ort-u8s8-channel-raw", "joined.ort-u8u8-tensor", "joined.nncf-mixed",
+        "averaged.ort-u8s8-channel", "averaged.nncf-mixed",
     ]
 
     static func path(_ name: String) -> String {
@@ -55,7 +59,7 @@ import Testing
     @Test(arguments: names)
     func outputsAreThoseOfONNXRuntime(name: String) throws {
         let network = try QDQModel.load(path: Self.path(name))
-        try network.validate()
+        try network.validate(acceptsBiases: true)
         let golden = try Self.golden()
         let outputs = try #require(golden.output[name])
         let executor = IntegerExecutor(network)
@@ -96,6 +100,33 @@ import Testing
         }
         #expect(channels.code == .perChannelActivations)
         #expect(channels.description.contains("per_channel=False"))
+    }
+
+    /// All that is in the way is named at once, with the reason.
+    @Test func refusalsListEveryNode() throws {
+        let float = try #require(throws: QDQError.self) {
+            try QDQModel.load(path: Self.path("gated.nncf-float"))
+        }
+        #expect(float.code == .missingQuantization)
+        #expect(
+            float.findings.map(\.reason) == [
+                "nodes that read a float result", "layers that were left in float",
+            ])
+        #expect(float.findings.last?.nodes == ["Conv_12", "Conv_16"])
+        #expect(!float.description.contains("quantize it"))
+        let unfolded = try #require(throws: QDQError.self) {
+            try QDQModel.load(path: Self.path("mobile.ort-unfolded"))
+        }
+        #expect(unfolded.findings.map(\.reason) == ["BatchNormalization that was not folded"])
+        #expect(unfolded.findings.first?.nodes.count == 7)
+        let channels = try #require(throws: QDQError.self) {
+            try QDQModel.load(path: Self.path("mobile.nncf-channels"))
+        }
+        #expect(
+            channels.findings.map(\.reason) == [
+                "quantizers of activations with one scale per channel"
+            ])
+        #expect(channels.findings.first?.nodes.count == 2)
     }
 
     @Test func otherFloatNetworksAreRefusedByLayer() throws {

@@ -9,6 +9,8 @@ package struct QDQError: Error, Hashable, Sendable {
         case malformedGraph
         /// An operator, attribute or operator set outside what is read.
         case unsupported
+        /// Tensors whose data lies in another file.
+        case externalData
         /// An element type outside what is read.
         case unsupportedType
         /// A float value lies where an 8-bit one is needed.
@@ -36,6 +38,8 @@ package struct QDQError: Error, Hashable, Sendable {
     package var tensor: String?
     /// What is wrong, with the values involved; a clause without a full stop.
     package var detail: String
+    /// Everything in the graph that is in the way, where a reader stopped at the first.
+    package var findings: [QDQSurvey.Finding] = []
 
     init(
         _ code: Code, file: String? = nil, node: String? = nil, tensor: String? = nil,
@@ -56,7 +60,8 @@ extension QDQError: CustomStringConvertible {
         if let node { place.append("node '\(node)'") }
         if let tensor { place.append("tensor '\(tensor)'") }
         let prefix = place.isEmpty ? "" : place.joined(separator: ", ") + ": "
-        return "\(prefix)\(detail). \(advice)"
+        let all = findings.map(\.description).joined(separator: "; ")
+        return "\(prefix)\(detail). " + (all.isEmpty ? "" : "In the way are \(all). ") + advice
     }
 
     private var advice: String {
@@ -65,7 +70,12 @@ extension QDQError: CustomStringConvertible {
         case .notAModel: "Give an ONNX file."
         case .malformedGraph, .inconsistentQuantization, .invalidMetadata:
             "The file was damaged or edited; export it again."
-        case .unsupported, .unsupportedType, .missingQuantization:
+        case .missingQuantization:
+            "Only the biases of networks in which every layer reads and gives 8-bit values can be corrected; an output may be "
+                + "float. docs/bring-your-own.md says what is read."
+        case .externalData:
+            "Put it into the model's file, with onnx.save(onnx.load('M.onnx'), 'one-file.onnx')."
+        case .unsupported, .unsupportedType:
             "QDQ models as `counterbias calibrate`, ONNX Runtime's quantize_static and NNCF write them "
                 + "are read; docs/bring-your-own.md says what they must look like."
         case .otherNetwork:

@@ -116,7 +116,13 @@ package enum QDQModel {
 
     private static func read(_ model: Onnx_ModelProto) throws -> Contents {
         var reader = try QDQReader(model)
-        let network = try reader.read()
+        let network: QuantizedNetwork
+        do {
+            network = try reader.read()
+        } catch var error as QDQError {
+            error.findings = QDQSurvey(model.graph).findings
+            throw error
+        }
         return Contents(
             network: network, biases: reader.biases, tensors: reader.tensors,
             metadata: QDQAnnotation.foreignEntries(of: model))

@@ -85,7 +85,7 @@ extension QDQReader {
             node, known: ["axes", "keepdims", "noop_with_empty_axes"])
         let keeps = try attributes.int("keepdims", default: 1) != 0
         let name = try Self.operand(node, 0)
-        let operand = try value(name)
+        let operand = try meanOperand(name)
         let axes = try axes(of: node, attributes).map { $0 < 0 ? $0 + 4 : $0 }.sorted()
         guard case .map(let layout) = operand.view, axes == (layout == .nchw ? [2, 3] : [1, 2])
         else {

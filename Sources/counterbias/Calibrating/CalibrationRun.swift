@@ -77,7 +77,7 @@ struct CalibrationRun {
         let job = try CalibrationJob(
             network: network, options: options, imageCount: pool.images.count,
             inputRange: pool.isPixels ? encoding.range : nil,
-            given: given?.network, labels: labels,
+            given: given?.network, fixedLayers: given?.fixedLayers ?? [], labels: labels,
             resuming: checkpoint?.progress ?? CalibrationJob.Progress())
 
         let display = ProgressDisplay(quiet: isQuiet, logger: logger)

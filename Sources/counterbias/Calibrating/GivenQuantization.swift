@@ -16,6 +16,10 @@ struct GivenQuantization {
     let network: QuantizedNetwork
     /// Where each layer's bias lies.
     private let biases: [BiasTensor]
+    /// Layers, by number, that are constants and stay as they are.
+    var fixedLayers: Set<Int> {
+        Set(biases.indices.filter { biases[$0].place == .fixed })
+    }
 
     /// - Throws: `QDQError` naming the file, and node or layer.
     init(path: String, float: FloatNetwork) throws {
@@ -48,6 +52,20 @@ struct GivenQuantization {
         let floats = biases.filter(\.isFloat).count
         if floats > 0 {
             logger.notice("float biases", metadata: ["layers": "\(floats)"])
+        }
+        let constants = biases.filter { $0.place == .fixed }.map(\.node)
+        if !constants.isEmpty {
+            logger.notice(
+                "constants kept", metadata: ["nodes": "\(constants.joined(separator: ", "))"])
+        }
+        let large = network.largeBiases
+        if !large.isEmpty {
+            logger.warning(
+                "large biases",
+                metadata: [
+                    "channels":
+                        "\(large.map { "\($0.layer): \($0.channels)" }.joined(separator: ", "))"
+                ])
         }
     }
 }

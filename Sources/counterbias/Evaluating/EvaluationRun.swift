@@ -28,7 +28,7 @@ struct EvaluationRun {
         let network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
         let contents = try QDQModel.read(path: quantizedPath)
         let quantized = contents.network
-        try quantized.validate()
+        try quantized.validate(acceptsBiases: true)
         try check(network.graph, quantized.graph)
         let float = FloatExecutor(network)
         let integer = IntegerExecutor(quantized)
