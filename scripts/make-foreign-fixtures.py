@@ -188,6 +188,27 @@ def unquantized_mean(model):
     return copy
 
 
+def pool_first(model):
+    """With the first max-pool in front of its input's quantizer."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    nodes = copy.graph.node
+    producer = {name: node for node in nodes for name in node.output}
+    pool = next(n for n in nodes if n.op_type == "MaxPool")
+    dequantize = producer[pool.input[0]]
+    quantize = producer[dequantize.input[0]]
+    for node in nodes:
+        node.input[:] = [dequantize.output[0] if name == pool.output[0] else name for name in node.input]
+    moved = onnx.NodeProto()
+    moved.CopyFrom(pool)
+    moved.input[0] = quantize.input[0]
+    quantize.input[0] = moved.output[0]
+    nodes.remove(pool)
+    nodes.insert(list(nodes).index(quantize), moved)
+    copy.graph.ClearField("value_info")
+    return copy
+
+
 def snapped(model):
     """Float biases brought to the int32 values that runtimes make of them where they fuse the operator."""
     copy = onnx.ModelProto()
@@ -226,7 +247,7 @@ CASES = {
 }
 CHOSEN = {
     mobile: list(CASES),
-    residual: ["ort-u8u8-tensor", "ort-s8s8-tensor", "nncf-mixed"],
+    residual: ["ort-u8u8-tensor", "ort-s8s8-tensor", "nncf-mixed", "nncf-mixed-pool"],
     branches: ["ort-u8s8-channel", "nncf-tensor"],
     bare: ["ort-u8s8-channel", "nncf-tensor"],
     matmul: ["ort-u8u8-tensor", "ort-u8s8-channel", "ort-u8u8-tensor-raw", "ort-u8s8-channel-raw",
@@ -263,10 +284,10 @@ def main():
                 onnx.save(made, folder / f"{network.__name__}.{name}.onnx")
         for name in names:
             # What is not prepared keeps MatMul, Add and HardSwish.
-            quantize, options = CASES[name.removesuffix("-raw").removesuffix("-mean")]
-            made = quantize(model if name.endswith("-raw") else folded, feeds, **options)
-            if name.endswith("-mean"):
-                made = unquantized_mean(made)
+            case, variant = (name, "") if name in CASES else name.rsplit("-", 1)
+            quantize, options = CASES[case]
+            made = quantize(model if variant == "raw" else folded, feeds, **options)
+            made = {"mean": unquantized_mean, "pool": pool_first}.get(variant, lambda m: m)(made)
             onnx.save(made, folder / f"{network.__name__}.{name}.onnx")
             session = runtime.session(snapped(made), "precise")
             golden["output"][f"{network.__name__}.{name}"] = session.run(

@@ -61,11 +61,8 @@ extension QuantizedNetwork {
     ///   int32. It wraps, as in the runtimes.
     /// - Throws: ``QuantizationError`` naming the first such layer.
     package func validate(acceptsBiases: Bool = false) throws(QuantizationError) {
-        if activations[graph.output.value] == nil, !graph.outputCanStayFloat, !graph.outputIsMean {
-            throw QuantizationError(.floatOutput, layer: graph.name(of: graph.output.value))
-        }
         for value in activations.indices where activations[value] == nil {
-            guard value == graph.output.value || graph.onlyMeansRead(value) else {
+            guard graph.mayStayFloat(value) else {
                 throw QuantizationError(.floatOutput, layer: graph.name(of: value))
             }
         }
@@ -163,8 +160,13 @@ extension Graph {
             && consumers[output.value].isEmpty
     }
 
-    /// A mean is formed in float, and needs no quantizer behind it where nothing reads it.
-    package var outputIsMean: Bool {
+    /// Whether a value of a quantized network needs no quantizer: the output where it comes from accumulators or is a mean, and
+    /// accumulators that only means over all pixels read.
+    package func mayStayFloat(_ value: ValueID) -> Bool {
+        value == output.value ? outputCanStayFloat || outputIsMean : onlyMeansRead(value)
+    }
+
+    private var outputIsMean: Bool {
         guard output.value > 0, nodes[output.value - 1].clamp == .none,
             consumers[output.value].isEmpty
         else { return false }
@@ -174,8 +176,7 @@ extension Graph {
         }
     }
 
-    /// A layer's accumulators can be averaged in float where nothing needs them as 8-bit values.
-    fileprivate func onlyMeansRead(_ value: ValueID) -> Bool {
+    private func onlyMeansRead(_ value: ValueID) -> Bool {
         value > 0 && nodes[value - 1].convolution != nil
             && nodes.allSatisfy {
                 !$0.inputs.contains(value) || $0.operation == .globalAveragePool

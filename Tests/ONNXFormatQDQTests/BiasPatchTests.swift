@@ -151,6 +151,18 @@ import Testing
         #expect(try patch.revert(from: patched) == bytes)
     }
 
+    /// Where no float32 stands for a bias, the layer gets one in int32.
+    @Test func largeFloatBiasesBecomeIntegers() throws {
+        let bytes = try ForeignModelTests.bytes("residual.nncf-mixed")
+        var biases = BiasState(of: try QDQModel.decode(bytes).network)
+        biases.layers[1][2] = (1 << 25) + 1
+        let (patch, patched) = try BiasPatch.create(of: bytes, to: biases)
+        let after = try QDQModel.decode(patched)
+        #expect(BiasState(of: after.network) == biases)
+        #expect(after.biases.compactMap { $0?.isFloat }[...2] == [true, false, true])
+        #expect(try patch.revert(from: patched) == bytes)
+    }
+
     @Test func unchangedBiasesMakeAnEmptyPatch() throws {
         let bytes = try ForeignModelTests.bytes("bare.ort-u8s8-channel")
         let network = try QDQModel.decode(bytes).network

@@ -3,8 +3,8 @@ import SwiftProtobuf
 
 /// Edits of a file's bytes that give its convolutions other biases, and touch nothing else.
 ///
-/// A bias that exists is overwritten where it lies. A convolution without one, or with one that others read too or that
-/// is no initializer, gets an int32 initializer, its scales and a DequantizeLinear of its own; those are put in front of and
+/// A bias that exists is overwritten where it lies. A convolution without one, or with one that others read too, that is no
+/// initializer or whose new values no float32 stands for, gets an int32 initializer, its scales and a DequantizeLinear of its own; those are put in front of and
 /// behind everything else in the graph. A MatMul, which has no operand for a bias, becomes the Gemm it is.
 struct BiasEditor {
     /// One convolution's bias.
@@ -66,14 +66,12 @@ struct BiasEditor {
                 try editor.add(bias.new, to: bias.tensor)
                 continue
             }
-            if bias.tensor.isFloat {
-                let floats = try bias.tensor.floats(bias.new)
+            if !bias.tensor.isFloat {
+                editor.replace(place, with: bias.new)
+            } else if let floats = bias.tensor.floats(bias.new) {
                 editor.replace(place, with: littleEndian(floats.map(\.bitPattern)), .float)
-            } else if place.packing == nil {
-                editor.replace(place, with: littleEndian(bias.new), .int32)
             } else {
-                let varints = bias.new.flatMap { ProtobufMessage.varint(signExtending: $0) }
-                editor.replace(place, with: varints, .structure)
+                try editor.add(bias.new, to: bias.tensor)
             }
         }
         return editor.finish()
@@ -115,6 +113,14 @@ struct BiasEditor {
         guard readers.count == 1 else { return false }
         if readers[0] == bias.position { return true }
         return model.graph.node[readers[0]].output.allSatisfy { reader(of: $0, is: bias) }
+    }
+
+    private mutating func replace(_ place: Place, with integers: [Int32]) {
+        guard place.packing != nil else {
+            return replace(place, with: Self.littleEndian(integers), .int32)
+        }
+        let varints = integers.flatMap { ProtobufMessage.varint(signExtending: $0) }
+        replace(place, with: varints, .structure)
     }
 
     private mutating func replace(

@@ -47,27 +47,26 @@ package struct BiasTensor: Hashable, Sendable {
         return try values.enumerated().map { channel, value in
             guard let integer = Self.integer(value, step: step(channel)) else {
                 throw QDQError(
-                    .inconsistentQuantization, tensor: bias.name,
-                    "channel \(channel) of the bias, \(value), is no int32 in steps of \(step(channel))"
+                    .biasOverflow, tensor: bias.name,
+                    "channel \(channel) of the bias of layer '\(node)', \(value), is no int32 in steps of \(step(channel))"
                 )
             }
             return integer
         }
     }
 
-    /// Float values that runtimes round to these integers.
-    func floats(_ integers: [Int32]) throws -> [Float] {
-        try integers.enumerated().map { channel, integer in
+    /// Float values that runtimes round to these integers; nil where one has none.
+    func floats(_ integers: [Int32]) -> [Float]? {
+        let values = integers.enumerated().map { channel, integer -> Float? in
             let step = step(channel)
             let nearest = Float(Double(integer) * Double(step))
             for candidate in [nearest, nearest.nextUp, nearest.nextDown]
             where Self.integer(candidate, step: step) == integer {
                 return candidate
             }
-            throw QDQError(
-                .inconsistentQuantization, node: node, tensor: name,
-                "no float32 bias stands for \(integer) steps of \(step) in channel \(channel)")
+            return nil
         }
+        return values.contains(nil) ? nil : values.compactMap { $0 }
     }
 
     private static func integer(_ value: Float, step: Float) -> Int32? {

@@ -13,7 +13,7 @@ extension NetworkMatching {
         switch node.operation {
         case .activation(let function) where function == .hardSwishGate:
             splitHardSwish(of: inputs[0])
-        case .maxPool, .averagePool, .globalAveragePool:
+        case .averagePool, .globalAveragePool:
             spread(node.operation, over: inputs[0])
         default: nil
         }

@@ -21,6 +21,8 @@ package struct QDQError: Error, Hashable, Sendable {
         case notFolded
         /// Scales, zero points or axes that belong together disagree.
         case inconsistentQuantization
+        /// A float bias that is no int32 in the steps of its layer.
+        case biasOverflow
         /// The quantized network is not one of the float network beside it.
         case otherNetwork
         /// A metadata entry of ours that does not fit the graph.
@@ -61,7 +63,7 @@ extension QDQError: CustomStringConvertible {
         if let tensor { place.append("tensor '\(tensor)'") }
         let prefix = place.isEmpty ? "" : place.joined(separator: ", ") + ": "
         let all = findings.map(\.description).joined(separator: "; ")
-        return "\(prefix)\(detail). " + (all.isEmpty ? "" : "In the way are \(all). ") + advice
+        return "\(prefix)\(detail). " + (all.isEmpty ? "" : "In the way: \(all). ") + advice
     }
 
     private var advice: String {
@@ -77,12 +79,16 @@ extension QDQError: CustomStringConvertible {
             "Put it into the model's file, with onnx.save(onnx.load('M.onnx'), 'one-file.onnx')."
         case .unsupported, .unsupportedType:
             "QDQ models as `counterbias calibrate`, ONNX Runtime's quantize_static and NNCF write them "
-                + "are read; docs/bring-your-own.md says what they must look like."
+                + "are read; fold constants and BatchNormalization with quant_pre_process before you quantize. "
+                + "docs/bring-your-own.md says what is read."
         case .otherNetwork:
             "Give the float model that was quantized, with the same BatchNormalization and input."
         case .perChannelActivations:
             "Quantize activations per tensor; with NNCF, give advanced_parameters with "
                 + "activations_quantization_params=QuantizationParameters(per_channel=False)."
+        case .biasOverflow:
+            "Quantize this layer with one weight scale per tensor: a scale of its own is too small for this channel, whose weights "
+                + "nearly vanish."
         case .notFolded:
             "Fold it before you quantize, with onnxruntime.quantization.shape_inference."
                 + "quant_pre_process, and quantize again."

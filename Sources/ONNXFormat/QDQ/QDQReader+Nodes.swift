@@ -64,6 +64,24 @@ extension QDQReader {
         guard !activations.isEmpty else {
             throw QDQError(.missingQuantization, tensor: input.name, "the input is not quantized")
         }
+        if let selected = results[index].selected {
+            guard let activation else {
+                throw QDQError(
+                    .missingQuantization, node: results[index].node.name,
+                    "selects from a float result and gives one")
+            }
+            // Clamping keeps order too.
+            let clamp = results[index].node.clamp
+            if let value = results[selected].value, activations[value] == activation,
+                clamp == .none
+            {
+                results[index].node.inputs = [value]
+            } else {
+                results[selected].node.clamp = results[selected].node.clamp.followed(by: clamp)
+                results[index].node.clamp = .none
+                results[index].node.inputs = [try take(selected, activation: activation)]
+            }
+        }
         var node = results[index].node
         if let annotation = annotations.removeValue(forKey: node.name) {
             try apply(annotation, to: &node, activation: activation)
@@ -95,8 +113,8 @@ extension QDQReader {
         return nodes.count
     }
 
-    /// Pools each operand of a Concat, to the quantization of the pooled result, or of the operand where a max-pool selects from
-    /// it. A pool treats every channel alone, so it may stand on either side of the Concat.
+    /// Pools each operand of a Concat, to the quantization of the pooled result. A pool treats every channel alone, so it may
+    /// stand on either side of the Concat.
     private mutating func take(
         _ pool: Operation, inFrontOf join: inout Node, _ activation: TensorQuantization?
     ) throws {
@@ -105,8 +123,6 @@ extension QDQReader {
                 .missingQuantization, node: join.name,
                 "joins and pools values of unlike scales and gives a float result")
         }
-        var keepsScale = false
-        if case .maxPool = pool { keepsScale = true }
         for (operand, value) in join.inputs.enumerated() {
             var shape = join.shape
             shape.channels = self.shape(of: value).channels
@@ -114,7 +130,7 @@ extension QDQReader {
                 Node(
                     name: "\(join.name)_\(operand + 1)", operation: pool, inputs: [value],
                     shape: shape),
-                activation: keepsScale ? activations[value] : activation)
+                activation: activation)
         }
     }
 
@@ -198,6 +214,7 @@ extension QDQReader {
     }
 
     private mutating func readPool(_ node: Onnx_NodeProto) throws {
+        if try readMaxPoolOfResult(node) { return }
         if let joined = try unquantizedConcat(node) {
             let shape = results[joined].node.shape
             let pool = try pool(node, over: shape)
@@ -220,12 +237,32 @@ extension QDQReader {
             node, try pool(node, over: shape(of: source)), inputs: [source], view: .map(.nchw))
     }
 
+    /// A max-pool between an operator and its quantizer: rounding keeps order, so the result may as well be quantized first.
+    /// - Returns: false where the pool is another.
+    private mutating func readMaxPoolOfResult(_ node: Onnx_NodeProto) throws -> Bool {
+        guard node.opType == "MaxPool",
+            case .result(let index, .map(.nchw)) = meanings[try Self.operand(node, 0)],
+            results[index].value == nil, exactActivation(of: results[index]) == nil
+        else { return false }
+        let shape = results[index].node.shape
+        let pool = try pool(node, over: shape)
+        guard let pooled = QDQShapes.output(of: pool, inputs: [shape]) else {
+            throw QDQError(.malformedGraph, "\(node.opType) does not fit its input (\(shape))")
+        }
+        try define(node, .result(results.count, .map(.nchw)))
+        // Its input is the value that the result becomes.
+        let made = Node(name: Self.name(of: node), operation: pool, inputs: [0], shape: pooled)
+        results.append(Result(node: made, selected: index))
+        results[index].isPooled = true
+        return true
+    }
+
     /// The Concat that a node reads whose operands have unlike scales and that nothing else has read, as an index into `results`.
     private func unquantizedConcat(_ node: Onnx_NodeProto) throws -> Int? {
         guard case .result(let index, .map(.nchw)) = meanings[try Self.operand(node, 0)],
             results[index].value == nil, results[index].node.operation == .concat,
             results[index].pool == nil, results[index].node.clamp == .none,
-            exactActivation(of: results[index].node) == nil
+            exactActivation(of: results[index]) == nil
         else { return nil }
         return index
     }

@@ -9,11 +9,31 @@ extension QDQReader {
         if case .image(isTransposed: false) = try meaning(name), order == QDQWriter.toNCHW {
             return try define(node, .image(isTransposed: true))
         }
+        if order == QDQWriter.toNCHW { transposeQuantizedInput(name) }
         try rearrange(node, name) { view, _ in
             switch (view, order) {
             case (.map(.nchw), QDQWriter.toNHWC): .map(.nhwc)
             case (.map(.nhwc), QDQWriter.toNCHW): .map(.nchw)
             default: nil
+            }
+        }
+    }
+
+    /// An NHWC input that is quantized before it is transposed.
+    private mutating func transposeQuantizedInput(_ name: String) {
+        guard results.isEmpty, input.layout == .nchw else { return }
+        switch meanings[name] {
+        case .quantized(0, .map(.nchw)), .float(0, .map(.nchw)): break
+        default: return
+        }
+        inputIsNHWC()
+        // What was read of it so far has these axes; its 8-bit tensor is none that could be compared.
+        tensors[0] = nil
+        for (name, meaning) in meanings {
+            switch meaning {
+            case .quantized(0, _): meanings[name] = .quantized(0, .map(.nhwc))
+            case .float(0, _): meanings[name] = .float(0, .map(.nhwc))
+            default: break
             }
         }
     }

@@ -43,7 +43,9 @@ struct QDQReader {
         var isExact = false
         /// Of a Concat: what each of its operands goes through first, with the quantization of the result.
         var pool: Operation?
-        /// Another result is this Concat pooled, and its own may stay without a quantizer.
+        /// Of a max-pool: the result it selects from, as an index, which takes the quantization of the pool.
+        var selected: Int?
+        /// Another result is this one pooled, and its own may stay without a quantizer.
         var isPooled = false
     }
 
@@ -212,7 +214,7 @@ extension QDQReader {
             }
             return (value, view)
         case .result(let index, let view) where results[index].value == nil:
-            guard let activation = exactActivation(of: results[index].node) else {
+            guard let activation = exactActivation(of: results[index]) else {
                 throw QDQError(
                     .missingQuantization, tensor: name,
                     "the result of node '\(results[index].node.name)' is read in float"
@@ -246,8 +248,9 @@ extension QDQReader {
     }
 
     /// The quantization in which a result is exact as it stands: that of the values it selects from.
-    func exactActivation(of node: Node) -> TensorQuantization? {
-        guard let first = activations[node.inputs[0]] else { return nil }
+    func exactActivation(of result: Result) -> TensorQuantization? {
+        let node = result.node
+        guard result.selected == nil, let first = activations[node.inputs[0]] else { return nil }
         switch node.operation {
         case .maxPool, .clamp, .concat:
             let isShared = node.inputs.allSatisfy { activations[$0] == first }

@@ -3,7 +3,7 @@
 package struct QDQSurvey {
     /// Nodes that are in the way for one reason.
     package struct Finding: Hashable, Sendable {
-        /// What these nodes are, as a plural.
+        /// What these nodes are, in the plural.
         package var reason: String
         /// Names in order.
         package var nodes: [String]
@@ -50,7 +50,7 @@ package struct QDQSurvey {
 
     private func reason(_ node: Onnx_NodeProto) -> String? {
         guard QDQReader.isStandard(node.domain), Self.read.contains(node.opType) else {
-            return "\(node.opType), which is not read"
+            return "operators \(node.opType), which are not read"
         }
         switch node.opType {
         case "BatchNormalization": return "BatchNormalization that was not folded"
@@ -68,11 +68,13 @@ package struct QDQSurvey {
         guard Self.computing.contains(node.opType) else { return nil }
         // A bias of its own, or joined values: both can be read in float.
         let isBias = node.opType == "Add" && node.input.contains { constants.contains($0) }
-        let selects = node.opType == "MaxPool"
+        let isMean = ["GlobalAveragePool", "ReduceMean"].contains(node.opType)
         let readsFloat = node.input.contains { name in
             guard let source = computed(name) else { return false }
             return source.opType != "Concat" && source.opType != "MaxPool"
+                && !(isMean && Self.layers.contains(source.opType))
         }
+        let selects = node.opType == "MaxPool"
         return readsFloat && !isBias && !selects ? "nodes that read a float result" : nil
     }
 
@@ -99,6 +101,6 @@ extension QDQSurvey.Finding: CustomStringConvertible {
     package var description: String {
         let shown = nodes.prefix(Self.mostNames).map { "'\($0)'" }.joined(separator: ", ")
         let rest = nodes.count - Self.mostNames
-        return "\(nodes.count) \(reason): \(shown)" + (rest > 0 ? " and \(rest) more" : "")
+        return "\(reason) (\(nodes.count)): \(shown)" + (rest > 0 ? " and \(rest) more" : "")
     }
 }

@@ -11,6 +11,8 @@ struct GivenQuantization {
     /// Of the file; nothing but biases will differ in the result.
     let bytes: [UInt8]
     let digest: Digest
+    /// Contents of files that hold data of it, by their paths relative to the model's directory.
+    private let externalFiles: [(path: String, data: Data)]
     /// Both have one graph, that of the quantized model.
     let float: FloatNetwork
     let network: QuantizedNetwork
@@ -30,8 +32,12 @@ struct GivenQuantization {
             throw CommandError(
                 EX_DATAERR, "\(path): cannot be read (\(error.localizedDescription))")
         }
-        digest = Digest.sha256(of: bytes)
         let contents = try QDQModel.decode(bytes, file: path)
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+        externalFiles = try contents.externalFiles.map {
+            ($0, try Data(contentsOf: directory.appendingPathComponent($0)))
+        }
+        digest = Digest.sha256(of: externalFiles.reduce(bytes) { $0 + $1.data })
         biases = contents.biases.compactMap { $0 }
         do {
             let matching = try NetworkMatching(float: float, quantized: contents.network)
@@ -40,6 +46,16 @@ struct GivenQuantization {
         } catch var error as QDQError {
             error.file = path
             throw error
+        }
+    }
+
+    /// Puts the files beside a corrected model that it reads.
+    func writeExternalFiles(to out: String) throws {
+        for file in externalFiles {
+            let target = URL(fileURLWithPath: out).appendingPathComponent(file.path)
+            try FileManager.default.createDirectory(
+                at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try AtomicFile.write(Array(file.data), to: target.path)
         }
     }
 
