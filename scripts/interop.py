@@ -61,7 +61,7 @@ class Comparison:
         self.names = [n for n in model.quantized() if n in trace]
         missing = [k for k in trace if k.endswith("_quantized") and k not in self.names]
         missing += [n for n in model.quantized()
-                    if n not in trace and model.operator(n) not in ("Flatten", "Unsqueeze")]
+                    if n not in trace and model.operator(n) not in qdq.VIEWS]
         if missing or not self.names:
             raise SystemExit(f"the trace does not belong to the model: {missing[:3] or 'no tensors'}")
         self.ranks = {}

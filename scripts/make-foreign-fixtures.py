@@ -62,6 +62,18 @@ class Network:
     def relu6(self, x):
         return self.op("Clip", x, self.const(0), self.const(6))
 
+    def gate(self, x, channels, middle):
+        """Squeeze-and-excitation."""
+        y = self.op("Relu", self.conv(self.op("GlobalAveragePool", x), channels, middle, k=1, bias=True))
+        y = self.op("HardSigmoid", self.conv(y, middle, channels, k=1, bias=True), alpha=1 / 6)
+        return self.op("Mul", x, y)
+
+    def product(self, x, channels):
+        """Mean and head as TensorFlow and torch.nn.Linear without transposition give them."""
+        x = self.op("ReduceMean", x, axes=[2, 3], keepdims=0)
+        x = self.op("MatMul", x, self.const(self.random.normal(0, 1, (channels, CLASSES))))
+        return self.op("Add", x, self.const(self.random.normal(0, 0.5, CLASSES)), output="logits")
+
     def head(self, x, channels):
         x = self.op("Flatten", self.op("GlobalAveragePool", x), axis=1)
         weight = self.random.normal(0, 1, (CLASSES, channels))
@@ -129,6 +141,74 @@ def bare():
     return n.head(x, 8) and n.model()
 
 
+def matmul():
+    """A head of MatMul and Add."""
+    n = Network("matmul", 5)
+    x = n.op("Relu", n.conv("image", 3, 8, stride=2, bias=True))
+    return n.product(n.op("Relu", n.conv(x, 8, 12, bias=True)), 12) and n.model()
+
+
+def gated():
+    """HardSwish, squeeze-and-excitation, HardSigmoid of its own."""
+    n = Network("gated", 6)
+    x = n.op("HardSwish", n.conv("image", 3, 8, stride=2, bias=True))
+    x = n.op("HardSwish", n.conv(x, 8, 8, groups=8, bias=True))
+    x = n.op("HardSwish", n.conv(n.gate(x, 8, 4), 8, 12, k=1, bias=True))
+    return n.head(x, 12) and n.model()
+
+
+def joined():
+    """A Concat in front of the mean, as Inception ends."""
+    n = Network("joined", 7)
+    x = n.op("Relu", n.conv("image", 3, 8, stride=2, bias=True))
+    left = n.op("Relu", n.conv(x, 8, 6, bias=True))
+    right = n.op("Relu", n.conv(x, 8, 4, k=1, bias=True))
+    return n.head(n.op("Concat", left, right, axis=1), 10) and n.model()
+
+
+def averaged():
+    """The mean is the output, as SqueezeNet ends."""
+    n = Network("averaged", 8)
+    x = n.op("Relu", n.conv("image", 3, 8, stride=2, bias=True))
+    x = n.op("Relu", n.conv(x, 8, CLASSES, k=1, bias=True))
+    return n.op("Flatten", n.op("GlobalAveragePool", x), output="logits", axis=1) and n.model()
+
+
+def unquantized_mean(model):
+    """Without the quantizer in front of the mean, as PyTorch's export of a quantized network has it."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    producer = {name: node for node in copy.graph.node for name in node.output}
+    mean = next(n for n in copy.graph.node if n.op_type == "ReduceMean")
+    dequantize = producer[mean.input[0]]
+    quantize = producer[dequantize.input[0]]
+    mean.input[0] = quantize.input[0]
+    copy.graph.node.remove(dequantize)
+    copy.graph.node.remove(quantize)
+    return copy
+
+
+def pool_first(model):
+    """With the first max-pool in front of its input's quantizer."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    nodes = copy.graph.node
+    producer = {name: node for node in nodes for name in node.output}
+    pool = next(n for n in nodes if n.op_type == "MaxPool")
+    dequantize = producer[pool.input[0]]
+    quantize = producer[dequantize.input[0]]
+    for node in nodes:
+        node.input[:] = [dequantize.output[0] if name == pool.output[0] else name for name in node.input]
+    moved = onnx.NodeProto()
+    moved.CopyFrom(pool)
+    moved.input[0] = quantize.input[0]
+    quantize.input[0] = moved.output[0]
+    nodes.remove(pool)
+    nodes.insert(list(nodes).index(quantize), moved)
+    copy.graph.ClearField("value_info")
+    return copy
+
+
 def snapped(model):
     """Float biases brought to the int32 values that runtimes make of them where they fuse the operator."""
     copy = onnx.ModelProto()
@@ -142,12 +222,17 @@ def snapped(model):
             node = producer[node.input[0]]
         return numpy_helper.to_array(constants[node.input[1]])
 
+    def snap(layer, name):
+        step = scale(layer.input[0]) * scale(layer.input[1])
+        bias = numpy_helper.to_array(constants[name])
+        made = (np.rint(bias / step) * step).astype(np.float32)
+        constants[name].CopyFrom(numpy_helper.from_array(made, name))
+
     for node in copy.graph.node:
         if node.op_type in ("Conv", "Gemm") and len(node.input) > 2 and node.input[2] in constants:
-            step = scale(node.input[0]) * scale(node.input[1])
-            bias = numpy_helper.to_array(constants[node.input[2]])
-            made = (np.rint(bias / step) * step).astype(np.float32)
-            constants[node.input[2]].CopyFrom(numpy_helper.from_array(made, node.input[2]))
+            snap(node, node.input[2])
+        if node.op_type == "Add" and node.input[1] in constants:
+            snap(producer[node.input[0]], node.input[1])
     return copy
 
 
@@ -162,14 +247,20 @@ CASES = {
 }
 CHOSEN = {
     mobile: list(CASES),
-    residual: ["ort-u8u8-tensor", "ort-s8s8-tensor", "nncf-mixed"],
+    residual: ["ort-u8u8-tensor", "ort-s8s8-tensor", "nncf-mixed", "nncf-mixed-pool"],
     branches: ["ort-u8s8-channel", "nncf-tensor"],
     bare: ["ort-u8s8-channel", "nncf-tensor"],
+    matmul: ["ort-u8u8-tensor", "ort-u8s8-channel", "ort-u8u8-tensor-raw", "ort-u8s8-channel-raw",
+             "nncf-mixed", "nncf-mixed-raw", "nncf-mixed-mean"],
+    gated: ["ort-u8u8-tensor", "ort-u8s8-channel", "ort-u8s8-channel-raw"],
+    joined: ["ort-u8u8-tensor", "nncf-mixed"],
+    averaged: ["ort-u8s8-channel", "nncf-mixed"],
 }
-# Quantized as they should not be: BatchNormalization left, one activation scale per channel.
+# Quantized as they should not be: BatchNormalization left, one activation scale per channel, layers in float.
 REFUSED = {
-    "ort-unfolded": (False, by_onnxruntime, dict()),
-    "nncf-channels": (True, by_nncf, dict(advanced_parameters=None)),
+    (mobile, "ort-unfolded"): (False, by_onnxruntime, dict()),
+    (mobile, "nncf-channels"): (True, by_nncf, dict(advanced_parameters=None)),
+    (gated, "nncf-float"): (True, by_nncf, dict()),
 }
 
 
@@ -187,13 +278,16 @@ def main():
         model = network()
         onnx.save(model, folder / f"{network.__name__}.onnx")
         folded = foreign.prepared(model)
-        if network is mobile:
-            for name, (folds, quantize, options) in REFUSED.items():
+        for (refused, name), (folds, quantize, options) in REFUSED.items():
+            if network is refused:
                 made = quantize(folded if folds else model, feeds, **options)
-                onnx.save(made, folder / f"mobile.{name}.onnx")
+                onnx.save(made, folder / f"{network.__name__}.{name}.onnx")
         for name in names:
-            quantize, options = CASES[name]
-            made = quantize(folded, feeds, **options)
+            # What is not prepared keeps MatMul, Add and HardSwish.
+            case, variant = (name, "") if name in CASES else name.rsplit("-", 1)
+            quantize, options = CASES[case]
+            made = quantize(model if variant == "raw" else folded, feeds, **options)
+            made = {"mean": unquantized_mean, "pool": pool_first}.get(variant, lambda m: m)(made)
             onnx.save(made, folder / f"{network.__name__}.{name}.onnx")
             session = runtime.session(snapped(made), "precise")
             golden["output"][f"{network.__name__}.{name}"] = session.run(

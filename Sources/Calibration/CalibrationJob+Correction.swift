@@ -57,7 +57,7 @@ extension CalibrationJob {
         progress.corrections.append(
             LayerCorrection(
                 residual: match == .pre ? corrector.shiftBefore(sums, biases: corrected) : [],
-                overflowing: overflowing))
+                overflowing: fixedLayers.contains(layer) ? [] : overflowing))
         if progress.guarding != nil {
             progress.stage = .guarding(.layer(layer))
         } else {

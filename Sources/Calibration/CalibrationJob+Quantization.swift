@@ -97,6 +97,7 @@ extension CalibrationJob {
         guard let statistics else { preconditionFailure("ranges without statistics") }
         let network = try given ?? quantizedNetwork(statistics)
         biasLimits = network.biasLimits
+        for layer in fixedLayers { biasLimits[layer] = biasLimits[layer].map { _ in -1 } }
         quantized = network
         guard options.correction?.match == .post else { return }
         predictedBiases = network.predictedBiases(

@@ -105,6 +105,8 @@ package struct CalibrationJob: Sendable {
     package let inputRange: ActivationRange?
     /// A quantization made elsewhere, of the same graph: only its biases change.
     package let given: QuantizedNetwork?
+    /// Convolutions of it whose biases are constants that stay, in topological order from 0.
+    let fixedLayers: Set<Int>
     package internal(set) var progress: Progress
     package internal(set) var deadChannels: [DeadChannels] = []
     /// The integer network with its initial biases, once ranges are known.
@@ -134,13 +136,15 @@ package struct CalibrationJob: Sendable {
     ///   - imageCount: images in the pool, at least 1; `options` counts are limited to it.
     ///   - inputRange: range of the input where it is known; nil takes it from the images.
     ///   - given: the network to correct, with the float network's graph; nil quantizes the float network.
+    ///   - fixedLayers: convolutions of `given`, by number, whose biases must not change.
     ///   - labels: index of the right logit of every image; only fine-tuning with cross-entropy needs them.
     ///   - progress: from a checkpoint of the same job.
     /// - Throws: ``CalibrationError``, ``TuningError`` for options out of range, or ``QuantizationError`` when a checkpoint's statistics
     ///   cannot be quantized.
     package init(
         network: FloatNetwork, options: CalibrationOptions, imageCount: Int,
-        inputRange: ActivationRange?, given: QuantizedNetwork? = nil, labels: [Int]? = nil,
+        inputRange: ActivationRange?, given: QuantizedNetwork? = nil, fixedLayers: Set<Int> = [],
+        labels: [Int]? = nil,
         resuming progress: Progress = Progress()
     ) throws {
         guard imageCount > 0 else { throw CalibrationError(.noImages) }
@@ -148,7 +152,7 @@ package struct CalibrationJob: Sendable {
             throw CalibrationError(.guardImages(options.guardImages ?? 0, pool: imageCount))
         }
         precondition(given.map { $0.graph == network.graph } ?? true)
-        try given?.validate()
+        try given?.validate(acceptsBiases: true)
         try options.tuning?.validate()
         if options.tuning?.loss == .crossEntropy {
             let classes = network.graph.shape(of: network.graph.output.value).count
@@ -166,6 +170,7 @@ package struct CalibrationJob: Sendable {
         self.options = options
         self.inputRange = inputRange
         self.given = given
+        self.fixedLayers = fixedLayers
         self.progress = progress
         let ranges = min(options.rangeImages, imageCount)
         let corrections = min(

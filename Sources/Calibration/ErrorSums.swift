@@ -56,10 +56,17 @@ package struct ErrorSums: Hashable, Sendable {
             let x = reference.step(workspace: workspace)
             let first = before.step(biases: initialBiases, workspace: workspace)
             let second = after.step(biases: biases, workspace: workspace)
-            guard layout.channels[index] > 0, let first, let second,
-                let quantization = integer.network.activations[index + 1]
-            else { continue }
+            guard layout.channels[index] > 0 else { continue }
             let shape = float.graph.nodes[index].shape
+            guard let first, let second,
+                let quantization = integer.network.activations[index + 1]
+            else {
+                // A float value's errors are taken from the real values, which equalization leaves as they are.
+                if let first = before.floats, let second = after.floats {
+                    addErrors(x: x, first, second, count: shape.count, layout.range(index))
+                }
+                continue
+            }
             view.observe(x, node: index, pixels: shape.pixels, workspace: workspace) { x, pixels in
                 let offset = pixels.lowerBound * shape.channels
                 for (q, isCorrected) in [(first + offset, false), (second + offset, true)] {
@@ -69,21 +76,24 @@ package struct ErrorSums: Hashable, Sendable {
                 }
             }
         }
-        let node = float.graph.output.value - 1
-        let x = reference.finish(workspace: workspace)
-        let first = before.finish(biases: initialBiases, workspace: workspace)
-        let second = after.finish(biases: biases, workspace: workspace)
-        // A float output has no 8-bit form; its errors are taken from the real values, which equalization leaves as they are.
-        if node >= 0, layout.channels[node] > 0, integer.network.activations[node + 1] == nil {
-            for index in x.indices {
-                let channel = layout.offsets[node] + index % layout.channels[node]
-                let e = Double(first[index]) - Double(x[index])
-                let f = Double(second[index]) - Double(x[index])
-                initial[channel] += e
-                initialSquares[channel] += e * e
-                corrected[channel] += f
-                correctedSquares[channel] += f * f
-            }
+        _ = reference.finish(workspace: workspace)
+        before.discard(workspace: workspace)
+        after.discard(workspace: workspace)
+    }
+
+    /// Of a float value with the network's own and with other biases.
+    private mutating func addErrors(
+        x: UnsafePointer<Float>, _ first: UnsafePointer<Float>, _ second: UnsafePointer<Float>,
+        count: Int, _ channels: Range<Int>
+    ) {
+        for index in 0..<count {
+            let channel = channels.lowerBound + index % channels.count
+            let e = Double(first[index]) - Double(x[index])
+            let f = Double(second[index]) - Double(x[index])
+            initial[channel] += e
+            initialSquares[channel] += e * e
+            corrected[channel] += f
+            correctedSquares[channel] += f * f
         }
     }
 

@@ -155,6 +155,7 @@ extension Ledger {
                     input: job.network.graph.shape(of: job.network.graph.nodes[node].inputs[0])),
                 correction: layer < corrections.count ? corrections[layer] : nil,
                 isRejected: job.progress.guarding?.rejectedLayers.contains(layer) ?? false,
+                isFixed: job.fixedLayers.contains(layer),
                 dead: job.deadChannels.filter { $0.node == node }.flatMap(\.channels),
                 steps: parameters.bias.indices.map {
                     Double(
@@ -169,9 +170,12 @@ extension Ledger {
                 lower: statistics.lower[channels].min() ?? 0,
                 upper: statistics.upper[channels].max() ?? 0,
                 scale: output?.scale ?? 0, zeroPoint: output?.zeroPoint ?? 0)
-            entry.headroom = zip(biases.layers[layer], job.biasLimits[layer]).map {
-                Double($0.magnitude) / Double(max($1, 1))
-            }.max()
+            entry.headroom =
+                job.fixedLayers.contains(layer)
+                ? nil
+                : zip(biases.layers[layer], job.biasLimits[layer]).map {
+                    Double($0.magnitude) / Double(max($1, 1))
+                }.max()
             return entry
         }
     }
@@ -190,7 +194,8 @@ extension ErrorSums {
 
 extension Ledger.Layer {
     fileprivate init(
-        node: Node, kind: String, correction: LayerCorrection?, isRejected: Bool, dead: [Int],
+        node: Node, kind: String, correction: LayerCorrection?, isRejected: Bool, isFixed: Bool,
+        dead: [Int],
         steps: [Double], initial: [Int32],
         final: [Int32], signal: [Double], errors: ErrorSums
     ) {
@@ -206,7 +211,9 @@ extension Ledger.Layer {
         name = node.name
         self.kind = kind
         channels = node.shape.channels
-        if let overflowing = correction?.overflowing, !overflowing.isEmpty {
+        if isFixed {
+            skipped = "it is an 8-bit constant, which stays as it is"
+        } else if let overflowing = correction?.overflowing, !overflowing.isEmpty {
             skipped = "the corrected bias would overflow int32 in channels \(overflowing)"
         } else if correction == nil {
             skipped = "no bias correction was asked for"

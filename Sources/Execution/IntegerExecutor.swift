@@ -198,6 +198,40 @@ extension IntegerExecutor {
         return output
     }
 
+    /// Whether a node computes its means in float: of a float result, or as the network's float output.
+    func averagesFloats(_ index: Int) -> Bool {
+        let node = graph.nodes[index]
+        return node.convolution == nil
+            && (network.activations[index + 1] == nil
+                || network.activations[node.inputs[0]] == nil)
+    }
+
+    /// Mean of real values, in front of the node's clamp. The buffer is the caller's.
+    func mean(_ index: Int, values: LiveValues, workspace: Workspace) -> AlignedBuffer {
+        let node = graph.nodes[index]
+        let shape = graph.shape(of: node.inputs[0])
+        let stride = MemoryLayout<Float>.stride
+        let output = workspace.take(byteCount: node.shape.count * stride)
+        var real = values[node.inputs[0]]
+        if let from = network.activations[node.inputs[0]] {
+            real = workspace.take(byteCount: shape.count * stride)
+            IntegerKernels.dequantize(
+                values[node.inputs[0]].bytes, count: shape.count, scale: from.scale,
+                zeroPoint: from.unsignedZeroPoint, real.floats)
+        }
+        switch node.operation {
+        case .averagePool(let window, let countIncludePad):
+            FloatKernels.averagePool(
+                real.floats, shape: shape, window: window, countIncludePad: countIncludePad,
+                output.floats)
+        case .globalAveragePool:
+            FloatKernels.globalAveragePool(real.floats, shape: shape, output.floats)
+        default: preconditionFailure("'\(node.name)' is no mean")
+        }
+        if network.activations[node.inputs[0]] != nil { workspace.give(real) }
+        return output
+    }
+
     /// A node's float result behind its clamp, which is applied in place.
     func quantize(
         _ real: AlignedBuffer, of node: Node, result: ByteQuantization,

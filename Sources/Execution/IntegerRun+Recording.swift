@@ -17,6 +17,14 @@ extension IntegerRun {
                 gradients)
         }
         let node = executor.graph.nodes[next]
+        if executor.averagesFloats(next) {
+            // Without a quantizer every gradient passes.
+            let mask =
+                executor.network.activations[next + 1] == nil
+                ? nil : workspace.take(byteCount: node.maskBytes)
+            average(mask: mask, workspace: workspace)
+            return BackwardRecord.Entry(masks: [mask])
+        }
         switch node.operation {
         case .concat, .clamp:
             let entry = BackwardRecord.Entry(

@@ -32,6 +32,7 @@ package struct IntegerRun {
     package mutating func step(biases: BiasState, workspace: Workspace) -> UnsafePointer<UInt8>? {
         let node = executor.graph.nodes[next]
         guard let layer = executor.layers[next] else {
+            if executor.averagesFloats(next) { return average(workspace: workspace) }
             let output = workspace.take(byteCount: node.shape.count)
             executor.computeWithoutWeights(
                 next, values: values, output: output.bytes, workspace: workspace)
@@ -55,6 +56,38 @@ package struct IntegerRun {
             values[node.inputs[0]].bytes, output.bytes, bias: biases.layers[layer.ordinal],
             requantization: requantization, scratch: scratch)
         return advance(output: output, workspace: workspace)
+    }
+
+    /// Computes the next node, a mean of floats or into them.
+    /// - Parameters:
+    ///   - mask: where the gradient's mask goes; nil needs none.
+    ///   - workspace: of the calling thread.
+    /// - Returns: as ``step(biases:workspace:)``.
+    @discardableResult
+    mutating func average(
+        mask: AlignedBuffer? = nil, workspace: Workspace
+    ) -> UnsafePointer<UInt8>? {
+        let node = executor.graph.nodes[next]
+        let real = executor.mean(next, values: values, workspace: workspace)
+        guard let to = executor.network.activations[next + 1] else {
+            advance(output: real, workspace: workspace)
+            return nil
+        }
+        let result = ByteQuantization(to, clamp: node.clamp)
+        if let mask {
+            IntegerKernels.quantizeMask(
+                real.floats, shape: node.shape, result: result, clamp: node.clamp, mask: mask.bytes)
+        }
+        let output = workspace.take(byteCount: node.shape.count)
+        executor.quantize(real, of: node, result: result, output.bytes)
+        workspace.give(real)
+        return advance(output: output, workspace: workspace)
+    }
+
+    /// The value computed last, where it is float: NHWC, valid until the following step.
+    package var floats: UnsafePointer<Float>? {
+        next > 0 && executor.network.activations[next] == nil
+            ? UnsafePointer(values[next].floats) : nil
     }
 
     /// Accumulators of the next node, a convolution; nothing advances.

@@ -68,4 +68,13 @@ extension QuantizedNetwork {
                 parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
         }
     }
+
+    /// Layers and channels whose bias is so large that some input makes the accumulator wrap.
+    package var largeBiases: [(layer: String, channels: [Int])] {
+        zip(graph.convolutions, biasLimits).compactMap { node, limits in
+            let biases = parameters[node]?.bias ?? []
+            let channels = biases.indices.filter { Int64(biases[$0].magnitude) > limits[$0] }
+            return channels.isEmpty ? nil : (graph.nodes[node].name, channels)
+        }
+    }
 }

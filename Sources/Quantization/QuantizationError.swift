@@ -34,8 +34,8 @@ extension QuantizationError: CustomStringConvertible {
             "layer '\(layer)', channel \(channel): the int32 accumulator could overflow with these "
                 + "weights and bias; use per-channel weights or fewer weight bits"
         case .floatOutput:
-            "layer '\(layer)': only a convolution or a fully connected layer at the end can have a float "
-                + "output; quantize the output"
+            "layer '\(layer)': only a convolution, a fully connected layer or an average at the end can have a "
+                + "float output; the quantizer behind this one is missing"
         }
     }
 }

@@ -60,7 +60,8 @@ package struct QuantizedNetwork: Hashable, Sendable {
     package var graph: Graph
     /// One entry per node; nil where the node is not a convolution.
     package var parameters: [QuantizedParameters?]
-    /// One entry per value. Nil only for the output when it stays float. A max-pool shares its input's entry.
+    /// One entry per value. Nil for the output when it stays float, and for a layer's result that only means over all pixels
+    /// read. A max-pool shares its input's entry.
     package var activations: [TensorQuantization?]
 
     package init(

@@ -56,11 +56,15 @@ extension QuantizedNetwork {
     package static let longestReduction = 33_025
 
     /// Checks what the integer executor relies on: no input may make an accumulator leave int32, and a float
-    /// output is made from accumulators.
+    /// output is made from accumulators or is a mean.
+    /// - Parameter acceptsBiases: of a network that somebody else quantized: biases may be so large that some input makes a sum leave
+    ///   int32. It wraps, as in the runtimes.
     /// - Throws: ``QuantizationError`` naming the first such layer.
-    package func validate() throws(QuantizationError) {
-        if activations[graph.output.value] == nil, !graph.outputCanStayFloat {
-            throw QuantizationError(.floatOutput, layer: graph.name(of: graph.output.value))
+    package func validate(acceptsBiases: Bool = false) throws(QuantizationError) {
+        for value in activations.indices where activations[value] == nil {
+            guard graph.mayStayFloat(value) else {
+                throw QuantizationError(.floatOutput, layer: graph.name(of: value))
+            }
         }
         for node in graph.convolutions {
             guard let parameters = parameters[node],
@@ -72,8 +76,9 @@ extension QuantizedNetwork {
                     .reductionTooLong(taps: taps, limit: Self.longestReduction),
                     layer: graph.nodes[node].name)
             }
-            if let channel = BiasQuantization.firstOverflow(
-                parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
+            if !acceptsBiases,
+                let channel = BiasQuantization.firstOverflow(
+                    parameters: parameters, inputZeroPoint: input.unsignedZeroPoint)
             {
                 throw QuantizationError(
                     .accumulatorOverflow(channel: channel), layer: graph.nodes[node].name)
@@ -175,6 +180,29 @@ extension Graph {
     package var outputCanStayFloat: Bool {
         output.value > 0 && nodes[output.value - 1].convolution != nil
             && consumers[output.value].isEmpty
+    }
+
+    /// Whether a value of a quantized network needs no quantizer: the output where it comes from accumulators or is a mean, and
+    /// accumulators that only means over all pixels read.
+    package func mayStayFloat(_ value: ValueID) -> Bool {
+        value == output.value ? outputCanStayFloat || outputIsMean : onlyMeansRead(value)
+    }
+
+    private var outputIsMean: Bool {
+        guard output.value > 0, nodes[output.value - 1].clamp == .none,
+            consumers[output.value].isEmpty
+        else { return false }
+        switch nodes[output.value - 1].operation {
+        case .averagePool, .globalAveragePool: return true
+        default: return false
+        }
+    }
+
+    private func onlyMeansRead(_ value: ValueID) -> Bool {
+        value > 0 && nodes[value - 1].convolution != nil
+            && nodes.allSatisfy {
+                !$0.inputs.contains(value) || $0.operation == .globalAveragePool
+            }
     }
 
     /// What the squared error of each weight of a convolution counts: the power of the input channel it meets.

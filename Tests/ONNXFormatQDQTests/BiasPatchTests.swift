@@ -10,12 +10,15 @@ import Testing
 
 /// Other biases in somebody's file: nothing else may change, and everything comes back.
 @Suite struct BiasPatchTests {
-    /// New biases of every layer; small, since float biases stand for any int32 below 2^24.
-    private static func biases(of network: QuantizedNetwork, seed: UInt64) -> BiasState {
+    /// New biases of every layer but those that are constants; small, since float biases stand for any int32 below 2^24.
+    private static func biases(
+        of network: QuantizedNetwork, constants: [Int] = [], seed: UInt64
+    ) -> BiasState {
         var random = SeededGenerator(seed: seed)
         return BiasState(
-            layers: BiasState(of: network).layers.map {
-                $0.map { $0 &+ Int32.random(in: -5000...5000, using: &random) }
+            layers: BiasState(of: network).layers.enumerated().map { layer, biases in
+                constants.contains(layer)
+                    ? biases : biases.map { $0 &+ Int32.random(in: -5000...5000, using: &random) }
             })
     }
 
@@ -23,7 +26,9 @@ import Testing
     func onlyBiasesChangeAndAllComesBack(name: String) throws {
         let bytes = try ForeignModelTests.bytes(name)
         let before = try QDQModel.decode(bytes)
-        let biases = Self.biases(of: before.network, seed: 3)
+        let places = before.biases.compactMap { $0?.place }
+        let biases = Self.biases(
+            of: before.network, constants: places.indices.filter { places[$0] == .fixed }, seed: 3)
         let (patch, created) = try BiasPatch.create(of: bytes, to: biases)
         let patched = try patch.apply(to: bytes)
         #expect(patched == created)
@@ -66,6 +71,11 @@ import Testing
                 after.graph.node.firstIndex { $0.name == bias.node })
             #expect(after.graph.node[index].input.count == 3)
             after.graph.node[index].input.removeLast()
+            // A MatMul becomes a Gemm.
+            if before.graph.node[index].opType == "MatMul" {
+                #expect(after.graph.node[index].opType == "Gemm")
+                after.graph.node[index].opType = "MatMul"
+            }
         }
         for index in before.graph.initializer.indices {
             #expect(before.graph.initializer[index].name == after.graph.initializer[index].name)
@@ -110,6 +120,46 @@ import Testing
         let patch = try BiasPatch.create(of: bytes, to: biases).patch
         let patched = try patch.apply(to: bytes)
         #expect(BiasState(of: try QDQModel.decode(patched).network) == biases)
+        #expect(try patch.revert(from: patched) == bytes)
+    }
+
+    /// A bias that two layers read, itself or dequantized, is replaced by one for each.
+    @Test(arguments: ["residual.nncf-mixed", "residual.ort-u8u8-tensor"])
+    func sharedBiasesAreParted(name: String) throws {
+        var model = try Onnx_ModelProto(serializedBytes: try ForeignModelTests.bytes(name))
+        let first = try #require(
+            model.graph.node.firstIndex { $0.opType == "Conv" && $0.input.count > 2 })
+        let operand = model.graph.node[first].input[2]
+        // A second node that reads the same tensor: a copy of the layer, whose result is not used.
+        var copy = model.graph.node[first]
+        copy.name = "copy"
+        copy.output = ["copy_float"]
+        var quantize = try #require(
+            model.graph.node.first { $0.opType == "QuantizeLinear" && $0.input[0] != "image" })
+        quantize.name = "copy_quantize"
+        quantize.input[0] = "copy_float"
+        quantize.output = ["copy_quantized"]
+        model.graph.node += [copy, quantize]
+        let bytes: [UInt8] = try model.serializedBytes()
+        let before = try QDQModel.decode(bytes)
+        let biases = Self.biases(of: before.network, seed: 13)
+        let (patch, patched) = try BiasPatch.create(of: bytes, to: biases)
+        let after = try QDQModel.decode(patched)
+        #expect(BiasState(of: after.network) == biases)
+        #expect(Set(after.biases.compactMap { $0?.name }).count == biases.layers.count)
+        #expect(after.biases.compactMap { $0?.name }.contains(operand) == false)
+        #expect(try patch.revert(from: patched) == bytes)
+    }
+
+    /// Where no float32 stands for a bias, the layer gets one in int32.
+    @Test func largeFloatBiasesBecomeIntegers() throws {
+        let bytes = try ForeignModelTests.bytes("residual.nncf-mixed")
+        var biases = BiasState(of: try QDQModel.decode(bytes).network)
+        biases.layers[1][2] = (1 << 25) + 1
+        let (patch, patched) = try BiasPatch.create(of: bytes, to: biases)
+        let after = try QDQModel.decode(patched)
+        #expect(BiasState(of: after.network) == biases)
+        #expect(after.biases.compactMap { $0?.isFloat }[...2] == [true, false, true])
         #expect(try patch.revert(from: patched) == bytes)
     }
 

@@ -23,8 +23,13 @@ import Testing
         "mobile.ort-u8u8-tensor", "mobile.ort-u8s8-channel", "mobile.ort-s8s8-tensor",
         "mobile.nncf-mixed", "mobile.nncf-performance", "mobile.nncf-tensor",
         "residual.ort-u8u8-tensor", "residual.ort-s8s8-tensor", "residual.nncf-mixed",
+        "residual.nncf-mixed-pool",
         "branches.ort-u8s8-channel", "branches.nncf-tensor", "bare.ort-u8s8-channel",
-        "bare.nncf-tensor",
+        "bare.nncf-tensor", "matmul.ort-u8u8-tensor", "matmul.ort-u8s8-channel",
+        "matmul.ort-u8u8-tensor-raw", "matmul.ort-u8s8-channel-raw", "matmul.nncf-mixed",
+        "matmul.nncf-mixed-raw", "matmul.nncf-mixed-mean", "gated.ort-u8u8-tensor",
+        "gated.ort-u8s8-channel", "gated.ort-u8s8-channel-raw", "joined.ort-u8u8-tensor",
+        "joined.nncf-mixed", "averaged.ort-u8s8-channel", "averaged.nncf-mixed",
     ]
 
     static func path(_ name: String) -> String {
@@ -55,7 +60,7 @@ import Testing
     @Test(arguments: names)
     func outputsAreThoseOfONNXRuntime(name: String) throws {
         let network = try QDQModel.load(path: Self.path(name))
-        try network.validate()
+        try network.validate(acceptsBiases: true)
         let golden = try Self.golden()
         let outputs = try #require(golden.output[name])
         let executor = IntegerExecutor(network)
@@ -96,6 +101,83 @@ import Testing
         }
         #expect(channels.code == .perChannelActivations)
         #expect(channels.description.contains("per_channel=False"))
+    }
+
+    /// All that is in the way is named at once, with the reason.
+    @Test func refusalsListEveryNode() throws {
+        let float = try #require(throws: QDQError.self) {
+            try QDQModel.load(path: Self.path("gated.nncf-float"))
+        }
+        #expect(float.code == .missingQuantization)
+        #expect(
+            float.findings.map(\.reason) == [
+                "nodes that read a float result", "layers that were left in float",
+            ])
+        #expect(float.findings.last?.nodes == ["Conv_12", "Conv_16"])
+        #expect(!float.description.contains("quantize it"))
+        let unfolded = try #require(throws: QDQError.self) {
+            try QDQModel.load(path: Self.path("mobile.ort-unfolded"))
+        }
+        #expect(unfolded.findings.map(\.reason) == ["BatchNormalization that was not folded"])
+        #expect(unfolded.findings.first?.nodes.count == 7)
+        let channels = try #require(throws: QDQError.self) {
+            try QDQModel.load(path: Self.path("mobile.nncf-channels"))
+        }
+        #expect(
+            channels.findings.map(\.reason) == [
+                "quantizers of activations with one scale per channel"
+            ])
+        #expect(channels.findings.first?.nodes.count == 2)
+    }
+
+    @Test func floatBiasesBeyondInt32AreNamed() throws {
+        var model = try Onnx_ModelProto(
+            serializedBytes: try Self.bytes("residual.nncf-mixed"))
+        let layer = try #require(
+            model.graph.node.first { $0.opType == "Conv" && $0.input.count > 2 })
+        try RejectionTests.tensor(layer.input[2], of: &model) {
+            $0.rawData.replaceSubrange(8..<12, with: RejectionTests.floats([1e30]))
+        }
+        let bytes: [UInt8] = try model.serializedBytes()
+        let error = try #require(throws: QDQError.self) { try QDQModel.decode(bytes) }
+        #expect(error.code == .biasOverflow)
+        #expect(error.node == layer.name)
+        #expect(error.detail.contains("channel 2") && error.description.contains("per tensor"))
+    }
+
+    /// Tensors in a second file are read; a bias there gets a tensor in the model's own.
+    @Test(arguments: ["residual.ort-u8u8-tensor", "residual.nncf-mixed"])
+    func dataInAnotherFileIsRead(name: String) throws {
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("external-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var model = try Onnx_ModelProto(serializedBytes: try Self.bytes(name))
+        var data = Data()
+        for index in model.graph.initializer.indices
+        where model.graph.initializer[index].hasRawData {
+            let raw = model.graph.initializer[index].rawData
+            model.graph.initializer[index].externalData = [
+                QDQProto.entry("location", "weights.bin"),
+                QDQProto.entry("offset", "\(data.count)"),
+                QDQProto.entry("length", "\(raw.count)"),
+            ]
+            model.graph.initializer[index].dataLocation = .external
+            model.graph.initializer[index].clearRawData()
+            data += raw
+        }
+        try data.write(to: folder.appendingPathComponent("weights.bin"))
+        let file = folder.appendingPathComponent("model.onnx").path
+        let bytes: [UInt8] = try model.serializedBytes()
+        let contents = try QDQModel.decode(bytes, file: file)
+        #expect(contents.network == (try QDQModel.load(path: Self.path(name))))
+        #expect(contents.externalFiles == ["weights.bin"])
+        let biases = BiasState(
+            layers: BiasState(of: contents.network).layers.map { $0.map { $0 + 3 } })
+        let (patch, patched) = try BiasPatch.create(of: bytes, file: file, to: biases)
+        let corrected = try QDQModel.decode(patched, file: file).network
+        #expect(corrected == contents.network.replacingBiases(biases))
+        #expect(try patch.revert(from: patched) == bytes)
     }
 
     @Test func otherFloatNetworksAreRefusedByLayer() throws {

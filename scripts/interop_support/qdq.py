@@ -3,6 +3,9 @@
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+# Operators behind which the value in front of them may be quantized again, or the input in another layout: the trace has it once.
+VIEWS = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "input")
+
 
 class Model:
     def __init__(self, path):

@@ -47,7 +47,7 @@ package enum QuantizedNetworkBlob {
             throw BlobError.graph("\(activations.count) activations for \(graph.valueCount) values")
         }
         for (value, quantization) in activations.enumerated() {
-            guard quantization?.isValid ?? (value == graph.output.value) else {
+            guard quantization?.isValid ?? graph.mayStayFloat(value) else {
                 throw BlobError.graph("value '\(graph.name(of: value))' has no valid quantization")
             }
         }

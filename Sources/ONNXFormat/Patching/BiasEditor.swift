@@ -3,8 +3,9 @@ import SwiftProtobuf
 
 /// Edits of a file's bytes that give its convolutions other biases, and touch nothing else.
 ///
-/// A bias that exists is overwritten where it lies. A convolution without one gets an int32 initializer, its scales and
-/// a DequantizeLinear; those are put in front of and behind everything else in the graph.
+/// A bias that exists is overwritten where it lies. A convolution without one, or with one that others read too, that is no
+/// initializer or whose new values no float32 stands for, gets an int32 initializer, its scales and a DequantizeLinear of its own; those are put in front of and
+/// behind everything else in the graph. A MatMul, which has no operand for a bias, becomes the Gemm it is.
 struct BiasEditor {
     /// One convolution's bias.
     struct Change {
@@ -29,7 +30,7 @@ struct BiasEditor {
     private enum Number {
         static let modelGraph = 7
         static let (graphNode, graphInitializer) = (1, 5)
-        static let nodeInput = 1
+        static let (nodeInput, nodeOperator) = (1, 4)
         static let (floatData, int32Data, rawData) = (4, 5, 9)
     }
 
@@ -60,12 +61,17 @@ struct BiasEditor {
         // A float bias is brought to its int32 value also where that stays, so that operators a runtime leaves in
         // float compute with the same.
         for bias in biases where bias.old != bias.new || bias.tensor.isFloat {
-            switch bias.tensor.place {
-            case .int32(let name): try editor.replace(name, with: littleEndian(bias.new), bias.new)
-            case .float(let name):
-                let floats = try bias.tensor.floats(bias.new)
-                try editor.replace(name, with: littleEndian(floats.map(\.bitPattern)), nil)
-            case .absent: try editor.add(bias.new, to: bias.tensor)
+            precondition(bias.tensor.place != .fixed)
+            guard let place = try editor.place(of: bias.tensor) else {
+                try editor.add(bias.new, to: bias.tensor)
+                continue
+            }
+            if !bias.tensor.isFloat {
+                editor.replace(place, with: bias.new)
+            } else if let floats = bias.tensor.floats(bias.new) {
+                editor.replace(place, with: littleEndian(floats.map(\.bitPattern)), .float)
+            } else {
+                try editor.add(bias.new, to: bias.tensor)
             }
         }
         return editor.finish()
@@ -75,36 +81,59 @@ struct BiasEditor {
         values.flatMap { value in withUnsafeBytes(of: value.littleEndian, Array.init) }
     }
 
-    private mutating func replace(_ name: String, with elements: [UInt8], _ integers: [Int32]?)
-        throws
-    {
-        guard let index = model.graph.initializer.firstIndex(where: { $0.name == name }) else {
-            throw QDQError(.unsupported, tensor: name, "a bias must be an initializer of the graph")
-        }
-        let readers = model.graph.node.filter { $0.input.contains(name) }
-        guard readers.count == 1 else {
-            throw QDQError(
-                .unsupported, tensor: name,
-                "several nodes share this bias: "
-                    + readers.map { "'\($0.name)'" }.joined(separator: ", "))
-        }
+    /// Elements of an initializer.
+    private struct Place {
+        var name: String
+        var range: Range<Int>
+        /// The field and the tensor around them where the elements are packed values instead of raw data.
+        var packing: (field: ProtobufMessage.Field, tensor: ProtobufMessage.Field)?
+    }
+
+    /// Where a bias can be overwritten; nil where there is none, where others read it too, and where it is no
+    /// initializer in one piece.
+    private func place(of bias: BiasTensor) throws -> Place? {
+        guard let name = bias.name, reader(of: name, is: bias),
+            let index = model.graph.initializer.firstIndex(where: { $0.name == name })
+        else { return nil }
         let tensor = initializers[index]
         let content = try ProtobufMessage(bytes, in: tensor.content)
         if let raw = content.all(Number.rawData).first {
-            return append(name, raw.content, elements, integers == nil ? .float : .int32)
+            return Place(name: name, range: raw.content)
         }
-        let number = integers == nil ? Number.floatData : Number.int32Data
+        let number = bias.isFloat ? Number.floatData : Number.int32Data
         guard let packed = content.all(number).first,
             content.fields.filter({ $0.number == number }).count == 1
-        else { throw QDQError(.unsupported, tensor: name, "its elements are not in one piece") }
-        let varints = integers?.flatMap { ProtobufMessage.varint(signExtending: $0) }
-        append(name, packed.content, varints ?? elements, varints == nil ? .float : .structure)
-        containers += [packed, tensor]
+        else { return nil }
+        return Place(name: name, range: packed.content, packing: (packed, tensor))
+    }
+
+    /// Whether a bias's node is the only one that reads the tensor, itself or dequantized.
+    private func reader(of name: String, is bias: BiasTensor) -> Bool {
+        let readers = model.graph.node.indices.filter { model.graph.node[$0].input.contains(name) }
+        guard readers.count == 1 else { return false }
+        if readers[0] == bias.position { return true }
+        return model.graph.node[readers[0]].output.allSatisfy { reader(of: $0, is: bias) }
+    }
+
+    private mutating func replace(_ place: Place, with integers: [Int32]) {
+        guard place.packing != nil else {
+            return replace(place, with: Self.littleEndian(integers), .int32)
+        }
+        let varints = integers.flatMap { ProtobufMessage.varint(signExtending: $0) }
+        replace(place, with: varints, .structure)
+    }
+
+    private mutating func replace(
+        _ place: Place, with bytes: [UInt8], _ elements: ByteEdit.Elements
+    ) {
+        append(place.name, place.range, bytes, elements)
+        if let packing = place.packing { containers += [packing.field, packing.tensor] }
     }
 
     private mutating func add(_ bias: [Int32], to tensor: BiasTensor) throws {
         let node = nodes[tensor.position]
-        let inputs = try ProtobufMessage(bytes, in: node.content).all(Number.nodeInput)
+        let content = try ProtobufMessage(bytes, in: node.content)
+        let inputs = content.all(Number.nodeInput)
         let quantized = names.claim(tensor.node + "_bias_quantized")
         let scale = names.claim(tensor.node + "_bias_scale")
         let float = names.claim(tensor.node + "_bias")
@@ -124,8 +153,15 @@ struct BiasEditor {
         let operand = ProtobufMessage.field(Number.nodeInput, Array(float.utf8))
         // An empty third operand stands for none.
         let end = node.content.upperBound
-        let place = inputs.count > 2 ? inputs[2].range : end..<end
+        let place = inputs.count > tensor.operand ? inputs[tensor.operand].range : end..<end
         append("node '\(tensor.node)'", place, operand)
+        if model.graph.node[tensor.position].opType == "MatMul",
+            let kind = content.all(Number.nodeOperator).first
+        {
+            append(
+                "node '\(tensor.node)'", kind.range,
+                ProtobufMessage.field(Number.nodeOperator, Array("Gemm".utf8)))
+        }
         containers.append(node)
     }
 

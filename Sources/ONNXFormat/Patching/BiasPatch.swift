@@ -17,13 +17,14 @@ package struct BiasPatch: Hashable, Sendable {
     /// The patch that gives the network in a file other biases, and the file that has it.
     /// - Parameters:
     ///   - bytes: of the file.
+    ///   - file: its path, where data may lie in other files beside it.
     ///   - biases: of all convolutions, in their order in the file.
     /// - Returns: the patch, and the bytes of the file with it.
     /// - Throws: ``QDQError`` where a bias cannot be written.
     package static func create(
-        of bytes: [UInt8], to biases: BiasState
+        of bytes: [UInt8], file: String? = nil, to biases: BiasState
     ) throws -> (patch: BiasPatch, patched: [UInt8]) {
-        try create(of: bytes, edits: try QDQModel.edits(of: bytes, to: biases))
+        try create(of: bytes, edits: try QDQModel.edits(of: bytes, file: file, to: biases))
     }
 
     /// The same for a network whose file is made here.

@@ -9,12 +9,16 @@ package struct BiasTensor: Hashable, Sendable {
         case int32(String)
         /// float32 initializer that the node reads itself.
         case float(String)
+        /// An 8-bit constant that is added behind the layer's quantizer; it stays as it is.
+        case fixed
     }
 
-    /// Name of the Conv or Gemm node.
+    /// Name of the Conv, Gemm or MatMul node.
     package var node: String
-    /// Its position among the file's nodes.
+    /// Position among the file's nodes of the one that reads the bias: the same, or an Add behind it.
     var position: Int
+    /// Which of its operands the bias is.
+    var operand = 2
     /// Real value of one int32 step: one element, or one per output channel.
     var steps: [Float]
     package var place = Place.absent
@@ -22,7 +26,7 @@ package struct BiasTensor: Hashable, Sendable {
     /// Name of the initializer; nil where there is none.
     package var name: String? {
         switch place {
-        case .absent: nil
+        case .absent, .fixed: nil
         case .int32(let name), .float(let name): name
         }
     }
@@ -32,38 +36,37 @@ package struct BiasTensor: Hashable, Sendable {
 
     private func step(_ channel: Int) -> Float { steps[steps.count > 1 ? channel : 0] }
 
-    /// The int32 bias a runtime makes of a float one.
-    func integers(_ bias: QDQConstant, outputs: Int) throws -> [Int32] {
+    /// The int32 bias a runtime makes of a float one, which has one of the shapes.
+    func integers(_ bias: QDQConstant, shapes: [[Int]]) throws -> [Int32] {
         let values = try bias.floats()
-        guard bias.axes == [outputs] else {
+        guard shapes.contains(bias.axes) else {
             throw QDQError(
                 .malformedGraph, tensor: bias.name,
-                "a bias has the shape \(bias.axes), not [\(outputs)]")
+                "a bias has the shape \(bias.axes), not \(shapes[0])")
         }
         return try values.enumerated().map { channel, value in
             guard let integer = Self.integer(value, step: step(channel)) else {
                 throw QDQError(
-                    .inconsistentQuantization, tensor: bias.name,
-                    "channel \(channel) of the bias, \(value), is no int32 in steps of \(step(channel))"
+                    .biasOverflow, tensor: bias.name,
+                    "channel \(channel) of the bias of layer '\(node)', \(value), is no int32 in steps of \(step(channel))"
                 )
             }
             return integer
         }
     }
 
-    /// Float values that runtimes round to these integers.
-    func floats(_ integers: [Int32]) throws -> [Float] {
-        try integers.enumerated().map { channel, integer in
+    /// Float values that runtimes round to these integers; nil where one has none.
+    func floats(_ integers: [Int32]) -> [Float]? {
+        let values = integers.enumerated().map { channel, integer -> Float? in
             let step = step(channel)
             let nearest = Float(Double(integer) * Double(step))
             for candidate in [nearest, nearest.nextUp, nearest.nextDown]
             where Self.integer(candidate, step: step) == integer {
                 return candidate
             }
-            throw QDQError(
-                .inconsistentQuantization, node: node, tensor: name,
-                "no float32 bias stands for \(integer) steps of \(step) in channel \(channel)")
+            return nil
         }
+        return values.contains(nil) ? nil : values.compactMap { $0 }
     }
 
     private static func integer(_ value: Float, step: Float) -> Int32? {

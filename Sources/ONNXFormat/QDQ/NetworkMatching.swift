@@ -12,17 +12,19 @@ package struct NetworkMatching {
     package private(set) var quantized: QuantizedNetwork
 
     /// What a quantized value is in the float network.
-    private struct Counterpart {
+    struct Counterpart {
         var value: ValueID
         /// Clamp that the value has had; the float node's when it is complete.
         var clamp: Clamp
     }
 
-    private let original: FloatNetwork
-    private var counterparts: [Counterpart]
+    /// The float network as far as it has been brought into the structure.
+    var original: FloatNetwork
+    var counterparts: [Counterpart]
     /// Float nodes that have a counterpart.
-    private var matched: Set<Int> = []
-    private var parameters: [FloatParameters?] = []
+    var matched: Set<Int> = []
+    /// Of the float network, by node of the quantized one.
+    var parameters: [FloatParameters?] = []
 
     /// Weights that lie within a step of the float ones, at least; range estimators clip few.
     private static let leastShare = 0.5
@@ -46,8 +48,12 @@ package struct NetworkMatching {
     private mutating func match(_ index: Int) throws {
         let node = quantized.graph.nodes[index]
         if node.operation == .clamp, try follow(node) { return }
+        if takesConstant(index) { splitBias(index) }
         let inputs = try node.inputs.map { try complete($0) }
-        guard let found = try candidate(for: index, inputs: inputs) else {
+        guard
+            let found = try candidate(for: index, inputs: inputs)
+                ?? restructured(for: node, inputs: inputs)
+        else {
             throw QDQError(
                 .otherNetwork, node: node.name,
                 "the float model has no \(Self.kind(node, in: quantized.graph)) "

@@ -22,7 +22,7 @@ struct QDQConstant {
             QDQError(code, tensor: tensor.name, detail)
         }
         guard tensor.dataLocation != .external, tensor.externalData.isEmpty else {
-            throw fail(.unsupported, "its data is in another file")
+            throw fail(.externalData, "its data is in another file")
         }
         axes = []
         var count = 1

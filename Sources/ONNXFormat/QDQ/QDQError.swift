@@ -11,6 +11,8 @@ package struct QDQError: Error, Hashable, Sendable {
         case floatModel
         /// An operator, attribute or operator set outside what is read.
         case unsupported
+        /// Tensors whose data lies in another file.
+        case externalData
         /// An element type outside what is read.
         case unsupportedType
         /// A float value lies where an 8-bit one is needed.
@@ -21,6 +23,8 @@ package struct QDQError: Error, Hashable, Sendable {
         case notFolded
         /// Scales, zero points or axes that belong together disagree.
         case inconsistentQuantization
+        /// A float bias that is no int32 in the steps of its layer.
+        case biasOverflow
         /// The quantized network is not one of the float network beside it.
         case otherNetwork
         /// A metadata entry of ours that does not fit the graph.
@@ -38,6 +42,8 @@ package struct QDQError: Error, Hashable, Sendable {
     package var tensor: String?
     /// What is wrong, with the values involved; a clause without a full stop.
     package var detail: String
+    /// Everything in the graph that is in the way, where a reader stopped at the first.
+    package var findings: [QDQSurvey.Finding] = []
 
     init(
         _ code: Code, file: String? = nil, node: String? = nil, tensor: String? = nil,
@@ -58,7 +64,8 @@ extension QDQError: CustomStringConvertible {
         if let node { place.append("node '\(node)'") }
         if let tensor { place.append("tensor '\(tensor)'") }
         let prefix = place.isEmpty ? "" : place.joined(separator: ", ") + ": "
-        return "\(prefix)\(detail). \(advice)"
+        let all = findings.map(\.description).joined(separator: "; ")
+        return "\(prefix)\(detail). " + (all.isEmpty ? "" : "In the way: \(all). ") + advice
     }
 
     private var advice: String {
@@ -68,14 +75,23 @@ extension QDQError: CustomStringConvertible {
         case .floatModel: "It belongs to --model; give the 8-bit model made from it as --quantized."
         case .malformedGraph, .inconsistentQuantization, .invalidMetadata:
             "The file was damaged or edited; export it again."
-        case .unsupported, .unsupportedType, .missingQuantization:
+        case .missingQuantization:
+            "Only the biases of networks in which every layer reads and gives 8-bit values can be corrected; an output may be "
+                + "float. docs/bring-your-own.md says what is read."
+        case .externalData:
+            "Put it into the model's file, with onnx.save(onnx.load('M.onnx'), 'one-file.onnx')."
+        case .unsupported, .unsupportedType:
             "QDQ models as `counterbias calibrate`, ONNX Runtime's quantize_static and NNCF write them "
-                + "are read; docs/bring-your-own.md says what they must look like."
+                + "are read; fold constants and BatchNormalization with quant_pre_process before you quantize. "
+                + "docs/bring-your-own.md says what is read."
         case .otherNetwork:
             "Give the float model that was quantized, with the same BatchNormalization and input."
         case .perChannelActivations:
             "Quantize activations per tensor; with NNCF, give advanced_parameters with "
                 + "activations_quantization_params=QuantizationParameters(per_channel=False)."
+        case .biasOverflow:
+            "Quantize this layer with one weight scale per tensor: a scale of its own is too small for this channel, whose weights "
+                + "nearly vanish."
         case .notFolded:
             "Fold it before you quantize, with onnxruntime.quantization.shape_inference."
                 + "quant_pre_process, and quantize again."

@@ -19,6 +19,8 @@ package enum QDQModel {
         package var tensors: [String?]
         /// What the caller of `encode` gave; own entries are left out.
         package var metadata: [String: String]
+        /// Files beside the model's that hold data of it: paths relative to its directory.
+        package var externalFiles: [String] = []
     }
 
     /// Operator set of written files; QuantizeLinear and DequantizeLinear are those of opset 13.
@@ -94,12 +96,15 @@ package enum QDQModel {
     /// Inverse of `encode`; any bytes are safe to pass.
     /// - Parameters:
     ///   - bytes: Of a file.
-    ///   - file: Named in errors.
+    ///   - file: Named in errors, and where data in other files is looked for; nil refuses such data.
     /// - Returns: The network, and the metadata given to `encode`.
     /// - Throws: ``QDQError``.
     package static func decode(_ bytes: [UInt8], file: String? = nil) throws -> Contents {
         do {
-            return try read(try parsed(bytes))
+            let model = try parsed(bytes)
+            var contents = try read(try complete(model, file: file))
+            contents.externalFiles = try externalFiles(of: model)
+            return contents
         } catch var error as QDQError {
             error.file = file
             throw error
@@ -117,10 +122,25 @@ package enum QDQModel {
         }
     }
 
+    /// With the data of other files, where the file is known.
+    private static func complete(
+        _ model: Onnx_ModelProto, file: String?
+    ) throws -> Onnx_ModelProto {
+        guard let file else { return model }
+        return try embedded(
+            model, directory: URL(fileURLWithPath: file).deletingLastPathComponent())
+    }
+
     private static func read(_ model: Onnx_ModelProto) throws -> Contents {
         try checkIsQuantized(model)
         var reader = try QDQReader(model)
-        let network = try reader.read()
+        let network: QuantizedNetwork
+        do {
+            network = try reader.read()
+        } catch var error as QDQError {
+            error.findings = QDQSurvey(model.graph).findings
+            throw error
+        }
         return Contents(
             network: network, biases: reader.biases, tensors: reader.tensors,
             metadata: QDQAnnotation.foreignEntries(of: model))
@@ -129,11 +149,14 @@ package enum QDQModel {
     /// What has to change in a file's bytes so that its network has other biases.
     /// - Parameters:
     ///   - bytes: of the file.
+    ///   - file: as for ``decode(_:file:)``.
     ///   - biases: of all convolutions, in their order in the file.
-    /// - Returns: edits in ascending order, nothing but biases among them.
+    /// - Returns: edits in ascending order, nothing but biases among them. A bias in another file gets a tensor in this one.
     /// - Throws: ``QDQError`` as `decode`, and where a bias cannot be written.
-    package static func edits(of bytes: [UInt8], to biases: BiasState) throws -> [ByteEdit] {
-        let model = try parsed(bytes)
+    package static func edits(
+        of bytes: [UInt8], file: String? = nil, to biases: BiasState
+    ) throws -> [ByteEdit] {
+        let model = try complete(try parsed(bytes), file: file)
         let contents = try read(model)
         var layer = 0
         var changes: [BiasEditor.Change] = []

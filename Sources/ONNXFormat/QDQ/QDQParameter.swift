@@ -33,44 +33,58 @@ struct QDQParameter {
         return (values, type)
     }
 
-    /// Weights of a convolution with channel axis 0; the bias is left empty. The rank is 4 for Conv,
-    /// 2 for Gemm with transB.
-    func weights(rank: Int, taps: Int) throws -> QuantizedParameters {
+    /// Weights of a convolution; the bias is left empty. The rank is 4 for Conv, 2 for Gemm and MatMul.
+    func weights(rank: Int, taps: Int, outputAxis: Int = 0) throws -> QuantizedParameters {
         let (values, type) = try bytes()
         guard constant.axes.count == rank, !values.isEmpty else {
             throw fail(.malformedGraph, "weights have the shape \(constant.axes)")
         }
-        if let axis, axis != 0 {
+        if let axis, axis != outputAxis {
             throw fail(
                 .inconsistentQuantization,
-                "weights are quantized along axis \(axis), not along output channels (0)")
+                "weights are quantized along axis \(axis), not along output channels (\(outputAxis))"
+            )
         }
-        let outputs = constant.axes[0]
+        let outputs = constant.axes[outputAxis]
         let inputs = values.count / outputs / taps
+        let ordered =
+            outputAxis == 0
+            ? values : QDQWeights.transposed(values, rows: inputs * taps, columns: outputs)
         return QuantizedParameters(
-            weights: QDQWeights.fromONNX(values, outputs: outputs, taps: taps, inputs: inputs),
+            weights: QDQWeights.fromONNX(ordered, outputs: outputs, taps: taps, inputs: inputs),
             type: type, scales: scales, zeroPoints: zeroPoints, bias: [])
     }
 
-    /// Checks that this is the int32 bias of a convolution with these weights.
-    func bias(inputScale: Float, weights: QuantizedParameters, outputs: Int) throws -> [Int32] {
+    /// By how much a bias scale may differ from input scale * weight scale, relatively: some roundings of a product made in
+    /// another order. Runtimes that fuse the operator (ONNX Runtime 1.32) take the product and never look at the scale.
+    private static let scaleTolerance: Float = 8 * .ulpOfOne
+
+    /// Checks that this is the int32 bias of a convolution.
+    /// - Parameters:
+    ///   - steps: input scale * weight scale, of the tensor or per output channel.
+    ///   - shapes: that it may have; all have as many elements as there are output channels.
+    /// - Returns: one element per output channel.
+    /// - Throws: ``QDQError`` where it has another type, shape, zero point or scale.
+    func bias(steps: [Float], shapes: [[Int]]) throws -> [Int32] {
         guard case .int32(let values) = constant.elements else {
             throw fail(.unsupportedType, "a bias must be int32")
         }
-        guard constant.axes == [outputs] else {
-            throw fail(.malformedGraph, "a bias has the shape \(constant.axes), not [\(outputs)]")
+        guard shapes.contains(constant.axes) else {
+            throw fail(.malformedGraph, "a bias has the shape \(constant.axes), not \(shapes[0])")
         }
         guard zeroPoints.allSatisfy({ $0 == 0 }) else {
             throw fail(.inconsistentQuantization, "a bias has a zero point")
         }
-        let expected = weights.scales.map { inputScale * $0 }
-        guard scales == expected else {
-            let channel = zip(scales, expected).enumerated().first { $1.0 != $1.1 }?.offset ?? 0
-            let given = scales.count == 1 ? scales[0] : scales[channel]
-            throw fail(
-                .inconsistentQuantization,
-                "channel \(channel) of the bias has the scale \(given) (\(scales.count) in all); input "
-                    + "scale * weight scale gives \(expected[channel]) (\(expected.count) in all)")
+        let channels = scales.count == 1 && steps.count == 1 ? 1 : values.count
+        for channel in 0..<channels {
+            let given = scales[scales.count > 1 ? channel : 0]
+            let expected = steps[steps.count > 1 ? channel : 0]
+            guard abs(given - expected) <= Self.scaleTolerance * expected else {
+                throw fail(
+                    .inconsistentQuantization,
+                    "channel \(channel) of the bias has the scale \(given) (\(scales.count) in all); input "
+                        + "scale * weight scale gives \(expected) (\(steps.count) in all)")
+            }
         }
         return values.map { Int32(truncatingIfNeeded: $0) }
     }

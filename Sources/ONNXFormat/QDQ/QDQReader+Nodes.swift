@@ -12,7 +12,7 @@ extension QDQReader {
         case "DequantizeLinear": try readDequantize(node)
         case "Constant": try readConstant(node)
         case "Conv": try readConvolution(node)
-        case "Gemm": try readFullyConnected(node)
+        case "Gemm", "MatMul": try readFullyConnected(node)
         case "Add": try readAdd(node)
         case "Mul": try readMultiply(node)
         case "HardSigmoid", "HardSwish": try readActivation(node)
@@ -65,6 +65,24 @@ extension QDQReader {
         guard !activations.isEmpty else {
             throw QDQError(.missingQuantization, tensor: input.name, "the input is not quantized")
         }
+        if let selected = results[index].selected {
+            guard let activation else {
+                throw QDQError(
+                    .missingQuantization, node: results[index].node.name,
+                    "selects from a float result and gives one")
+            }
+            // Clamping keeps order too.
+            let clamp = results[index].node.clamp
+            if let value = results[selected].value, activations[value] == activation,
+                clamp == .none
+            {
+                results[index].node.inputs = [value]
+            } else {
+                results[selected].node.clamp = results[selected].node.clamp.followed(by: clamp)
+                results[index].node.clamp = .none
+                results[index].node.inputs = [try take(selected, activation: activation)]
+            }
+        }
         var node = results[index].node
         if let annotation = annotations.removeValue(forKey: node.name) {
             try apply(annotation, to: &node, activation: activation)
@@ -74,16 +92,47 @@ extension QDQReader {
                 .inconsistentQuantization, node: node.name,
                 "a max-pool must have scale and zero point of its input")
         }
+        if let pool = results[index].pool { try take(pool, inFrontOf: &node, activation) }
+        let value = try append(
+            node, results[index].parameters, results[index].bias, activation: activation)
+        results[index].value = value
+        return value
+    }
+
+    private mutating func append(
+        _ node: Node, _ parameters: QuantizedParameters? = nil, _ bias: BiasTensor? = nil,
+        activation: TensorQuantization?
+    ) throws -> ValueID {
         guard nodeNames.insert(node.name).inserted else {
             throw QDQError(.malformedGraph, node: node.name, "the name occurs twice")
         }
         nodes.append(node)
-        parameters.append(results[index].parameters)
-        biases.append(results[index].bias)
+        self.parameters.append(parameters)
+        biases.append(bias)
         tensors.append(nil)
         activations.append(activation)
-        results[index].value = nodes.count
         return nodes.count
+    }
+
+    /// Pools each operand of a Concat, to the quantization of the pooled result. A pool treats every channel alone, so it may
+    /// stand on either side of the Concat.
+    private mutating func take(
+        _ pool: Operation, inFrontOf join: inout Node, _ activation: TensorQuantization?
+    ) throws {
+        guard let activation else {
+            throw QDQError(
+                .missingQuantization, node: join.name,
+                "joins and pools values of unlike scales and gives a float result")
+        }
+        for (operand, value) in join.inputs.enumerated() {
+            var shape = join.shape
+            shape.channels = self.shape(of: value).channels
+            join.inputs[operand] = try append(
+                Node(
+                    name: "\(join.name)_\(operand + 1)", operation: pool, inputs: [value],
+                    shape: shape),
+                activation: activation)
+        }
     }
 
     private func apply(
@@ -123,8 +172,16 @@ extension QDQReader {
 
     private mutating func readAdd(_ node: Onnx_NodeProto) throws {
         _ = try QDQAttributes(node, known: [])
-        let first = try value(Self.operand(node, 0))
-        let second = try value(Self.operand(node, 1))
+        if try readBias(node) { return }
+        let names = try (0...1).map { try Self.operand(node, $0) }
+        if let place = names.firstIndex(where: isConstant) {
+            let other = try value(names[1 - place])
+            let constant = try constantValue(names[place], of: node, beside: other)
+            let inputs = place == 0 ? [constant, other.id] : [other.id, constant]
+            return try append(node, .add, inputs: inputs, view: other.view)
+        }
+        let first = try value(names[0])
+        let second = try value(names[1])
         guard first.view == second.view else {
             throw QDQError(.unsupported, "Add has operands of different arrangement")
         }
@@ -158,11 +215,64 @@ extension QDQReader {
     }
 
     private mutating func readPool(_ node: Onnx_NodeProto) throws {
-        let source = try featureMap(node)
+        if try readMaxPoolOfResult(node) { return }
+        if let joined = try unquantizedConcat(node) {
+            let shape = results[joined].node.shape
+            let pool = try pool(node, over: shape)
+            guard
+                let pooled = QDQShapes.output(of: pool, inputs: [shape])
+            else {
+                throw QDQError(.malformedGraph, "\(node.opType) does not fit its input (\(shape))")
+            }
+            var result = results[joined]
+            result.node.name = Self.name(of: node)
+            result.node.shape = pooled
+            result.pool = pool
+            results[joined].isPooled = true
+            try define(node, .result(results.count, .map(.nchw)))
+            results.append(result)
+            return
+        }
+        let source = try featureMap(node, acceptsFloat: node.opType == "GlobalAveragePool")
+        try append(
+            node, try pool(node, over: shape(of: source)), inputs: [source], view: .map(.nchw))
+    }
+
+    /// A max-pool between an operator and its quantizer: rounding keeps order, so the result may as well be quantized first.
+    /// - Returns: false where the pool is another.
+    private mutating func readMaxPoolOfResult(_ node: Onnx_NodeProto) throws -> Bool {
+        guard node.opType == "MaxPool",
+            case .result(let index, .map(.nchw)) = meanings[try Self.operand(node, 0)],
+            results[index].value == nil, exactActivation(of: results[index]) == nil
+        else { return false }
+        let shape = results[index].node.shape
+        let pool = try pool(node, over: shape)
+        guard let pooled = QDQShapes.output(of: pool, inputs: [shape]) else {
+            throw QDQError(.malformedGraph, "\(node.opType) does not fit its input (\(shape))")
+        }
+        try define(node, .result(results.count, .map(.nchw)))
+        // Its input is the value that the result becomes.
+        let made = Node(name: Self.name(of: node), operation: pool, inputs: [0], shape: pooled)
+        results.append(Result(node: made, selected: index))
+        results[index].isPooled = true
+        return true
+    }
+
+    /// The Concat that a node reads whose operands have unlike scales and that nothing else has read, as an index into `results`.
+    private func unquantizedConcat(_ node: Onnx_NodeProto) throws -> Int? {
+        guard case .result(let index, .map(.nchw)) = meanings[try Self.operand(node, 0)],
+            results[index].value == nil, results[index].node.operation == .concat,
+            results[index].pool == nil, results[index].node.clamp == .none,
+            exactActivation(of: results[index]) == nil
+        else { return nil }
+        return index
+    }
+
+    private func pool(_ node: Onnx_NodeProto, over shape: FeatureShape) throws -> Operation {
         switch node.opType {
         case "GlobalAveragePool":
             _ = try QDQAttributes(node, known: [])
-            try append(node, .globalAveragePool, inputs: [source], view: .map(.nchw))
+            return .globalAveragePool
         case "MaxPool":
             let attributes = try QDQAttributes(
                 node,
@@ -171,8 +281,7 @@ extension QDQReader {
                     "storage_order",
                 ])
             try attributes.require("storage_order", 0)
-            let window = try attributes.window(over: shape(of: source))
-            try append(node, .maxPool(window), inputs: [source], view: .map(.nchw))
+            return .maxPool(try attributes.window(over: shape))
         default:
             let attributes = try QDQAttributes(
                 node,
@@ -181,17 +290,17 @@ extension QDQReader {
                 ])
             let counts = try attributes.int("count_include_pad", default: 0) != 0
             if counts { try attributes.require("ceil_mode", 0) }
-            let window = try attributes.window(over: shape(of: source))
-            try append(
-                node, .averagePool(window, countIncludePad: counts), inputs: [source],
-                view: .map(.nchw))
+            return .averagePool(
+                try attributes.window(over: shape), countIncludePad: counts)
         }
     }
 
     /// The operand of an operator over feature maps.
-    mutating func featureMap(_ node: Onnx_NodeProto) throws -> ValueID {
+    mutating func featureMap(
+        _ node: Onnx_NodeProto, acceptsFloat: Bool = false
+    ) throws -> ValueID {
         let name = try Self.operand(node, 0)
-        let operand = try value(name)
+        let operand = try acceptsFloat ? meanOperand(name) : value(name)
         guard operand.view == .map(.nchw) else {
             throw QDQError(
                 .unsupported, tensor: name, "\(node.opType) must read an NCHW feature map")
@@ -232,109 +341,6 @@ extension QDQReader {
             throw QDQError(.unsupported, tensor: name, "a bound of Clip must be one finite number")
         }
         return values[0]
-    }
-}
-
-// MARK: - Convolutions
-
-extension QDQReader {
-    private mutating func readConvolution(_ node: Onnx_NodeProto) throws {
-        let attributes = try QDQAttributes(
-            node, known: ["kernel_shape", "strides", "pads", "dilations", "auto_pad", "group"])
-        let source = try featureMap(node)
-        let weights = try parameter(node, 1)
-        let axes = weights.constant.axes
-        guard axes.count == 4, axes.allSatisfy({ 1...QDQLimits.extent ~= $0 }) else {
-            throw QDQError(
-                .malformedGraph, tensor: weights.constant.name, "weights have the shape \(axes)")
-        }
-        let window = try attributes.window(
-            over: shape(of: source), kernel: [axes[2], axes[3]])
-        let groups = try attributes.int("group", default: 1)
-        let channels = shape(of: source).channels
-        guard [window.kernelHeight, window.kernelWidth] == [axes[2], axes[3]], groups > 0,
-            channels % groups == 0, axes[1] == channels / groups
-        else {
-            throw QDQError(
-                .malformedGraph, tensor: weights.constant.name,
-                "weights of shape \(axes) do not fit \(channels) channels in \(groups) groups")
-        }
-        var parameters = try weights.weights(rank: 4, taps: axes[2] * axes[3])
-        let bias = try bias(node, source: source, weights: parameters, outputs: axes[0])
-        parameters.bias = bias.values
-        let convolution = Convolution(
-            window: window, groups: groups, hadBias: Self.optionalOperand(node, 2) != nil)
-        try append(
-            node, .convolution(convolution), inputs: [source], parameters: parameters,
-            bias: bias.tensor, view: .map(.nchw))
-    }
-
-    private mutating func readFullyConnected(_ node: Onnx_NodeProto) throws {
-        let attributes = try QDQAttributes(node, known: ["alpha", "beta", "transA", "transB"])
-        try attributes.require("transA", 0)
-        guard try attributes.int("transB", default: 0) == 1,
-            try attributes.float("alpha", default: 1) == 1,
-            try attributes.float("beta", default: 1) == 1
-        else { throw QDQError(.unsupported, "Gemm must have transB = 1, alpha = 1 and beta = 1") }
-        let name = try Self.operand(node, 0)
-        let source = try value(name)
-        let extent = shape(of: source.id)
-        let isOrdered = extent.pixels == 1 || source.view == .flat(.nchw)
-        guard case .flat = source.view, isOrdered else {
-            throw QDQError(
-                .unsupported, tensor: name, "Gemm must read a flattened NCHW feature map")
-        }
-        let weights = try parameter(node, 1)
-        let axes = weights.constant.axes
-        guard axes.count == 2, 1...QDQLimits.extent ~= axes[0], axes[1] == extent.count else {
-            throw QDQError(
-                .malformedGraph, tensor: weights.constant.name,
-                "weights of shape \(axes) do not fit \(extent.count) inputs")
-        }
-        var parameters = try weights.weights(rank: 2, taps: extent.pixels)
-        let bias = try bias(node, source: source.id, weights: parameters, outputs: axes[0])
-        parameters.bias = bias.values
-        let window = Window(kernelHeight: extent.height, kernelWidth: extent.width)
-        let convolution = Convolution(
-            window: window, isFullyConnected: true, hadBias: Self.optionalOperand(node, 2) != nil)
-        try append(
-            node, .convolution(convolution), inputs: [source.id], parameters: parameters,
-            bias: bias.tensor, view: .flat(.nchw))
-    }
-
-    private func parameter(_ node: Onnx_NodeProto, _ index: Int) throws -> QDQParameter {
-        let name = try Self.operand(node, index)
-        guard case .parameter(let parameter) = try meaning(name) else {
-            throw QDQError(
-                .missingQuantization, tensor: name, "weights and bias must be dequantized constants"
-            )
-        }
-        return parameter
-    }
-
-    /// The bias, zeros where the node has none, and where it lies in the file.
-    ///
-    /// A float bias, which some quantizers leave, is read as the int32 bias that runtimes make of it when they
-    /// fuse the operator: `rint(bias / (input scale * weight scale))`.
-    private func bias(
-        _ node: Onnx_NodeProto, source: ValueID, weights: QuantizedParameters, outputs: Int
-    ) throws -> (values: [Int32], tensor: BiasTensor) {
-        let inputScale = try activation(of: source).scale
-        let steps = weights.scales.map { BiasQuantization.scale(input: inputScale, weight: $0) }
-        var tensor = BiasTensor(node: Self.name(of: node), position: position, steps: steps)
-        guard let name = Self.optionalOperand(node, 2) else {
-            return ([Int32](repeating: 0, count: outputs), tensor)
-        }
-        if constants[name] != nil {
-            let bias = try constant(name)
-            tensor.place = .float(name)
-            return (try tensor.integers(bias, outputs: outputs), tensor)
-        }
-        let parameter = try parameter(node, 2)
-        tensor.place = .int32(parameter.constant.name)
-        let values = try parameter.bias(
-            inputScale: inputScale, weights: weights, outputs: outputs)
-        return (values, tensor)
     }
 
     /// A constant that stands among the nodes.

@@ -52,7 +52,7 @@ extension QDQReader {
         if let value = results[index].value, activations[value] == quantization { return value }
         let made = results[index].node
         if case .maxPool = made.operation, results[index].value == nil,
-            let exact = exactActivation(of: made), exact != quantization
+            let exact = exactActivation(of: results[index]), exact != quantization
         {
             let pooled = try take(index, activation: exact)
             results[index].isExact = true

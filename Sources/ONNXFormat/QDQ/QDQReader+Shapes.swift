@@ -9,11 +9,31 @@ extension QDQReader {
         if case .image(isTransposed: false) = try meaning(name), order == QDQWriter.toNCHW {
             return try define(node, .image(isTransposed: true))
         }
+        if order == QDQWriter.toNCHW { transposeQuantizedInput(name) }
         try rearrange(node, name) { view, _ in
             switch (view, order) {
             case (.map(.nchw), QDQWriter.toNHWC): .map(.nhwc)
             case (.map(.nhwc), QDQWriter.toNCHW): .map(.nchw)
             default: nil
+            }
+        }
+    }
+
+    /// An NHWC input that is quantized before it is transposed.
+    private mutating func transposeQuantizedInput(_ name: String) {
+        guard results.isEmpty, input.layout == .nchw else { return }
+        switch meanings[name] {
+        case .quantized(0, .map(.nchw)), .float(0, .map(.nchw)): break
+        default: return
+        }
+        inputIsNHWC()
+        // What was read of it so far has these axes; its 8-bit tensor is none that could be compared.
+        tensors[0] = nil
+        for (name, meaning) in meanings {
+            switch meaning {
+            case .quantized(0, _): meanings[name] = .quantized(0, .map(.nhwc))
+            case .float(0, _): meanings[name] = .float(0, .map(.nhwc))
+            default: break
             }
         }
     }
@@ -85,7 +105,7 @@ extension QDQReader {
             node, known: ["axes", "keepdims", "noop_with_empty_axes"])
         let keeps = try attributes.int("keepdims", default: 1) != 0
         let name = try Self.operand(node, 0)
-        let operand = try value(name)
+        let operand = try meanOperand(name)
         let axes = try axes(of: node, attributes).map { $0 < 0 ? $0 + 4 : $0 }.sorted()
         guard case .map(let layout) = operand.view, axes == (layout == .nchw ? [2, 3] : [1, 2])
         else {

@@ -43,6 +43,12 @@ struct QDQReader {
         var value: ValueID?
         /// The 8-bit value is exact without a quantizer, and the float tensor may be read as well.
         var isExact = false
+        /// Of a Concat: what each of its operands goes through first, with the quantization of the result.
+        var pool: Operation?
+        /// Of a max-pool: the result it selects from, as an index, which takes the quantization of the pool.
+        var selected: Int?
+        /// Another result is this one pooled, and its own may stay without a quantizer.
+        var isPooled = false
     }
 
     let file: Onnx_GraphProto
@@ -95,7 +101,7 @@ struct QDQReader {
             try readNaming(node)
         }
         let output = try readOutput()
-        if let unused = results.first(where: { $0.value == nil }) {
+        if let unused = results.first(where: { $0.value == nil && !$0.isPooled }) {
             throw QDQError(
                 .missingQuantization, node: unused.node.name, "no QuantizeLinear reads its result")
         }
@@ -204,12 +210,19 @@ extension QDQReader {
     /// The value that a float operand holds, and its arrangement.
     mutating func value(_ name: String) throws -> (id: ValueID, view: View) {
         switch try meaning(name) {
-        case .float(let value, let view): return (value, view)
-        case .result(let index, let view) where results[index].value == nil:
-            guard let activation = exactActivation(of: results[index].node) else {
+        case .float(let value, let view):
+            guard activations[value] != nil else {
                 throw QDQError(
                     .missingQuantization, tensor: name,
-                    "the result of node '\(results[index].node.name)' is read in float; quantize it"
+                    "the result of node '\(nodes[value - 1].name)' is read in float, and not by a mean alone"
+                )
+            }
+            return (value, view)
+        case .result(let index, let view) where results[index].value == nil:
+            guard let activation = exactActivation(of: results[index]) else {
+                throw QDQError(
+                    .missingQuantization, tensor: name,
+                    "the result of node '\(results[index].node.name)' is read in float"
                 )
             }
             let value = try take(index, activation: activation)
@@ -233,9 +246,20 @@ extension QDQReader {
 // MARK: - Values without a quantizer
 
 extension QDQReader {
+    /// The operand of a mean over all pixels, which may be the float result of a layer.
+    mutating func meanOperand(_ name: String) throws -> (id: ValueID, view: View) {
+        guard case .result(let index, let view) = try meaning(name),
+            results[index].node.convolution != nil
+        else { return try value(name) }
+        let value = try results[index].value ?? take(index, activation: nil)
+        guard activations[value] == nil else { return try self.value(name) }
+        return (value, view)
+    }
+
     /// The quantization in which a result is exact as it stands: that of the values it selects from.
-    func exactActivation(of node: Node) -> TensorQuantization? {
-        guard let first = activations[node.inputs[0]] else { return nil }
+    func exactActivation(of result: Result) -> TensorQuantization? {
+        let node = result.node
+        guard result.selected == nil, let first = activations[node.inputs[0]] else { return nil }
         switch node.operation {
         case .maxPool, .clamp, .concat:
             let isShared = node.inputs.allSatisfy { activations[$0] == first }

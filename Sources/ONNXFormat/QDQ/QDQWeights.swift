@@ -32,4 +32,15 @@ enum QDQWeights {
         }
         return ordered
     }
+
+    /// A matrix `[rows, columns]` as `[columns, rows]`.
+    static func transposed(_ values: [Int], rows: Int, columns: Int) -> [Int] {
+        var result = values
+        for row in 0..<rows {
+            for column in 0..<columns {
+                result[column * rows + row] = values[row * columns + column]
+            }
+        }
+        return result
+    }
 }

@@ -154,7 +154,7 @@ struct CalibrationResults {
         let biases = BiasState(of: network)
         let (patch, corrected) =
             if let given {
-                try BiasPatch.create(of: given.bytes, to: biases)
+                try BiasPatch.create(of: given.bytes, file: given.path, to: biases)
             } else {
                 try BiasPatch.create(
                     encoding: quantized,
@@ -164,6 +164,7 @@ struct CalibrationResults {
                     ],
                     to: biases)
             }
+        try given?.writeExternalFiles(to: out)
         try AtomicFile.write(corrected, to: out + "/model.int8.onnx")
         try AtomicFile.write(try patch.file().sealed(), to: out + "/bias.patch.safetensors")
         try AtomicFile.write(try biasFile(network).sealed(), to: out + "/bias.safetensors")

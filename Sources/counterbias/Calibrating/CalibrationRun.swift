@@ -74,7 +74,7 @@ struct CalibrationRun {
             [folder.leftOut.warning(in: configuration.images), given?.warning(of: pixels)]
             .compactMap(\.self) + warnings(of: facts)
         for warning in inputWarnings {
-            Console.warn(warning, event: "check the input", logger: logger)
+            Console.warn(warning, of: .input, logger: logger)
         }
         let options = CalibrationOptions(configuration, isQuantized: given != nil)
         let labels = try labels(of: pool, classes: network.outputCount, options)
@@ -91,7 +91,7 @@ struct CalibrationRun {
         let job = try CalibrationJob(
             network: network, options: options, imageCount: pool.images.count,
             inputRange: pool.isPixels ? encoding.range : nil,
-            given: given?.network, labels: labels,
+            given: given?.network, fixedLayers: given?.fixedLayers ?? [], labels: labels,
             resuming: checkpoint?.progress ?? CalibrationJob.Progress())
         try record.write(to: store.directory)
 
@@ -128,7 +128,7 @@ struct CalibrationRun {
             Console.print(results.table)
         }
         for warning in results.warnings {
-            Console.warn(warning, event: "check the result", logger: logger)
+            Console.warn(warning, of: .result, logger: logger)
         }
         if !driver.quarantined.isEmpty {
             throw CommandError(

@@ -30,7 +30,7 @@ struct EvaluationRun {
         let network = try ONNXImporter.loadFloatNetwork(path: configuration.model)
         let contents = try QDQModel.read(path: quantizedPath)
         let quantized = contents.network
-        try quantized.validate()
+        try quantized.validate(acceptsBiases: true)
         try check(network.graph, quantized.graph)
         let float = FloatExecutor(network)
         let integer = IntegerExecutor(quantized)
@@ -98,7 +98,7 @@ struct EvaluationRun {
             [folder.leftOut.warning(in: configuration.images)].compactMap(\.self)
             + facts.warnings(settings, origin) + [fit.warning].compactMap(\.self)
         for warning in warnings {
-            Console.warn(warning, event: "check the input", logger: logger)
+            Console.warn(warning, of: .input, logger: logger)
         }
         return EvaluationReport(
             evaluation, pixels: pixels, leftOut: LeftOutRecord(folder.leftOut), skipped: skipped,

@@ -15,13 +15,20 @@ enum Console {
         print(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
+    /// What a warning is about.
+    enum Concern { case input, result }
+
     /// A warning for the person who runs the command: a line of its own on a terminal, a log record elsewhere.
-    static func warn(_ text: String, event: Logger.Message, logger: Logger) {
-        guard logFormat == .text, isatty(STDERR_FILENO) == 1 else {
-            logger.warning(event, metadata: ["reason": "\(text)"])
+    static func warn(_ text: String, of concern: Concern, logger: Logger) {
+        if logFormat == .text, isatty(STDERR_FILENO) == 1 {
+            FileHandle.standardError.write(Data("warning: \(text)\n".utf8))
             return
         }
-        FileHandle.standardError.write(Data("warning: \(text)\n".utf8))
+        let metadata: Logger.Metadata = ["reason": "\(text)"]
+        switch concern {
+        case .input: logger.warning("check the input", metadata: metadata)
+        case .result: logger.warning("check the result", metadata: metadata)
+        }
     }
 
     /// Of all log lines of this process; set once, when its flags are known.

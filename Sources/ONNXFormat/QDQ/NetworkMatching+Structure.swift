@@ -1,0 +1,165 @@
+import NetworkGraph
+import Quantization
+
+/// What a quantizer, or what runs before it, takes apart: nodes of the float network become several that compute the
+/// same, as the quantized network has them.
+extension NetworkMatching {
+    /// The float node for a quantized one that is a part of what the float network has as a whole.
+    /// - Parameters:
+    ///   - node: of the quantized network.
+    ///   - inputs: its counterparts' in the float network.
+    /// - Returns: the node's index; nil where there is no such whole.
+    mutating func restructured(for node: Node, inputs: [ValueID]) -> Int? {
+        switch node.operation {
+        case .activation(let function) where function == .hardSwishGate:
+            splitHardSwish(of: inputs[0])
+        case .averagePool, .globalAveragePool:
+            spread(node.operation, over: inputs[0])
+        default: nil
+        }
+    }
+
+    /// `hardSwish(x)` becomes `x * hardSigmoid(x)`: the same products and sums.
+    private mutating func splitHardSwish(of value: ValueID) -> Int? {
+        guard
+            let index = original.graph.nodes.indices.first(where: {
+                !matched.contains($0) && original.graph.nodes[$0].inputs == [value]
+                    && original.graph.nodes[$0].operation == .activation(.hardSwish)
+            })
+        else { return nil }
+        let whole = original.graph.nodes[index]
+        var (gate, product) = (whole, whole)
+        gate.operation = .activation(.hardSwishGate)
+        gate.clamp = .none
+        product.operation = .multiply
+        product.inputs = [value, index + 1]
+        replace(index, by: [(gate, nil), (product, nil)])
+        return index
+    }
+
+    /// A pool of a concatenation becomes the concatenation of pools: both treat every channel alone.
+    private mutating func spread(_ pool: Operation, over value: ValueID) -> Int? {
+        let (nodes, readers) = (original.graph.nodes, original.graph.consumers)
+        guard
+            let index = nodes.indices.first(where: { index in
+                guard nodes[index].operation == pool, let joined = nodes[index].inputs.first,
+                    joined > 0, nodes[joined - 1].operation == .concat
+                else { return false }
+                return !matched.contains(index) && !matched.contains(joined - 1)
+                    && nodes[joined - 1].clamp == .none && readers[joined] == [index]
+                    && original.graph.output.value != joined
+                    && nodes[joined - 1].inputs.contains(value)
+            })
+        else { return nil }
+        let whole = nodes[index]
+        let joined = whole.inputs[0]
+        let operands = nodes[joined - 1].inputs
+        var parts = operands.map { operand in
+            var part = whole
+            part.inputs = [operand]
+            part.clamp = .none
+            part.shape.channels = original.graph.shape(of: operand).channels
+            return (part, FloatParameters?.none)
+        }
+        var join = nodes[joined - 1]
+        join.inputs = operands.indices.map { index + 1 + $0 }
+        join.shape = whole.shape
+        join.clamp = whole.clamp
+        parts.append((join, nil))
+        replace(index, by: parts)
+        remove(joined - 1)
+        return operands.firstIndex(of: value).map { index - 1 + $0 }
+    }
+
+    // MARK: Biases behind a quantizer
+
+    /// Whether a quantized node is a constant, and the addition behind its layer's quantizer what the float network has as
+    /// the layer's bias.
+    func takesConstant(_ index: Int) -> Bool {
+        let node = quantized.graph.nodes[index]
+        guard let parameters = quantized.parameters[index], parameters.isConstant,
+            let value = node.inputs.first, value > 0,
+            counterparts[value].clamp == .none
+        else { return false }
+        let whole = counterparts[value].value
+        return whole > 0 && original.graph.nodes[whole - 1].convolution != nil
+            && original.graph.nodes[whole - 1].shape == node.shape
+            && !original.graph.nodes.contains { $0.inputs.contains(whole) && $0.isPointwise }
+    }
+
+    /// `w x + b` becomes the layer `w x + 0`, the constant b and the addition of both. One rounding is made as before.
+    mutating func splitBias(_ index: Int) {
+        let value = quantized.graph.nodes[index].inputs[0]
+        let layer = counterparts[value].value - 1
+        guard var weights = original.parameters[layer] else {
+            preconditionFailure("a layer without weights")
+        }
+        var (product, sum) = (original.graph.nodes[layer], original.graph.nodes[layer])
+        product.clamp = .none
+        var constant = quantized.graph.nodes[index]
+        constant.name = product.name
+        constant.inputs = [layer + 1]
+        sum.operation = .add
+        sum.inputs = [layer + 1, layer + 2]
+        let bias = FloatParameters(
+            weights: [Float](repeating: 0, count: weights.bias.count), bias: weights.bias)
+        weights.bias = [Float](repeating: 0, count: weights.bias.count)
+        replace(layer, by: [(product, weights), (constant, bias), (sum, nil)])
+        parameters[value - 1] = weights
+    }
+
+    // MARK: Renumbering
+
+    /// Puts nodes in the place of one. The last computes what it did; the first keeps its counterpart.
+    private mutating func replace(_ index: Int, by nodes: [(Node, FloatParameters?)]) {
+        let added = nodes.count - 1
+        renumber { $0 > index ? $0 + added : $0 }
+        for counterpart in counterparts.indices where counterparts[counterpart].value > index + 1 {
+            counterparts[counterpart].value += added
+        }
+        matched = Set(matched.map { $0 > index ? $0 + added : $0 })
+        original.graph.nodes.replaceSubrange(index...index, with: nodes.map(\.0))
+        original.parameters.replaceSubrange(index...index, with: nodes.map(\.1))
+    }
+
+    /// Removes a node that nothing reads and that has no counterpart.
+    private mutating func remove(_ index: Int) {
+        renumber { $0 > index + 1 ? $0 - 1 : $0 }
+        for counterpart in counterparts.indices where counterparts[counterpart].value > index + 1 {
+            counterparts[counterpart].value -= 1
+        }
+        matched = Set(matched.map { $0 > index ? $0 - 1 : $0 })
+        original.graph.nodes.remove(at: index)
+        original.parameters.remove(at: index)
+    }
+
+    private mutating func renumber(_ number: (ValueID) -> ValueID) {
+        for node in original.graph.nodes.indices {
+            original.graph.nodes[node].inputs = original.graph.nodes[node].inputs.map(number)
+        }
+        original.graph.output.value = number(original.graph.output.value)
+    }
+}
+
+extension ActivationFunction {
+    /// What hard-swish multiplies its argument with.
+    static let hardSwishGate = ActivationFunction.hardSigmoid(alpha: 1 / 6, beta: 0.5)
+}
+
+extension Node {
+    /// A depthwise convolution of single pixels.
+    fileprivate var isPointwise: Bool {
+        convolution?.groups == shape.channels
+            && convolution?.window == Window(kernelHeight: 1, kernelWidth: 1)
+    }
+}
+
+extension QuantizedParameters {
+    /// All weights stand for zero, so that the result is the bias.
+    var isConstant: Bool {
+        let taps = weights.count / bias.count
+        return weights.indices.allSatisfy {
+            Int(weights[$0]) == zeroPoint(channel: $0 / max(taps, 1))
+        }
+    }
+}
