@@ -318,12 +318,15 @@ import Testing
     }
 
     @Test func namesFolders() throws {
-        let folder = Resources.fixtures.appendingPathComponent("foreign").path
+        let url = FileManager.default.temporaryDirectory
+            .appendingPathComponent("counterbias-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: url) }
+        try Data().write(to: url.appendingPathComponent("inside.onnx"))
+        let folder = url.path
         let float = try #require(throws: ONNXError.self) { try ONNXDocument(path: folder) }
         #expect(float.code == .unreadable)
-        #expect(
-            float.detail.contains("is a folder") && float.detail.contains("'bare.nncf-tensor.onnx'")
-        )
+        #expect(float.detail.contains("is a folder") && float.detail.contains("'inside.onnx'"))
         let quantized = try #require(throws: QDQError.self) { try QDQModel.read(path: folder) }
         #expect(quantized.code == .fileAccess && quantized.detail.contains("is a folder"))
     }

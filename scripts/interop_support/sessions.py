@@ -3,6 +3,7 @@
 
     sessions.py RUNTIME LIST.json RESULT.json
 
+RUNTIME is onnxruntime, openvino, or exact: ONNX Runtime without that arithmetic, on this processor as it is.
 Such processors add two products of int8 weights in 16 bits and saturate. Where this one has more, the runtime runs under
 `qemu-x86_64 -cpu Haswell`; OpenVINO's own switch, ONEDNN_MAX_CPU_ISA=AVX2, makes it crash on fully connected layers (2026.4.1). LIST.json names
 models with their inputs and the float networks' outputs; RESULT.json gets a list of SQNRs in dB, the outputs against the float ones.
@@ -34,7 +35,7 @@ def has_more_than_avx2():
 def measure(runtime, models, folder):
     """SQNRs of `models`, each a dict with the paths `model` and `data`; None where an emulator is missing."""
     command = [sys.executable, __file__]
-    if has_more_than_avx2():
+    if runtime != "exact" and has_more_than_avx2():
         emulator = shutil.which("qemu-x86_64")
         if emulator is None:
             return None
@@ -57,6 +58,8 @@ def outputs(runtime, path, images):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
+    if runtime == "exact":
+        options.add_session_config_entry("session.x64quantprecision", "1")
     made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = made.get_inputs()[0].name
     return np.concatenate([made.run(None, {name: image[None]})[0] for image in images])
