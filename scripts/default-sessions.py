@@ -3,8 +3,10 @@
 
 import argparse
 import pathlib
+import statistics
 import subprocess
 import tempfile
+import time
 
 import numpy as np
 import yaml
@@ -31,6 +33,14 @@ NETWORKS = {
     "mini-Xception, emotions": ("zoo/mini_xception_fer", HALF),
 }
 HEAD = ("network", "exact", "ONNX Runtime", "OpenVINO", "NNCF exact", "ONNX Runtime", "OpenVINO")
+TYPES = {
+    "auto": [],
+    "int8": ["--weight-type", "int8"],
+    "uint8": ["--weight-type", "uint8"],
+    "int8, allow": ["--weight-type", "int8", "--weight-saturation", "allow"],
+}
+TYPES_HEAD = ("network", "weights", "exact", "ONNX Runtime", "OpenVINO", "ONNX Runtime, images/s", "OpenVINO, images/s")
+TURNS = 5
 
 
 def command(*arguments):
@@ -51,27 +61,86 @@ class Comparison:
                 "--trace-images", count, "--json")
         return tensors.load(trace)["input"]
 
-    def files(self, name, model, preprocessing):
-        """Our file, NNCF's or why there is none, and data to compare them on."""
+    def configuration(self, preprocessing):
         if isinstance(preprocessing, str):
             preset = yaml.safe_load((ROOT / f"config/{preprocessing}.yaml").read_text())
             preprocessing = preset["preprocessing"]
         config = self.work / "pixels.yaml"
         config.write_text(yaml.safe_dump({"preprocessing": preprocessing}))
+        return config
+
+    def ours(self, name, model, config, flags=()):
         out = self.work / "out" / name.replace(" ", "-")
         command(self.binary, "calibrate", "--quiet", "--config", config, "--model", model, "--images",
-                self.images / "calibration", "--out", out)
-        ours = out / "model.int8.onnx"
+                self.images / "calibration", "--out", out, *flags)
+        return out / "model.int8.onnx"
+
+    def data(self, model, ours, config):
+        """A file of inputs and the float network's outputs to compare on."""
+        shown = self.prepared(model, ours, config, "evaluation", self.count)
+        data = ours.parent / "data.npz"
+        np.savez(data, input=shown, float=sessions.outputs("exact", str(model), shown))
+        return data
+
+    def files(self, name, model, preprocessing):
+        """Our file, NNCF's or why there is none, and data to compare them on."""
+        config = self.configuration(preprocessing)
+        ours = self.ours(name, model, config)
         given = self.prepared(model, ours, config, "calibration", CALIBRATION_IMAGES)
-        theirs, reason = out / "nncf.onnx", None
+        theirs, reason = ours.parent / "nncf.onnx", None
         try:
             quantizers.nncf(model, theirs, [image[None] for image in given], True)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0][:60]
-        shown = self.prepared(model, ours, config, "evaluation", self.count)
-        data = out / "data.npz"
-        np.savez(data, input=shown, float=sessions.outputs("exact", str(model), shown))
+        data = self.data(model, ours, config)
         return [(str(path), str(data)) for path in (ours, None if reason else theirs) if path], reason
+
+    def decibels(self, path, data):
+        """With exact arithmetic and in both default sessions."""
+        cells = []
+        for runtime in ("exact", *sessions.RUNTIMES):
+            found = sessions.measure(runtime, [{"model": path, "data": data}], self.work)
+            cells.append("" if found is None else f"{found[0]:.2f}")
+        return cells
+
+    def both_tools(self, title, model, preprocessing):
+        files, reason = self.files(title, model, preprocessing)
+        cells = [title] + [cell for file in files for cell in self.decibels(*file)]
+        yield [*cells, reason, "", ""] if reason else cells
+
+    def weight_types(self, title, model, preprocessing):
+        """A row per type: SQNRs, and images per second on this processor as it is, one thread, medians of turns."""
+        config = self.configuration(preprocessing)
+        files = {name: self.ours(f"{title}-{name}", model, config, flags) for name, flags in TYPES.items()}
+        data = str(self.data(model, files["auto"], config))
+        images = np.load(data)["input"]
+        rates = {(name, runtime): [] for name in files for runtime in sessions.RUNTIMES}
+        made = {key: sessions.runner(key[1], str(files[key[0]])) for key in rates}
+        for _ in range(TURNS):
+            for key, run in made.items():
+                begin = time.perf_counter()
+                for image in images:
+                    run(image[None])
+                rates[key].append(len(images) / (time.perf_counter() - begin))
+        for name, path in files.items():
+            yield [title, name, *self.decibels(str(path), data),
+                   *(f"{statistics.median(rates[name, runtime]):.0f}" for runtime in sessions.RUNTIMES)]
+
+
+def types_table(rows, count):
+    lines = ["# Types of weights", "",
+             f"Made by `scripts/default-sessions --types`: SQNR as in default-sessions.md, on {count} photographs; images per second on the processor as",
+             f"it is, one thread, medians of {TURNS} turns. Processor: {processor()}.", "",
+             "| " + " | ".join(TYPES_HEAD) + " |", "|" + "---|" * len(TYPES_HEAD)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def processor():
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    read = dict(line.split(":", 1) for line in lines if ":" in line)
+    values = {key.strip(): value.strip() for key, value in read.items()}
+    has = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx_vnni") if flag in values["flags"].split()]
+    return f"{values['model name']}, family {values['cpu family']}, model {values['model']} ({', '.join(has)})"
 
 
 def table(rows, count):
@@ -87,6 +156,7 @@ def main():
     parser.add_argument("binary", type=pathlib.Path)
     parser.add_argument("--only", default="")
     parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--types", action="store_true")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "benchmarks")
     arguments = parser.parse_args()
     shared = ROOT.parent / "shared"
@@ -104,15 +174,13 @@ def main():
             if not model.exists():
                 print(f"SKIPPED: {title} awaits {model}")
                 continue
-            files, reason = comparison.files(title, model, preprocessing)
-            cells = [title]
-            for path, data in files:
-                for runtime in ("exact", *sessions.RUNTIMES):
-                    found = sessions.measure(
-                        runtime, [{"model": path, "data": data}], comparison.work)
-                    cells.append("" if found is None else f"{found[0]:.2f}")
-            rows.append([*cells, reason, "", ""] if reason else cells)
-            print("  ".join(filter(None, rows[-1])), flush=True)
+            measure = comparison.weight_types if arguments.types else comparison.both_tools
+            for row in measure(title, model, preprocessing):
+                rows.append(row)
+                print("  ".join(filter(None, row)), flush=True)
+        if arguments.types:
+            (arguments.out / "weight-types.md").write_text(types_table(rows, arguments.images))
+            return
         (arguments.out / "default-sessions.md").write_text(table(rows, arguments.images))
 
 

@@ -14,11 +14,13 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # No option at all, and of the preset what the images need alone.
-DEFAULT = "default, IBC, 8 images"
-# The methods alone; presets may have ranges and scales by search, and equalization.
-PLAIN = ["--weight-scale", "minmax", "--range", "minmax", "--equalize", "none"]
+DEFAULT = "default"
+# The methods alone; presets may have ranges and scales by search, and equalization, and int8 weights are kept from saturating.
+SCALES = ["--weight-scale", "minmax", "--range", "minmax", "--weight-saturation", "allow"]
+PLAIN = [*SCALES, "--equalize", "none"]
 # The paper's equalization (arXiv 1902.01917) in front of each method.
-ONE_STEP = [*PLAIN[:-1], "one-step"]
+ONE_STEP = [*SCALES, "--equalize", "one-step"]
+FEW = ["--ibc-images", "8"]
 TENSOR = ["--granularity", "tensor", "--weights", "asymmetric"]
 SYMMETRIC = ["--granularity", "tensor", "--weights", "symmetric"]
 CHANNEL = ["--granularity", "channel", "--weights", "symmetric"]
@@ -28,14 +30,14 @@ SCHEMES = {"tensor, asymmetric": TENSOR, "tensor, symmetric": SYMMETRIC, "channe
 METHODS = {
     "naive, dead channels kept": [*PLAIN, "--method", "none", "--keep-dead-channels"],
     "naive": [*PLAIN, "--method", "none"],
-    "IBC, 8 images": [*PLAIN, "--method", "ibc"],
+    "IBC, 8 images": [*PLAIN, *FEW, "--method", "ibc"],
     "IBC, 64 images": [*PLAIN, "--method", "ibc", "--ibc-images", "64"],
     "BFT": [*PLAIN, "--method", "bft"],
-    "IBC + BFT": [*PLAIN, "--method", "ibc,bft"],
-    "one-step + IBC, 8 images": [*ONE_STEP, "--method", "ibc"],
+    "IBC + BFT": [*PLAIN, *FEW, "--method", "ibc,bft"],
+    "one-step + IBC, 8 images": [*ONE_STEP, *FEW, "--method", "ibc"],
     "one-step + BFT": [*ONE_STEP, "--method", "bft"],
-    "one-step + IBC + BFT": [*ONE_STEP, "--method", "ibc,bft"],
-    "preset, IBC, 8 images": ["--method", "ibc"],
+    "one-step + IBC + BFT": [*ONE_STEP, *FEW, "--method", "ibc,bft"],
+    "preset, IBC": ["--method", "ibc"],
     "preset, BFT": ["--method", "bft"],
     "preset, IBC + BFT": ["--method", "ibc,bft"],
 }
@@ -43,7 +45,7 @@ METHODS = {
 CHANNEL_METHODS = {
     DEFAULT: [],
     "preset, IBC, 64 images, float logits": ["--method", "ibc", "--ibc-images", "64", "--float-output"],
-    **{f"{name}, {bits} bits": [*PLAIN, "--method", method, "--bits", str(bits)]
+    **{f"{name}, {bits} bits": [*PLAIN, *FEW, "--method", method, "--bits", str(bits)]
        for bits in (6, 4) for name, method in (("naive", "none"), ("IBC, 8 images", "ibc"))},
 }
 
