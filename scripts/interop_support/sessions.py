@@ -6,7 +6,7 @@
 RUNTIME is onnxruntime, openvino, or exact: ONNX Runtime without that arithmetic, on this processor as it is.
 Such processors add two products of int8 weights in 16 bits and saturate. Where this one has more, the runtime runs under
 `qemu-x86_64 -cpu Haswell`; OpenVINO's own switch, ONEDNN_MAX_CPU_ISA=AVX2, makes it crash on fully connected layers (2026.4.1). LIST.json names
-models with their inputs and the float networks' outputs; RESULT.json gets a list of SQNRs in dB, the outputs against the float ones.
+models with their inputs, the float networks' outputs, and whether these are probabilities; RESULT.json gets a list of SQNRs in dB, the outputs against the float ones.
 """
 
 import json
@@ -27,13 +27,19 @@ def sqnr(reference, other):
     return float("inf") if noise == 0 else float(10 * np.log10((reference ** 2).sum() / noise))
 
 
+def comparable(values, is_softmax):
+    """Probabilities as their logarithms, so that all classes count as they do in logits."""
+    values = np.asarray(values, np.float64)
+    return np.log(np.maximum(values, 1e-20)) if is_softmax else values
+
+
 def has_more_than_avx2():
     flags = pathlib.Path("/proc/cpuinfo").read_text()
     return "avx512" in flags or "avx_vnni" in flags
 
 
 def measure(runtime, models, folder):
-    """SQNRs of `models`, each a dict with the paths `model` and `data`; None where an emulator is missing."""
+    """SQNRs of `models`, each a dict with the paths `model` and `data` and the flag `softmax`; None where an emulator is missing."""
     command = [sys.executable, __file__]
     if runtime != "exact" and has_more_than_avx2():
         emulator = shutil.which("qemu-x86_64")
@@ -78,8 +84,8 @@ def main():
     found = []
     for entry in json.loads(pathlib.Path(given).read_text()):
         data = np.load(entry["data"])
-        made = outputs(runtime, entry["model"], data["input"]).astype(np.float64)
-        found.append(sqnr(data["float"].astype(np.float64).reshape(made.shape), made))
+        made = comparable(outputs(runtime, entry["model"], data["input"]), entry["softmax"])
+        found.append(sqnr(comparable(data["float"], entry["softmax"]).reshape(made.shape), made))
     pathlib.Path(result).write_text(json.dumps(found))
 
 
