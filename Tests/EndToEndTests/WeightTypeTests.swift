@@ -17,7 +17,7 @@ extension EndToEnd {
         /// The example with one symmetric scale per channel; what `run.json` says.
         private func calibrate(_ out: String, _ more: [String]) throws -> Run {
             let outcome = try ChildProcess.run(
-                ["calibrate"] + Example.flags(out: scratch(out), images: 40)
+                ["calibrate"] + Example.flags(out: scratch(out), images: 16)
                     + ["--granularity", "channel", "--weights", "symmetric"] + more)
             #expect(outcome.status == 0, "\(outcome.log)")
             return try JSONDecoder().decode(Run.self, from: try scratch.bytes(out + "/run.json"))
@@ -46,7 +46,7 @@ extension EndToEnd {
             func correct(_ name: String) throws -> Run {
                 let outcome = try ChildProcess.run(
                     [
-                        "calibrate", "--config", Example.config, "--limit", "40", "--out",
+                        "calibrate", "--config", Example.config, "--limit", "16", "--out",
                         scratch(name + "-corrected"), "--quantized",
                         scratch(name + "/model.int8.onnx"),
                     ])
