@@ -2,9 +2,11 @@
 """8-bit files of Counterbias and NNCF in default sessions; scripts/default-sessions describes it."""
 
 import argparse
+import json
 import pathlib
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -24,8 +26,8 @@ NETWORKS = {
     "MobileNet-v1 1.0": ("models/mobilenet_v1_1.0_224", "mobilenet-v1"),
     "MobileNet-v2 1.0": ("models/mobilenet_v2_1.0_224", "mobilenet-v2"),
     "EfficientNet-Lite0": ("models/efficientnet_lite0", "efficientnet-lite0"),
-    "MobileNet-v2 160, 19 dogs": ("models/mobilenet_v2_1.0_160_dogs", "mobilenet-v2-dogs"),
-    "GoogLeNet, original (LRN)": ("models/googlenet_bvlc", "inception-v1"),
+    "MobileNet-v2 1.0 160, dogs": ("models/mobilenet_v2_1.0_160_dogs", "mobilenet-v2-dogs"),
+    "Inception-v1 (LRN)": ("models/googlenet_bvlc", "inception-v1"),
     "MobileNet-v1 0.25": ("zoo/mobilenet_v1_0.25_224", HALF),
     "MobileFaceNet": ("zoo/mobilefacenet", IMAGENET),
     "PFLD GhostOne": ("zoo/pfld_ghostone_112", {"mean": 0, "std": 255, "channel_order": "bgr"}),
@@ -102,7 +104,12 @@ class Comparison:
         for runtime in ("exact", *sessions.RUNTIMES):
             entry = {"model": path, "data": data,
                      "softmax": ends.function(onnx.load(path)) == "Softmax"}
-            found = sessions.measure(runtime, [entry], self.work)
+            try:
+                found = sessions.measure(runtime, [entry], self.work)
+            except RuntimeError as error:
+                print(str(error).splitlines()[-1], file=sys.stderr)
+                cells.append("does not run")
+                continue
             cells.append("" if found is None else f"{found[0]:.2f}")
         return cells
 
@@ -170,7 +177,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="counterbias-sessions-") as name:
         comparison = Comparison(
             arguments.binary.resolve(), shared / "images", arguments.images, pathlib.Path(name))
-        rows = []
+        kept = arguments.out / ("weight-types.json" if arguments.types else "default-sessions.json")
+        known = json.loads(kept.read_text()) if kept.exists() else {}
         for title, (file, preprocessing) in NETWORKS.items():
             model = shared / f"{file}.onnx"
             if arguments.only not in title:
@@ -179,13 +187,13 @@ def main():
                 print(f"SKIPPED: {title} awaits {model}")
                 continue
             measure = comparison.weight_types if arguments.types else comparison.both_tools
-            for row in measure(title, model, preprocessing):
-                rows.append(row)
+            known[title] = list(measure(title, model, preprocessing))
+            kept.write_text(json.dumps(known, indent=1) + "\n")
+            rows = [row for name in NETWORKS for row in known.get(name, [])]
+            for row in known[title]:
                 print("  ".join(filter(None, row)), flush=True)
-        if arguments.types:
-            (arguments.out / "weight-types.md").write_text(types_table(rows, arguments.images))
-            return
-        (arguments.out / "default-sessions.md").write_text(table(rows, arguments.images))
+            made = types_table if arguments.types else table
+            kept.with_suffix(".md").write_text(made(rows, arguments.images))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import time
 
 import yaml
 
@@ -120,12 +119,10 @@ def command(*arguments):
 
 
 def ours(binary, network, model, images, configuration, flags, work):
-    """A cell per image set, and the seconds of the whole calibration."""
-    out = work / "out"
-    begin = time.perf_counter()
+    """A cell per image set."""
+    out, cells = work / "out", {}
     command(binary, "calibrate", "--quiet", "--config", configuration, "--model", model,
             "--images", images.calibration, "--out", out, *flags)
-    cells = {"seconds": time.perf_counter() - begin}
     for name, (folder, labels) in images.sets.items():
         given = ["--labels", labels] if network.is_labelled else []
         found = json.loads(command(
@@ -143,11 +140,9 @@ def theirs(make, count, network, model, images, work):
     import onnx
 
     _, dims = quantizers.input_of(onnx.load(model))
-    out = work / "peer.onnx"
-    begin = time.perf_counter()
+    out, cells = work / "peer.onnx", {}
     preparation = photographs.Preparation(preset_path(network.preset), dims)
     make(model, out, preparation.tensors(images.calibration, count)[1])
-    cells = {"seconds": time.perf_counter() - begin}
     for name, (folder, labels) in images.sets.items():
         preparation = photographs.Preparation(images.preset(name, network.preset, work), dims)
         names, tensors = preparation.tensors(folder)
@@ -193,11 +188,17 @@ def update(found, network_rows, is_wanted):
             yield row, [known[key] for key in plan if key in known]
 
 
-def table(results):
-    """Markdown of everything measured so far."""
+# Rows that scripts/default-sessions measures in the runtimes, and where its line of a network has them.
+IN_SESSIONS = {DEFAULT: slice(1, 4), "NNCF FastBiasCorrection, 64 images": slice(4, 7)}
+
+
+def table(results, sessions):
+    """Markdown of everything measured so far; `sessions` is what scripts/default-sessions keeps."""
     lines = ["# Results", "",
              "Made by `scripts/reproduce`; see there for images and settings. Top-1 in %, in parentheses against float; SQNR of the",
-             "logits in dB; KL divergence from the float network's softmax. Seconds are whole processes on two cores.", ""]
+             "logits in dB; KL divergence from the float network's softmax. In default sessions",
+             "(`scripts/default-sessions`): SQNR on 16 photographs of `evaluation`, exact, and in ONNX Runtime and OpenVINO on processors with",
+             "AVX2 and without VNNI.", ""]
     for network in NETWORKS:
         found = results.get(network.title)
         lines += [f"## {network.title}", ""]
@@ -205,7 +206,8 @@ def table(results):
             lines += [f"Awaits `{network.file}.onnx` in the models folder.", ""]
             continue
         sets = [n for n in ("evaluation", "validation") if any(n in row["cells"] for row in found)]
-        head = ["weights", "method", *(f"{n}: {c}" for n in sets for c in ("top-1", "agrees", "SQNR", "KL")), "s", "paper"]
+        head = ["weights", "method", *(f"{n}: {c}" for n in sets for c in ("top-1", "agrees", "SQNR", "KL")),
+                "paper", "default sessions"]
         lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
         for row in found:
             cells = row["cells"]
@@ -219,7 +221,9 @@ def table(results):
                     f"{100 * cell['top1']:.1f} ({100 * (cell['top1'] - cell['float']):+.1f})")
                 shown += [accuracy, f"{100 * cell['agreement']:.1f}", f"{cell['sqnr_db']:.2f}", f"{cell['kl']:.4f}"]
             paper = network.paper.get(row["method"]) if row["scheme"] == "tensor, symmetric" else None
-            shown += [f"{cells['seconds']:.1f}" if "seconds" in cells else "", "" if paper is None else f"{paper:+.2f}"]
+            shown.append("" if paper is None else f"{paper:+.2f}")
+            line = sessions.get(network.title, [[]])[0]
+            shown.append(", ".join(line[IN_SESSIONS[row["method"]]]) if row["method"] in IN_SESSIONS else "")
             lines.append("| " + " | ".join(shown) + " |")
         lines.append("")
     return "\n".join(lines)
@@ -239,7 +243,8 @@ def main():
         print(f"SKIPPED: {arguments.images}/calibration is absent")
         return
     arguments.out.mkdir(exist_ok=True)
-    kept = arguments.out / "results.json"
+    kept, measured = arguments.out / "results.json", arguments.out / "default-sessions.json"
+    sessions = json.loads(measured.read_text()) if measured.exists() else {}
     results = json.loads(kept.read_text()) if kept.exists() else {}
     images = Images(arguments.images)
     with tempfile.TemporaryDirectory(prefix="counterbias-reproduce-") as name:
@@ -260,7 +265,7 @@ def main():
                 print(f"{network.title:28} {row['scheme']:20} {row['method']:34} "
                       + " ".join(f"{k} {v:.4f}" for k, v in shown.items() if isinstance(v, float)), flush=True)
                 kept.write_text(json.dumps(results, indent=1) + "\n")
-                (arguments.out / "RESULTS.md").write_text(table(results))
+                (arguments.out / "RESULTS.md").write_text(table(results, sessions))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def measure(runtime, models, folder):
     given.write_text(json.dumps(models))
     done = subprocess.run([*command, runtime, given, result], capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(f"{runtime}: {done.stderr.strip()}")
+        raise RuntimeError(f"{runtime}: {done.stderr.strip()}")
     return json.loads(result.read_text())
 
 

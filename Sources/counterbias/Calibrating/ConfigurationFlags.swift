@@ -29,7 +29,7 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: "Images behind activation ranges. Default: 64.")
     var rangeImages: Int?
 
-    @Option(help: "Images behind bias correction. Default: 8.")
+    @Option(help: "Images behind bias correction. Default: 64.")
     var ibcImages: Int?
 
     @Option(
