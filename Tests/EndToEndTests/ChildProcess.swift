@@ -135,6 +135,8 @@ final class ChildProcess: @unchecked Sendable {
         return condition.withLock { outcome }
     }
 
+    var isRunning: Bool { condition.withLock { !hasExited } }
+
     /// Kills the process and waits until it is gone.
     func end(by number: Int32 = SIGKILL) throws {
         signal(number)

@@ -115,9 +115,7 @@ package final class CoordinatorDriver {
     }
 
     /// Workers that were shut out because their results were wrong.
-    package var quarantined: [Hello] {
-        core.quarantined.sorted { $0.key < $1.key }.map(\.value)
-    }
+    package var quarantined: [Account] { core.quarantined }
 
     /// Runs all rounds that are left. The listener is its owner's to close.
     /// - Returns: the finished job.
@@ -132,13 +130,13 @@ package final class CoordinatorDriver {
             while let round = job.calibration.nextRound {
                 let started = clock.now
                 let processor = MonotonicClock.processorTime
-                guard let results = try run(round, on: socket) else {
+                guard let next = try run(round, on: socket) else {
                     try startOver(on: socket)
                     continue
                 }
                 let isGuarding = job.calibration.isGuarding
                 let wasQuantized = job.calibration.quantized != nil
-                try job.calibration.complete(results)
+                job.calibration = next
                 try blobs.update(with: job.calibration)
                 try save()
                 if !wasQuantized, job.calibration.quantized != nil {
@@ -204,12 +202,30 @@ package final class CoordinatorDriver {
         try perform(core.handle(.startedOver(epoch: job.epoch), at: clock.now), on: socket)
     }
 
-    /// - Returns: the round's results; nil when the job has to start over.
-    private func run(_ round: Round, on socket: Socket) throws -> [[UInt8]]? {
-        completed = nil
+    /// - Returns: the job with the round done; nil when it has to start over.
+    private func run(_ round: Round, on socket: Socket) throws -> CalibrationJob? {
         logger[metadataKey: "round"] = "\(round.index)"
         let context = blobs.context(of: round, in: job.calibration)
         try perform(core.handle(.opened(round, context), at: clock.now), on: socket)
+        var isChecked = false
+        while let results = try results(of: round, on: socket) {
+            do {
+                var next = job.calibration
+                try next.complete(results)
+                return next
+            } catch  where !isChecked {
+                // The images may be at fault, or a worker.
+                isChecked = true
+                let event = CoordinatorCore.Event.unreduced(round: round.index)
+                try perform(core.handle(event, at: clock.now), on: socket)
+            }
+        }
+        return nil
+    }
+
+    /// - Returns: nil when the job has to start over.
+    private func results(of round: Round, on socket: Socket) throws -> [[UInt8]]? {
+        defer { completed = nil }
         var lastDone = -1
         while completed == nil || mustStartOver {
             if mustStartOver { return nil }
@@ -271,15 +287,15 @@ package final class CoordinatorDriver {
                     of: peer, key: message.user?.publicKey, descriptor: message.descriptor)
                 let event: CoordinatorCore.Event
                 do throws(WireError) {
-                    let content = try MessageCodec.decode(message.frames)
-                    try checkForm(of: content)
-                    event = .received(worker, content)
+                    event = try classify(
+                        MessageCodec.decode(message.frames), from: worker,
+                        Credentials(message))
                 } catch {
                     gatekeeper.noteMalformed(worker, error, at: clock.now)
                     event = .malformed(worker, error)
                 }
                 metrics?.received(event, message.frames, from: worker, at: clock.now)
-                if case .received(_, .result) = event, let name = workerNames[worker] {
+                if event.isResult, let name = workerNames[worker] {
                     timeline.note(name, at: (clock.now - timelineStart).seconds)
                 }
                 try perform(core.handle(event, at: clock.now), on: socket)
@@ -297,16 +313,23 @@ package final class CoordinatorDriver {
         return false
     }
 
-    /// A result of another form would end the job when the round is reduced, long after anybody knows whose it was.
-    private func checkForm(of message: Message) throws(WireError) {
+    /// A result of another form would end the job when the round is reduced, long after anybody knows whose it was; numbers that no
+    /// computation gives are checked before they can.
+    private func classify(
+        _ message: Message, from worker: WorkerID, _ credentials: Credentials
+    ) throws(WireError) -> CoordinatorCore.Event {
         guard case .result(let result) = message, let round = job.calibration.nextRound,
             result.id.job == job.digest, result.id.epoch == job.epoch,
             result.id.round == round.index, round.shards.indices.contains(result.id.shard)
-        else { return }
+        else { return .received(worker, message, credentials) }
         let shard = round.shards[result.id.shard]
         guard job.calibration.fits(result.payload, of: shard, in: round.kind) else {
             throw WireError(.field("result"))
         }
+        guard job.calibration.isPlausible(result.payload, of: shard, in: round.kind) else {
+            return .doubtful(worker, result)
+        }
+        return .received(worker, message, credentials)
     }
 
     /// Ends what peers may do whose key was taken off the allow-list.
@@ -434,16 +457,33 @@ package final class CoordinatorDriver {
         metrics?.update { $0.observe(entry) }
         entry.write(to: logger)
         switch entry {
-        case .workerAdmitted(let worker, let hello):
-            gatekeeper.trust(peers.descriptor(worker))
-            workerNames[worker] = hello.place
-            timeline.admit(hello.place)
+        case .workerAdmitted(let account):
+            gatekeeper.trust(peers.descriptor(account.worker))
+            workerNames[account.worker] = account.hello.place
+            timeline.admit(account.hello.place)
             report(.workers(core.workerCount))
-        case .workerLost(let worker, _, _, _):
-            workerNames[worker] = nil
+        case .workerLost(let account, _, _):
+            workerNames[account.worker] = nil
             report(.workers(core.workerCount))
         default:
             break
+        }
+    }
+}
+
+extension Credentials {
+    fileprivate init(_ message: IncomingMessage) {
+        self.init(
+            key: message.user?.publicKey.z85, name: message.user?.name,
+            address: message.peerAddress)
+    }
+}
+
+extension CoordinatorCore.Event {
+    fileprivate var isResult: Bool {
+        switch self {
+        case .received(_, .result, _), .doubtful: true
+        default: false
         }
     }
 }

@@ -22,7 +22,7 @@ package struct CoordinatorMetrics: Hashable, Sendable {
     private var shardsDone = 0
     private var shardsTotal = 0
     private var results = 0
-    private var resultsIgnored: [String: Int] = [:]
+    private var resultsIgnored: [IgnoredResult: Int] = [:]
     private var shardsRequeued = 0
     private var shardsFailed = 0
     private var workersLost = 0
@@ -59,10 +59,10 @@ package struct CoordinatorMetrics: Hashable, Sendable {
     /// What the protocol says of it. Events that are not counted are ignored.
     package mutating func observe(_ entry: CoordinatorLog) {
         switch entry {
-        case .workerLost(let worker, _, _, let shards):
+        case .workerLost(let account, _, let shards):
             workersLost += 1
             shardsRequeued += shards.count
-            handouts = handouts.filter { $0.key.worker != worker }
+            handouts = handouts.filter { $0.key.worker != account.worker }
         case .workerRefused: workersRefused += 1
         case .workerQuarantined: workersQuarantined += 1
         case .stragglerDuplicated: stragglersDuplicated += 1
@@ -111,9 +111,10 @@ package struct CoordinatorMetrics: Hashable, Sendable {
         build.add(1, labels: [("version", Build.version), ("role", "coordinator")])
         var ignored = MetricFamily(
             "counterbias_results_ignored_total", .counter,
-            help: "Results that were late or there already.")
-        for reason in Set(resultsIgnored.keys).union(["stale", "duplicate"]).sorted() {
-            ignored.add(Double(resultsIgnored[reason] ?? 0), labels: [("reason", reason)])
+            help: "Results that were late, there already, or not asked of their sender.")
+        for reason in IgnoredResult.allCases {
+            ignored.add(
+                Double(resultsIgnored[reason] ?? 0), labels: [("reason", reason.rawValue)])
         }
         func counter(_ name: String, _ value: Int, _ help: String) -> MetricFamily {
             MetricFamily("counterbias_\(name)_total", .counter, Double(value), help: help)

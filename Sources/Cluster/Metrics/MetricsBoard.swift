@@ -29,8 +29,11 @@ extension MetricsBoard where Metrics == CoordinatorMetrics {
     ) {
         update { metrics in
             metrics.received(bytes: frames.byteCount)
-            if case .received(_, .result(let result)) = event {
+            switch event {
+            case .received(_, .result(let result), _), .doubtful(_, let result):
                 metrics.answered(result.id, by: worker, at: now)
+            default:
+                break
             }
         }
     }

@@ -3,34 +3,43 @@ import Storage
 
 /// What comes back: results, failures, and what to do when two results differ.
 extension CoordinatorCore {
+    /// - Parameter isDoubtful: the coordinator has to compute the same before it counts.
     mutating func accept(
-        _ result: ShardResult, from worker: WorkerID, at now: Duration
+        _ result: ShardResult, from worker: WorkerID, isDoubtful: Bool, at now: Duration
     ) -> [Action] {
-        noteMove(of: worker, at: now)
-        guard let hello = workers[worker]?.hello, let round = openRound(of: result.id),
+        workers[worker]?.finishedAt = now
+        workers[worker]?.lastHeard = now
+        settleDebt(of: worker, result.id)
+        guard let account = workers[worker]?.account, let round = openRound(of: result.id),
             result.biases == open?.context.biasDigest
-        else {
-            return [.log(.resultIgnored(worker, result.id, reason: "stale"))] + dispatch(at: now)
-        }
+        else { return [.log(.resultIgnored(worker, result.id, .stale))] + dispatch(at: now) }
         let shard = result.id.shard
-        let took = release(shard, from: worker, at: now)
+        let took = release(result.id, from: worker, at: now)
         guard
             let acceptance = open?.accept(
-                result.payload, of: shard, from: worker, hello, took: took)
+                result.payload, of: shard, attempt: result.id.attempt, from: account, took: took)
         else { return [] }
         var actions: [Action] = []
         switch acceptance {
         case .counted:
             open?.setOwner(worker, of: shard)
             affinity[round.shards[shard].images] = worker
+            workers[worker]?.pace.noteAnswer()
+            strikeLateHolders(of: shard)
         case .confirmed:
-            break
+            workers[worker]?.pace.noteAnswer()
         case .duplicate:
-            actions = [.log(.resultIgnored(worker, result.id, reason: "duplicate"))]
+            actions = [.log(.resultIgnored(worker, result.id, .duplicate))]
+        case .foreign:
+            actions = [.log(.resultIgnored(worker, result.id, .foreign))]
         case .disputed:
-            let claims = open?.shards[shard].claims.map(\.worker) ?? []
+            let claims = open?.shards[shard].claims.map(\.account) ?? []
             actions = [.log(.resultsDiffer(round: round.index, shard: shard, claims))]
             if let recompute = recompute(shard) { actions.append(recompute) }
+        }
+        if isDoubtful, [.counted, .confirmed].contains(acceptance) {
+            open?.demand(.coordinator, of: shard)
+            actions += computeHere(shard, .implausible)
         }
         return actions + dispatch(at: now) + close()
     }
@@ -38,31 +47,40 @@ extension CoordinatorCore {
     /// Takes a shard off a worker's list.
     /// - Returns: how long it took, if the worker had it.
     private mutating func release(
-        _ shard: Int, from worker: WorkerID, at now: Duration
+        _ id: TaskID, from worker: WorkerID, at now: Duration
     ) -> Duration? {
-        guard let entry = workers[worker], entry.holds(shard) else { return nil }
-        workers[worker]?.shards.removeAll { $0.shard == shard }
+        let held = Admitted.Held(round: id.round, shard: id.shard, attempt: id.attempt)
+        guard let entry = workers[worker], entry.shards.contains(held) else { return nil }
+        workers[worker]?.shards.removeAll { $0 == held }
+        workers[worker]?.since[id.shard] = nil
         workers[worker]?.busySince = now
-        noteAppetite(worker)
+        if entry.isLate {
+            workers[worker]?.isLate = false
+            refreshAppetites()
+        } else {
+            noteAppetite(worker)
+        }
         return now - entry.busySince
     }
 
     mutating func fail(
         _ id: TaskID, reason: String, from worker: WorkerID, at now: Duration
     ) -> [Action] {
-        noteMove(of: worker, at: now)
+        workers[worker]?.finishedAt = now
+        settleDebt(of: worker, id)
         var actions: [Action] = [.log(.shardFailed(worker, id, reason: reason))]
         // An attempt that was given up has been counted already.
-        guard let round = openRound(of: id),
-            workers[worker]?.shards.contains(.init(shard: id.shard, attempt: id.attempt)) == true
-        else { return actions + dispatch(at: now) }
-        _ = release(id.shard, from: worker, at: now)
+        guard let round = openRound(of: id), release(id, from: worker, at: now) != nil else {
+            return actions + dispatch(at: now)
+        }
+        workers[worker]?.pace.strike(in: round.index)
+        refreshAppetites()
         let successor = successor(of: worker)
         open?.setOwner(successor, of: id.shard)
         affinity[round.shards[id.shard].images] = successor
         open?.abandon(id.shard, by: worker)
         if let failures = open?.countFailure(of: id.shard), failures >= limits.failures {
-            actions.append(fail(id.shard, of: round, attempts: failures, reason: reason))
+            actions += computeHere(id.shard, .failed)
         }
         return actions + dispatch(at: now)
     }
@@ -79,42 +97,55 @@ extension CoordinatorCore {
         workers.keys.next(after: worker) ?? workers.keys.first
     }
 
-    // MARK: Wrong bits
+    // MARK: The coordinator's own results
 
     /// The coordinator's own result decides.
     mutating func decide(_ id: TaskID, _ payload: [UInt8], at now: Duration) -> [Action] {
         guard openRound(of: id) != nil else { return [] }
         let wasDisputed = open?.shards[id.shard].isDisputed ?? false
+        let wasDone = open?.shards[id.shard].isDone ?? false
         let wrong = open?.decide(payload, of: id.shard) ?? []
+        if !wasDone { strikeLateHolders(of: id.shard) }
         var actions: [Action] = []
         if let claim = wrong.first, !wasDisputed {
             actions.append(
-                .log(
-                    .resultsDiffer(
-                        round: id.round, shard: id.shard, [claim.worker, .coordinator])))
+                .log(.resultsDiffer(round: id.round, shard: id.shard, [claim.account, nil])))
         }
-        for claim in wrong {
-            actions += quarantine(claim.worker, round: id.round, shard: id.shard)
+        for account in wrong.compactMap(\.account) {
+            actions += shutOut(account, round: id.round, shard: id.shard)
         }
         return actions + dispatch(at: now) + close()
     }
 
-    /// Shuts a worker out for good, and everything only it has said with it.
-    private mutating func quarantine(_ hello: Hello, round: Int, shard: Int) -> [Action] {
-        guard quarantined.updateValue(hello, forKey: hello.identity) == nil else { return [] }
-        var actions: [Action] = [
-            .log(.workerQuarantined(hello, round: round, shard: shard))
+    /// The coordinator cannot compute the shard either. Nobody can, unless somebody has meanwhile.
+    mutating func giveUpRecomputing(
+        _ id: TaskID, _ reason: String, at now: Duration
+    ) -> [Action] {
+        guard let round = openRound(of: id), let state = open?.shards[id.shard] else { return [] }
+        open?.giveUpRecomputing(id.shard)
+        if open?.shards[id.shard].isSettled == true { return dispatch(at: now) + close() }
+        return [
+            fail(
+                id.shard, of: round, attempts: state.failures + 1,
+                reason: "on the coordinator: \(reason)")
         ]
-        for worker in workers.keys.ascending
-        where workers[worker]?.hello.identity == hello.identity {
-            actions += lose(worker, because: .quarantined)
+    }
+
+    /// Shuts a worker out for good, and everything only it has said with it.
+    private mutating func shutOut(_ account: Account, round: Int, shard: Int) -> [Action] {
+        guard quarantine.insert(account) else { return [] }
+        var actions: [Action] = [.log(.workerQuarantined(account, round: round, shard: shard))]
+        let gone = greeted.map(\.value.account) + workers.map(\.value.account)
+        for account in gone where quarantine.excludes(account) {
+            actions += lose(account.worker, because: .quarantined)
             actions += [
-                .send(worker, .refusal(reason: refusal(of: hello) ?? "")), .forget(worker),
+                .send(account.worker, .refusal(reason: refusal(of: account) ?? "")),
+                .forget(account.worker),
             ]
         }
-        open?.discardClaims(of: hello.identity)
-        if isResumed || unconfirmed.contains(hello.identity) {
-            actions += [.log(.startingOver(hello)), .startOver]
+        open?.discardClaims(of: account.principal)
+        if isResumed || unconfirmed.contains(account.principal) {
+            actions += [.log(.startingOver(account)), .startOver]
         }
         return actions
     }

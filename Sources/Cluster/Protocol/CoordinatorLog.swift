@@ -7,6 +7,7 @@ package enum WorkerLoss: Hashable, Sendable, CustomStringConvertible {
     /// It holds shards, is alive, and finishes none.
     case computeHung
     case left(String)
+    /// On the same connection, as another.
     case greetedAgain
     case malformed(WireError)
     /// Its key was taken off the allow-list.
@@ -33,20 +34,43 @@ package enum WorkerLoss: Hashable, Sendable, CustomStringConvertible {
 
 /// Named events an operator can look for.
 package enum CoordinatorLog: Hashable, Sendable {
-    case workerAdmitted(WorkerID, Hello)
-    case workerRefused(WorkerID, Hello, reason: String)
-    case workerLost(WorkerID, Hello, WorkerLoss, shards: [Int])
-    case resultIgnored(WorkerID, TaskID, reason: String)
+    case workerAdmitted(Account)
+    case workerRefused(Account, reason: String)
+    case workerLost(Account, WorkerLoss, shards: [Int])
+    case resultIgnored(WorkerID, TaskID, IgnoredResult)
     case shardFailed(WorkerID, TaskID, reason: String)
     case roundOpened(Round)
     case noWorkers(since: Duration)
-    /// A second worker computes a shard that takes too long.
+    /// A further worker computes a shard that takes too long.
     case stragglerDuplicated(round: Int, shard: Int, from: WorkerID, to: WorkerID)
-    /// Two computations of a shard gave other bits; the coordinator computes it itself to tell who is right.
-    case resultsDiffer(round: Int, shard: Int, [Hello])
-    case workerQuarantined(Hello, round: Int, shard: Int)
+    /// The coordinator computes a shard itself.
+    case computingHere(round: Int, shard: Int, ComputingHere)
+    /// After a quarantine nobody is left: the coordinator goes on by itself.
+    case computingAlone
+    /// Two computations of a shard gave other bits; the coordinator computes it itself to tell who is right. Nil stands for the coordinator.
+    case resultsDiffer(round: Int, shard: Int, [Account?])
+    case workerQuarantined(Account, round: Int, shard: Int)
     /// A quarantined worker's results are in earlier rounds, which are run again.
-    case startingOver(Hello)
+    case startingOver(Account)
+}
+
+/// Why a result does not count.
+package enum IgnoredResult: String, Hashable, Sendable, CaseIterable {
+    /// Of another job, incarnation or round, or computed with other biases.
+    case stale
+    /// The attempt is answered already, or the shard is done and this says the same.
+    case duplicate
+    /// The attempt was given to another key.
+    case foreign
+}
+
+/// Why the coordinator computes a shard that is not in doubt between workers.
+package enum ComputingHere: String, Hashable, Sendable {
+    case implausible = "a result that no computation should give"
+    case unreduced = "the round's results make no sense together"
+    case overdue = "whoever holds it does not finish"
+    case failed = "workers fail at it"
+    case lost = "workers are lost over it"
 }
 
 /// A shard no worker can compute.

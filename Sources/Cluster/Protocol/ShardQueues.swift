@@ -102,7 +102,8 @@ struct ShardQueues: Sendable {
         return nil
     }
 
-    private mutating func popFree() -> Int? {
+    /// Takes the next shard whose state no worker keeps.
+    mutating func popFree() -> Int? {
         while let shard = free.popLast() {
             if take(shard) { return shard }
         }

@@ -130,7 +130,11 @@ package struct WorkerCore: Sendable {
             // Tasks of an earlier connection or incarnation were given to somebody else.
             tasks = []
             blobs.want(only: welcome.network)
-            return [.log(.welcomed(welcome))] + fetch()
+            // The coordinator gives work to who answers.
+            let requests = fetch()
+            if requests.isEmpty { lastSent = now }
+            return [.log(.welcomed(welcome))]
+                + (requests.isEmpty ? [.send(.heartbeat(progress: finished))] : requests)
         case .refusal(let reason):
             state = .left
             return [.exit(.refused(reason))]

@@ -135,7 +135,7 @@ struct CalibrationRun {
                 EX_PROTOCOL,
                 "the results are complete and hold nothing of it, but these workers computed wrong "
                     + "bits and were shut out: "
-                    + driver.quarantined.map(\.account).joined(separator: ", "))
+                    + driver.quarantined.map(\.description).joined(separator: ", "))
         }
     }
 

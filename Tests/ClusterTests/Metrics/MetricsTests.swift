@@ -66,11 +66,11 @@ import Testing
         metrics.received(bytes: 10)
         metrics.received(bytes: 5)
         metrics.answered(id(3, 0), by: a, at: .seconds(12))
-        metrics.observe(.workerLost(b, hello, .disconnected, shards: [2, 3]))
+        metrics.observe(.workerLost(Account(b, hello), .disconnected, shards: [2, 3]))
         metrics.observe(.shardFailed(a, id(3, 1), reason: "r"))
         // Lost with its worker: its time says nothing.
         metrics.answered(id(3, 2), by: b, at: .seconds(99))
-        metrics.observe(.resultIgnored(b, id(3, 2), reason: "stale"))
+        metrics.observe(.resultIgnored(b, id(3, 2), .stale))
         metrics.observe(.progress(round: round, done: 1, total: 4, roundLimit: 7))
         metrics.observe(.roundOpened(round))
         let text = metrics.text

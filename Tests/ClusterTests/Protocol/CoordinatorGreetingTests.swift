@@ -12,10 +12,12 @@ import Testing
         var core = S.coordinator()
         #expect(core.step(S.opening(0, shards: 1)) == [.log(.roundOpened(S.round(0, shards: 1)))])
         #expect(
-            core.step(.received(S.a, .hello(S.hello()))) == [
-                .send(S.a, .welcome(S.welcome)), .log(.workerAdmitted(S.a, S.hello())),
-                .task(S.a, 0, 0),
-            ])
+            core.step(.received(S.a, .hello(S.hello()))) == [.send(S.a, .welcome(S.welcome))])
+        // It gets nothing before it has answered: it may be gone.
+        #expect(core.workerCount == 0)
+        #expect(
+            core.step(.received(S.a, .heartbeat(progress: 0)))
+                == .admitted(S.account(S.a, host: "a")) + [.task(S.a, 0, 0)])
         #expect(
             core.step(.received(S.a, .result(S.result(0, 0, payload: [42])))) == [
                 .complete(round: 0, results: [[42]])
@@ -34,7 +36,7 @@ import Testing
         #expect(
             actions == [
                 .send(S.a, .refusal(reason: reason)),
-                .log(.workerRefused(S.a, hello, reason: reason)), .forget(S.a),
+                .log(.workerRefused(Account(S.a, hello), reason: reason)), .forget(S.a),
             ])
         #expect(core.workerCount == 0)
     }
@@ -48,7 +50,7 @@ import Testing
         #expect(
             core.step(.received(S.a, .hello(hello))) == [
                 .send(S.a, .refusal(reason: reason)),
-                .log(.workerRefused(S.a, hello, reason: reason)), .forget(S.a),
+                .log(.workerRefused(Account(S.a, hello), reason: reason)), .forget(S.a),
             ])
         #expect(core.workerCount == 0)
     }
@@ -78,18 +80,44 @@ import Testing
             #expect(
                 core.step(.received(S.a, .hello(S.hello()))) == [.send(S.a, .welcome(S.welcome))])
         }
+        _ = core.step(.received(S.a, .heartbeat(progress: 0)))
+        #expect(
+            core.step(.received(S.a, .hello(S.hello()))) == [.send(S.a, .welcome(S.welcome))])
         #expect(core.workerCount == 1)
         #expect(core.step(.received(S.a, .result(S.result(0, 0)))) == [.task(S.a, 0, 2)])
     }
 
-    @Test func anotherGreetingOnTheSameConnectionStartsOver() {
+    @Test func whoGreetsAsAnotherOnTheSameConnectionHasToGo() {
         var core = CoordinatorCore.serving(S.a)
         _ = core.step(S.opening(0, shards: 1))
         #expect(
             core.step(.received(S.a, .hello(S.hello("new")))) == [
-                .lost(S.a, .greetedAgain, shards: [0]), .send(S.a, .welcome(S.welcome)),
-                .log(.workerAdmitted(S.a, S.hello("new"))), .task(S.a, 0, 0, attempt: 1),
+                .lost(S.a, .greetedAgain, shards: [0]),
+                .send(S.a, .goodbye(reason: "greeted again", isFinished: false)), .forget(S.a),
             ])
+    }
+
+    /// Connections that were made and given up while nobody listened: nothing is lost with them.
+    @Test func greetingsOfThoseWhoAreGoneCostNothing() {
+        var core = S.coordinator()
+        _ = core.step(S.opening(0, shards: 1))
+        for number in 1...40 {
+            let ghost = WorkerID(number)
+            #expect(
+                core.step(.received(ghost, .hello(S.hello("ghost")))) == [
+                    .send(ghost, .welcome(S.welcome))
+                ])
+        }
+        for number in 1...20 {
+            #expect(core.step(.disconnected(WorkerID(number))) == [.forget(WorkerID(number))])
+        }
+        // The others say nothing for a lease.
+        #expect(
+            core.step(.tick, at: 4_001) == (21...40).map { .forget(WorkerID($0)) })
+        #expect(core.step(.received(WorkerID(41), .hello(S.hello())), at: 4_100).count == 1)
+        #expect(
+            core.step(.received(WorkerID(41), .heartbeat(progress: 0)), at: 4_100).last
+                == .task(WorkerID(41), 0, 0))
     }
 
     @Test func anAdmittedWorkerThatIsRefusedLosesItsShards() {

@@ -7,53 +7,12 @@ import Testing
     private typealias S = Scenario
 
     @Test func aLostWorkerGivesBackOnlyWhatItHolds() {
-        var core = CoordinatorCore.serving(S.a, S.b)
-        _ = core.step(S.opening(0, shards: 4))
-        _ = core.step(.received(S.a, .result(S.result(0, 0))))
-        #expect(
-            core.step(.disconnected(S.a)) == [
-                .lost(S.a, .disconnected, shards: [2]), .forget(S.a),
-            ])
-        #expect(
-            core.step(.received(S.b, .result(S.result(0, 1)))) == [.task(S.b, 0, 2, attempt: 1)])
-    }
-
-    @Test func unknownConnectionsEndQuietly() {
-        var core = CoordinatorCore.serving(S.a)
-        #expect(core.step(.disconnected(S.b)) == [.forget(S.b)])
-        #expect(core.step(.malformed(S.b, WireError(.emptyBody))) == [.forget(S.b)])
-        #expect(core.workerCount == 1)
-    }
-
-    @Test func malformedMessagesEndTheConnectionAndMoveItsShards() {
-        var core = CoordinatorCore.serving(S.a, S.b)
+        var core = CoordinatorCore.serving(S.a, S.b, lease: .seconds(1))
         _ = core.step(S.opening(0, shards: 1))
+        _ = core.step(.received(S.b, .heartbeat(progress: 0)), at: 500)
+        #expect(core.step(.tick, at: 1_000) == [])
         #expect(
-            core.step(.malformed(S.a, WireError(.payloadDigest))) == [
-                .lost(S.a, .malformed(WireError(.payloadDigest)), shards: [0]), .forget(S.a),
-                .task(S.b, 0, 0, attempt: 1),
-            ])
-    }
-
-    @Test func aRevokedKeyEndsTheWorkerAndMovesItsShards() {
-        var core = CoordinatorCore.serving(S.a, S.b)
-        _ = core.step(S.opening(0, shards: 1))
-        #expect(
-            core.step(.revoked(S.a)) == [
-                .lost(S.a, .keyRevoked, shards: [0]),
-                .send(S.a, .refusal(reason: "key revoked")), .forget(S.a),
-                .task(S.b, 0, 0, attempt: 1),
-            ])
-        #expect(core.workerCount == 1)
-    }
-
-    @Test func aSilentWorkerLosesItsLease() {
-        var core = CoordinatorCore.serving(S.a, S.b)
-        _ = core.step(S.opening(0, shards: 1))
-        _ = core.step(.received(S.b, .heartbeat(progress: 0)), at: 1_000)
-        #expect(core.step(.tick, at: 4_000) == [])
-        #expect(
-            core.step(.tick, at: 4_001) == [
+            core.step(.tick, at: 1_001) == [
                 .lost(S.a, .leaseExpired, shards: [0]),
                 .send(S.a, .goodbye(reason: "lease expired", isFinished: false)), .forget(S.a),
                 .task(S.b, 0, 0, attempt: 1),
@@ -105,7 +64,8 @@ import Testing
         }
     }
 
-    @Test func theFourthFailureEndsTheJobAndNamesTheShard() throws {
+    /// Where workers fail, the coordinator tries; where it fails too, the job ends and names the shard.
+    @Test func theFourthFailureIsTheCoordinatorsTurn() throws {
         var core = CoordinatorCore.serving(S.a)
         _ = core.step(S.opening(0, shards: 2))
         for attempt in 0..<3 {
@@ -117,33 +77,88 @@ import Testing
                 ])
         }
         let last = S.id(0, 1, attempt: 3)
-        let failure = CoordinatorFailure(
-            round: 0, shard: Shard(index: 1, images: [1]), attempts: 4, reason: "bad image")
-        let actions = core.step(.received(S.a, .failure(last, reason: "bad image")))
         #expect(
-            actions.prefix(2) == [
-                .log(.shardFailed(S.a, last, reason: "bad image")), .fail(failure),
+            core.step(.received(S.a, .failure(last, reason: "bad image"))) == [
+                .log(.shardFailed(S.a, last, reason: "bad image")),
+                .log(.computingHere(round: 0, shard: 1, .failed)),
+                .recompute(S.task(0, 1, attempt: 4)),
+            ])
+        _ = core.step(.received(S.a, .result(S.result(0, 0))))
+        var able = core
+        #expect(
+            able.step(.recomputed(S.id(0, 1, attempt: 4), payload: [1])) == [
+                .complete(round: 0, results: [[0], [1]])
+            ])
+        let failure = CoordinatorFailure(
+            round: 0, shard: Shard(index: 1, images: [1]), attempts: 5,
+            reason: "on the coordinator: bad image")
+        #expect(
+            core.step(.recomputingFailed(S.id(0, 1, attempt: 4), reason: "bad image")) == [
+                .fail(failure)
             ])
         #expect(
             failure.description
-                == "round 0, shard 1 (images: 1) failed 4 times, last: bad image")
+                == "round 0, shard 1 (images: 1) failed 5 times, last: on the coordinator: bad image"
+        )
         var named = failure
         named.names = ["b.png"]
         #expect(named.description.contains("(images: b.png at position 1)"))
     }
 
-    @Test func workersLostWithAShardCountAsFailures() {
-        var core = CoordinatorCore.serving(S.a)
-        _ = core.step(S.opening(0, shards: 1))
-        for number in 2...8 {
-            _ = core.step(.disconnected(WorkerID(number - 1)))
-            _ = core.step(.received(WorkerID(number), .hello(S.hello())))
-        }
+    /// A worker that fails at one shard rests until the round is over, while another is there.
+    @Test func whoFailsRests() {
+        var core = CoordinatorCore.serving(S.a, S.b)
+        _ = core.step(S.opening(0, shards: 6))
         #expect(
-            core.step(.disconnected(WorkerID(8))).contains(
+            core.step(.received(S.a, .failure(S.id(0, 0), reason: "out of luck"))) == [
+                .log(.shardFailed(S.a, S.id(0, 0), reason: "out of luck"))
+            ])
+        #expect(
+            core.step(.received(S.b, .result(S.result(0, 1)))) == [.task(S.b, 0, 0, attempt: 1)])
+    }
+
+    /// Loses the worker with its first shard again and again.
+    private func losses(
+        of shard: Int, by accounts: [Account], heard: Bool
+    ) -> [[CoordinatorCore.Action]] {
+        var core = S.coordinator()
+        _ = core.step(S.opening(0, shards: 1))
+        return accounts.enumerated().map { turn, account in
+            core.join(account, at: turn * 100)
+            if heard {
+                _ = core.step(
+                    .received(account.worker, .heartbeat(progress: 0)), at: turn * 100 + 50)
+            }
+            return core.step(.disconnected(account.worker), at: turn * 100 + 60)
+        }
+    }
+
+    @Test func workersLostOverAShardStopTheJob() {
+        let accounts = (1...8).map { S.account(WorkerID($0)) }
+        let actions = losses(of: 0, by: accounts, heard: true)
+        #expect(
+            actions.last?.contains(
                 .fail(
                     CoordinatorFailure(
                         round: 0, shard: Shard(index: 0, images: [0]), attempts: 8,
-                        reason: "worker-8 was lost: connection lost"))))
+                        reason: "worker-8 was lost: connection lost"))) == true)
+        // Who was not heard of since may not have seen the shard.
+        let unheard = losses(of: 0, by: accounts + accounts, heard: false)
+        #expect(unheard.joined().allSatisfy { if case .fail = $0 { false } else { true } })
+    }
+
+    /// One key alone cannot stop the job, two can.
+    @Test func lossesOfOneKeyAreTheCoordinatorsTurn() {
+        let accounts = (1...8).map { number in
+            var account = S.account(WorkerID(number))
+            account.credentials = Credentials(key: "one")
+            return account
+        }
+        let actions = losses(of: 0, by: accounts, heard: true)
+        #expect(actions.last?.contains(.recompute(S.task(0, 0, attempt: 8))) == true)
+        var mixed = accounts
+        for index in 0..<4 { mixed[index].credentials = Credentials(key: "two") }
+        let ends = losses(of: 0, by: mixed, heard: true).last ?? []
+        #expect(ends.contains { if case .fail = $0 { true } else { false } })
     }
 }

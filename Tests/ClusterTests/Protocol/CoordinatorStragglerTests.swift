@@ -42,7 +42,7 @@ import Testing
         // The first answer counts, whose ever it is; the straggler did not lose its place.
         #expect(
             core.step(.received(S.a, .result(S.result(0, 0))), at: 720) == [
-                .ignored(S.a, S.id(0, 0), "duplicate")
+                .ignored(S.a, S.id(0, 0), .duplicate)
             ])
         let last = core.step(.received(S.a, .result(S.result(0, 2))), at: 730)
         #expect(last == [.complete(round: 0, results: (0..<8).map { [$0] })])
@@ -74,5 +74,86 @@ import Testing
         _ = core.step(S.opening(0, shards: 2))
         _ = core.step(.received(S.a, .result(S.result(0, 0))), at: 10)
         #expect(core.step(.tick, at: 900) == [])
+    }
+
+    /// Heartbeats with progress are no answers: what a holder has had for a shard's lease, the coordinator computes.
+    @Test func progressWithoutResultsEnds() {
+        var core = CoordinatorCore.serving(S.a)
+        _ = core.step(S.opening(0, shards: 1))
+        for second in 1...60 {
+            let beat = Message.heartbeat(progress: UInt64(second))
+            _ = core.step(.received(S.a, beat), at: 1_000 * second)
+            #expect(core.step(.tick, at: 1_000 * second) == [])
+        }
+        #expect(
+            core.step(.tick, at: 60_001) == [
+                .log(.computingHere(round: 0, shard: 0, .overdue)),
+                .recompute(S.task(0, 0, attempt: 1)),
+            ])
+        #expect(
+            core.step(.recomputed(S.id(0, 0, attempt: 1), payload: [0]), at: 61_000) == [
+                .complete(round: 0, results: [[0]])
+            ])
+    }
+
+    /// Two connections of one key hold all shards of a round and answer none; the third worker has another key.
+    @Test func accompliceDoNotKeepAShard() {
+        var core = S.coordinator()
+        for worker in [S.a, S.b, S.c] {
+            var account = S.account(worker, hasKey: true)
+            if worker == S.b { account.credentials = Credentials(key: "key-1") }
+            core.join(account)
+        }
+        _ = core.step(S.opening(0, shards: 3))
+        _ = core.step(.received(S.c, .result(S.result(0, 2))), at: 10)
+        var (given, time) = ([Int](), 0)
+        while time < 2_000, core.open != nil {
+            time += 20
+            for case .send(S.c, .task(let task)) in core.step(.tick, at: time) {
+                given.append(task.id.shard)
+                let answer = ShardResult(
+                    id: task.id, biases: task.biasDigest, payload: [UInt8(task.id.shard)])
+                _ = core.step(.received(S.c, .result(answer)), at: time + 10)
+            }
+        }
+        #expect(given == [0, 1] && time < 400)
+        // They owe answers: the next round does without them.
+        #expect(
+            core.step(S.opening(1, shards: 3), at: 500).dropFirst() == [
+                .task(S.c, 1, 0), .task(S.c, 1, 1),
+            ])
+    }
+
+    /// Who keeps rounds waiting again and again rests longer and longer, also behind a new connection.
+    @Test func stragglersRest() {
+        var core = CoordinatorCore.serving(S.a, hasKeys: true)
+        var (waited, time) = ([Int](), 0)
+        for round in 0..<200 {
+            let late = WorkerID(1_000 + round)
+            var account = S.account(late, hasKey: true)
+            account.credentials = Credentials(key: "late")
+            core.join(account, at: time)
+            var tasks = core.step(S.opening(round, shards: 2), at: time).compactMap(\.task)
+            if tasks.contains(where: { $0.worker == late }) { waited.append(round) }
+            while core.open != nil {
+                for (worker, task) in tasks where worker == S.a {
+                    let answer = ShardResult(
+                        id: task.id, biases: task.biasDigest, payload: [0])
+                    _ = core.step(.received(S.a, .result(answer)), at: time)
+                }
+                time += 20
+                tasks = core.step(.tick, at: time).compactMap(\.task)
+                #expect(time < 60_000)
+                if time >= 60_000 { return }
+            }
+            _ = core.step(.disconnected(late), at: time)
+        }
+        #expect(waited.count < 10, "rounds that waited: \(waited)")
+    }
+}
+
+extension CoordinatorCore.Action {
+    fileprivate var task: (worker: WorkerID, task: TaskMessage)? {
+        if case .send(let worker, .task(let task)) = self { (worker, task) } else { nil }
     }
 }

@@ -24,6 +24,14 @@ enum Scenario {
         Hello(golden: golden, host: host, process: 7, threads: 2, isa: "portable", build: "test")
     }
 
+    /// What is known of a worker on its own host, with a key of its own or none.
+    static func account(
+        _ worker: WorkerID, host: String? = nil, hasKey: Bool = false
+    ) -> Account {
+        let key = hasKey ? Credentials(key: "key-\(worker.number)") : .none
+        return Account(worker, hello(host ?? "host-\(worker.number)"), key)
+    }
+
     static let welcome = Welcome(
         job: job, epoch: epoch, network: network, shardLease: .seconds(60))
 
@@ -82,12 +90,19 @@ extension CoordinatorCore {
     }
 
     /// A core with workers that have greeted, in this order.
-    static func serving(_ workers: WorkerID..., lease: Duration = .seconds(4)) -> CoordinatorCore {
+    static func serving(
+        _ workers: WorkerID..., lease: Duration = .seconds(4), hasKeys: Bool = false
+    ) -> CoordinatorCore {
         var core = Scenario.coordinator(lease: lease)
-        for worker in workers {
-            _ = core.step(.received(worker, .hello(Scenario.hello("host-\(worker.number)"))))
-        }
+        for worker in workers { core.join(Scenario.account(worker, hasKey: hasKeys)) }
         return core
+    }
+
+    /// A worker greets, is welcomed and answers.
+    @discardableResult
+    mutating func join(_ account: Account, at time: Int = 0) -> [Action] {
+        _ = step(.received(account.worker, .hello(account.hello), account.credentials), at: time)
+        return step(.received(account.worker, .heartbeat(progress: 0)), at: time)
     }
 }
 
@@ -98,11 +113,21 @@ extension CoordinatorCore.Action {
     }
 
     static func lost(_ worker: WorkerID, _ cause: WorkerLoss, shards: [Int]) -> Self {
-        .log(
-            .workerLost(worker, Scenario.hello("host-\(worker.number)"), cause, shards: shards))
+        .lost(Scenario.account(worker), cause, shards: shards)
     }
 
-    static func ignored(_ worker: WorkerID, _ id: TaskID, _ reason: String) -> Self {
-        .log(.resultIgnored(worker, id, reason: reason))
+    static func lost(_ account: Account, _ cause: WorkerLoss, shards: [Int]) -> Self {
+        .log(.workerLost(account, cause, shards: shards))
+    }
+
+    static func ignored(_ worker: WorkerID, _ id: TaskID, _ reason: IgnoredResult) -> Self {
+        .log(.resultIgnored(worker, id, reason))
+    }
+}
+
+extension [CoordinatorCore.Action] {
+    /// A heartbeat's answer, and that its sender is a worker now.
+    static func admitted(_ account: Account) -> Self {
+        [.log(.workerAdmitted(account)), .send(account.worker, .heartbeat(progress: 0))]
     }
 }

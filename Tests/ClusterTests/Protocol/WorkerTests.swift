@@ -83,7 +83,11 @@ import Testing
             ])
         #expect(core.step(.connected) == [.send(.hello(S.hello()))])
         let welcome = Welcome(job: S.job, epoch: S.epoch + 1, network: S.network)
-        #expect(core.step(.received(.welcome(welcome))) == [.log(.welcomed(welcome))])
+        // It has the network already; the coordinator gives work to who answers.
+        #expect(
+            core.step(.received(.welcome(welcome))) == [
+                .log(.welcomed(welcome)), .send(.heartbeat(progress: 2)),
+            ])
         #expect(core.step(S.computed(0, 0)) == [])
     }
 

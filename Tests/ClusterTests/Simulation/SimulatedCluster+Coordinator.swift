@@ -11,8 +11,8 @@ extension SimulatedCluster {
             lease: .milliseconds(plan.bug == .noLease ? 1_000_000_000 : plan.lease),
             shardLease: .milliseconds(plan.bug == .noLease ? 1_000_000_000 : plan.shardLease),
             auditShare: plan.audit)
-        // Failures are limited elsewhere: a storm can take the same shard's workers away many times.
-        (limits.failures, limits.losses) = (1_000, 1_000)
+        // Losses are limited elsewhere: a storm can take the same shard's workers away many times.
+        if plan.faultsEnd > 0 { limits.losses = 1_000 }
         var started = try SimulatedCoordinator(simulated, disk: disk, limits: limits)
         guard
             started.job.progress.rounds >= acknowledged - (damage == .checkpoint ? 1 : 0)
@@ -103,16 +103,35 @@ extension SimulatedCluster {
     mutating func receive(_ message: Message, from number: WorkerID) throws {
         guard case .result(let result) = message, let core = coordinator?.core,
             result.id.epoch != core.epoch
-        else { return try tell(.received(number, message)) }
+        else { return try tell(.received(number, message, credentials(of: number))) }
         var passed = result
         if plan.bug == .noEpochCheck { passed.id.epoch = core.epoch }
         let missing = core.open?.missing
         let round = core.open?.round.index
-        try tell(.received(number, .result(passed)))
+        try tell(.received(number, .result(passed), credentials(of: number)))
         let after = coordinator?.core.open
         guard after?.round.index == round, after?.missing == missing else {
             throw failure("a result of epoch \(result.id.epoch) counts in epoch \(core.epoch)")
         }
+    }
+
+    /// What the transport proves of a connection.
+    func credentials(of number: WorkerID) -> Credentials {
+        guard plan.hasKeys, let link = network.link(of: number), let worker = network[link]?.worker
+        else { return .none }
+        let isBelieved = plan.bug == .claimedIdentity && worker < 0
+        return Credentials(
+            key: isBelieved ? "key-1" : worker < 0 ? Self.adversary : "key-\(worker)")
+    }
+
+    static let adversary = "adversary"
+
+    /// Whether this is one of those that have to be found out.
+    private func isBad(_ account: Account) -> Bool {
+        if account.credentials.key == Self.adversary { return counts.lies > 0 }
+        guard plan.hasLiar else { return false }
+        return plan.hasKeys
+            ? account.credentials.key == "key-0" : account.hello.host == "host-0"
     }
 
     /// Gives the coordinator an event, performs its actions and opens the next round when one is complete.
@@ -126,6 +145,11 @@ extension SimulatedCluster {
             if coordinator?.mustStartOver == true {
                 try startOver()
                 next = coordinator?.nextRound()
+                continue
+            }
+            if let round = coordinator?.doubted {
+                coordinator?.doubted = nil
+                next = .unreduced(round: round)
                 continue
             }
             guard let results = coordinator?.completed else { continue }
@@ -199,22 +223,36 @@ extension SimulatedCluster {
         case .forget(let number):
             network.forget(number)
         case .complete(let round, let results):
-            guard plan.bug != nil || results == simulated.rounds[round] else {
+            let isRight = results == simulated.rounds[round]
+            // Where nobody looks twice, a lie is found when the round makes no sense.
+            if !isRight, plan.bug == nil, plan.adversaries > 0, coordinator?.isChecked == false {
+                coordinator?.isChecked = true
+                coordinator?.doubted = round
+                counts.unreduced += 1
+                return
+            }
+            guard plan.bug != nil || isRight else {
                 throw failure("round \(round) has other results than the undisturbed run's")
             }
             coordinator?.completed = results
         case .fail(let failed):
             throw failure("the job failed: \(failed)")
-        case .log(.workerRefused(_, let hello, let reason)):
-            guard plan.hasLiar, hello.host == "host-0" else {
+        case .log(.workerRefused(let account, let reason)):
+            // Without keys honest workers go with the liar, once it has come back too often.
+            guard isBad(account) || plan.hasLiar && !plan.hasKeys else {
                 throw failure("a worker was refused: \(reason)")
             }
-        case .log(.workerQuarantined(let hello, _, _)):
-            guard plan.hasLiar, hello.host == "host-0" else {
-                throw failure("an honest worker was shut out")
+        case .log(.workerQuarantined(let account, _, _)):
+            guard isBad(account) else { throw failure("an honest worker was shut out") }
+        case .log(.computingHere(_, _, let reason)):
+            counts.here += 1
+            let isDoubt = [.implausible, .unreduced].contains(reason)
+            guard !isDoubt || plan.adversaries > 0 else {
+                throw failure("the coordinator doubts right results")
             }
+        case .log(.computingAlone):
+            counts.alone += 1
         case .recompute(let task):
-            guard plan.audit > 0 else { throw failure("the coordinator doubts right results") }
             let key = SimulatedJob.Key(
                 round: task.id.round, shard: task.id.shard,
                 biases: Digest.sha256(of: task.biases))
@@ -225,8 +263,12 @@ extension SimulatedCluster {
                     .recomputed(task.id, payload: simulated.results[key] ?? [])),
                 at: now + random(1...plan.maximumComputing))
         case .startOver:
-            guard plan.hasLiar else { throw failure("the job starts over for nothing") }
+            guard plan.hasLiar || plan.adversaries > 0 else {
+                throw failure("the job starts over for nothing")
+            }
             coordinator?.mustStartOver = true
+        case .log(.resultIgnored(_, _, .foreign)):
+            counts.foreign += 1
         case .log(.stragglerDuplicated):
             counts.duplicated += 1
         case .log(.resultIgnored):
@@ -266,10 +308,12 @@ extension SimulatedCluster {
             }
             guard
                 core.hungry.contains(number)
-                    == (!worker.isBehind && worker.shards.count < core.limits.shardsInFlight)
+                    == core.isHungry(number)
             else { throw failure("\(number)'s appetite is not known") }
             for held in worker.shards {
-                guard holders[held.shard, default: []].insert(number).inserted else {
+                guard holders[held.shard, default: []].insert(number).inserted,
+                    held.round == round.round.index
+                else {
                     throw failure("shard \(held.shard) is held twice by \(number)")
                 }
             }
@@ -277,7 +321,7 @@ extension SimulatedCluster {
         for (shard, state) in round.shards.enumerated() {
             let known = Set(state.holders)
             guard known == holders[shard, default: []], known.count == state.holders.count,
-                known.count <= 2
+                known.count <= core.limits.holders
             else {
                 throw failure("shard \(shard) is held by others than the round knows")
             }

@@ -81,7 +81,7 @@ extension SimulatedCluster {
             queue.insert(.disconnected(number, start: starts), at: now + random(0...300))
         }
         // The socket makes a new connection by itself, or is one of those that never do.
-        if workers[entry.worker].link == link, chance(0.5) {
+        if entry.worker >= 0, workers[entry.worker].link == link, chance(0.5) {
             workers[entry.worker].link = nil
             awaitConnection(entry.worker)
         }
@@ -99,8 +99,10 @@ extension SimulatedCluster {
             delay: delay + (isStormy ? network[link]?.slowness ?? 0 : 0))
         queue.insert(event, at: time)
         guard isStormy, plan.duplicates > 0 else { return }
-        if atCoordinator, case .result(let result) = message {
-            oldResults[network[link]?.worker ?? 0, default: []].append(result)
+        if atCoordinator, case .result(let result) = message, let worker = network[link]?.worker,
+            worker >= 0
+        {
+            oldResults[worker, default: []].append(result)
         }
         guard chance(plan.duplicates) else { return }
         counts.replays += 1

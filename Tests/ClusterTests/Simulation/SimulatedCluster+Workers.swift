@@ -77,6 +77,7 @@ extension SimulatedCluster {
         switch reason {
         case .stopped, .hung: break
         case .refused where workers[worker].lies: counts.quarantined += 1
+        case .refused where plan.hasLiar && !plan.hasKeys: break
         case .refused, .rejected, .finished: throw failure("worker \(worker) left: \(reason)")
         }
         // Its goodbye is under way: the connection stays until it has arrived.

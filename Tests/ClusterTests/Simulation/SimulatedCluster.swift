@@ -21,6 +21,7 @@ struct SimulatedCluster {
         case connectionMade(Int, life: Int, socket: Int)
         case computed(Int, life: Int, WorkerCore.Event)
         case recomputed(start: Int, CoordinatorCore.Event)
+        case adversary(Int)
         case replay
         case fault
         case faultsEnd
@@ -35,6 +36,7 @@ struct SimulatedCluster {
     var queue = EventQueue<Event>()
     var network = SimulatedNetwork()
     var workers: [SimulatedWorker]
+    var adversary: SimulatedAdversary
     var coordinator: SimulatedCoordinator?
     /// Counts coordinator processes.
     var starts = 0
@@ -76,6 +78,12 @@ struct SimulatedCluster {
         var audited = 0
         var quarantined = 0
         var startedOver = 0
+        var tricks = 0
+        var lies = 0
+        var unreduced = 0
+        var foreign = 0
+        var here = 0
+        var alone = 0
         var diskFaults = 0
         var damaged = 0
     }
@@ -87,6 +95,7 @@ struct SimulatedCluster {
         disk = SimulatedFileSystem(seed: plan.seed ^ 0xD15C)
         workers = (0..<plan.workers).map { SimulatedWorker(name: $0) }
         if plan.hasLiar { workers[0].lies = true }
+        adversary = SimulatedAdversary(connections: plan.adversaries)
     }
 
     /// Runs the job to its end.
@@ -95,6 +104,9 @@ struct SimulatedCluster {
         queue.insert(.coordinatorStarts, at: random(0...500))
         for worker in workers.indices {
             queue.insert(.workerStarts(worker), at: random(plan.workersStart))
+        }
+        for connection in 0..<plan.adversaries {
+            queue.insert(.adversary(connection), at: random(0...2_000))
         }
         queue.insert(.fault, at: random(0...plan.faultGap))
         queue.insert(.faultsEnd, at: plan.faultsEnd)
@@ -121,7 +133,7 @@ struct SimulatedCluster {
         guard let coordinator else { return "no coordinator" }
         guard let round = coordinator.core.open else { return "no open round" }
         let workers = coordinator.core.workers.map { number, worker in
-            "\(number) holds \(worker.shards.map(\.shard))\(worker.isBehind ? ", behind" : "")"
+            "\(number) holds \(worker.shards.map(\.shard))\(worker.owed.isEmpty ? "" : ", behind")"
         }
         return
             "round \(round.round.index): \(round.missing) missing, \(round.unsettled) unsettled, "
@@ -163,8 +175,10 @@ struct SimulatedCluster {
             try receive(message, from: number)
         case .atWorker(let link, let message):
             guard network[link]?.state.carries(toCoordinator: false) == true,
-                let worker = network[link]?.worker,
-                workers[worker].link == link, !postpone(event, of: worker)
+                let worker = network[link]?.worker
+            else { return }
+            guard worker >= 0 else { return adversary.take(message, on: link) }
+            guard workers[worker].link == link, !postpone(event, of: worker)
             else { return }
             try tell(worker, .received(message))
         case .workerTick(let worker, let life):
@@ -182,6 +196,8 @@ struct SimulatedCluster {
         case .recomputed(let start, let event):
             guard coordinator != nil, start == starts else { return }
             try tell(event)
+        case .adversary(let connection):
+            try playTrick(connection)
         case .replay:
             replayResult(by: random(0...workers.count - 1))
         case .fault:

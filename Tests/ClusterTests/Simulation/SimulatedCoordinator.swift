@@ -15,6 +15,10 @@ struct SimulatedCoordinator {
     private var blobs: JobBlobs
     var completed: [[UInt8]]?
     var mustStartOver = false
+    /// A round whose results are to be checked before they count.
+    var doubted: Int?
+    /// Whether the open round's have been.
+    var isChecked = false
     /// Results of the open round in the order they came in, duplicates included.
     var arrivals: [(shard: Int, payload: [UInt8])] = []
 
@@ -39,7 +43,7 @@ struct SimulatedCoordinator {
     mutating func handle(
         _ event: CoordinatorCore.Event, at time: Int
     ) -> [CoordinatorCore.Action] {
-        if case .received(_, .result(let result)) = event, isCurrent(result) {
+        if case .received(_, .result(let result), _) = event, isCurrent(result) {
             arrivals.append((result.id.shard, result.payload))
         }
         return core.handle(event, at: .milliseconds(time))
@@ -67,7 +71,7 @@ struct SimulatedCoordinator {
 
     /// The event that opens the next round; nil when there is none.
     mutating func nextRound() -> CoordinatorCore.Event? {
-        arrivals = []
+        (arrivals, isChecked) = ([], false)
         guard let round = job.nextRound else {
             isFinished = true
             return nil

@@ -13,6 +13,8 @@ enum PlantedBug: CaseIterable {
     case broadcastBeforeSync
     /// Silent workers keep their shards.
     case noLease
+    /// Who a peer is, is its own word.
+    case claimedIdentity
 
     func reduce(
         _ results: [[UInt8]], arrivals: [(shard: Int, payload: [UInt8])]
@@ -23,7 +25,7 @@ enum PlantedBug: CaseIterable {
             return arrivals.filter { seen.insert($0.shard).inserted }.map(\.payload)
         case .noDeduplication:
             return arrivals.map(\.payload)
-        case .noEpochCheck, .broadcastBeforeSync, .noLease:
+        case .noEpochCheck, .broadcastBeforeSync, .noLease, .claimedIdentity:
             return results
         }
     }
@@ -52,6 +54,10 @@ struct SimulationPlan {
     var audit: Double
     /// The first worker's results are wrong.
     var hasLiar: Bool
+    /// Every worker has a key of its own; otherwise none has.
+    var hasKeys: Bool
+    /// Connections of a peer with a key of its own that does what it can to spoil the job; 0 for no such peer.
+    var adversaries: Int
     /// Share of checkpoints during which the machine dies or the disk is full.
     var diskFaults: Double
     var bug: PlantedBug?
@@ -73,13 +79,15 @@ struct SimulationPlan {
         audit = [0, 0, 0.3, 1].randomElement(using: &generator) ?? 0
         hasLiar = audit == 1 && workers > 1 && Bool.random(using: &generator)
         diskFaults = [0, 0.05, 0.2].randomElement(using: &generator) ?? 0
+        hasKeys = Bool.random(using: &generator)
+        adversaries = hasKeys ? [0, 0, 1, 3].randomElement(using: &generator) ?? 0 : 0
     }
 
     /// Nothing happens but delays.
     var undisturbed: SimulationPlan {
         var plan = self
         plan.faultsEnd = 0
-        plan.hasLiar = false
+        (plan.hasLiar, plan.adversaries) = (false, 0)
         plan.diskFaults = 0
         (plan.duplicates, plan.failures) = (0, 0)
         return plan

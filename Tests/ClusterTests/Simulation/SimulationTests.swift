@@ -39,11 +39,13 @@ import Testing
             total.coordinatorCrashes, total.workerCrashes, total.cuts, total.stalls,
             total.partitions, total.replays,
             total.ignored, total.lost, total.duplicated, total.hung, total.audited,
+            total.tricks, total.foreign, total.lies, total.here,
         ] { #expect(count > 0) }
         #if !DEBUG
             // Of few seeds, one in a thousand sets shows no fault of a disk.
             for rare in [
-                total.quarantined, total.startedOver, total.damaged, total.diskFaults,
+                total.quarantined, total.startedOver, total.damaged, total.diskFaults, total.alone,
+                total.unreduced,
             ] {
                 #expect(rare > 0)
             }
@@ -117,6 +119,7 @@ extension SimulationTests {
             plan.bug = bug
             plan.workers = bug == .noLease ? 1 : 4
             (plan.duplicates, plan.diskFaults, plan.faultsEnd) = (0.2, 0.2, 20_000)
+            if bug == .claimedIdentity { (plan.hasKeys, plan.adversaries) = (true, 2) }
             var cluster = SimulatedCluster(plan)
             do {
                 _ = try cluster.run()
@@ -158,6 +161,12 @@ extension SimulatedCluster.Counts {
         audited += other.audited
         quarantined += other.quarantined
         startedOver += other.startedOver
+        tricks += other.tricks
+        lies += other.lies
+        unreduced += other.unreduced
+        foreign += other.foreign
+        here += other.here
+        alone += other.alone
         diskFaults += other.diskFaults
         damaged += other.damaged
     }

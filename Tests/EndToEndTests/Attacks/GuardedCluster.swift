@@ -18,8 +18,9 @@ struct GuardedCluster {
     /// - Parameters:
     ///   - listFile: the allow-list is one file instead of a directory.
     ///   - lease: seconds a worker may be silent.
+    ///   - flags: of the coordinator, besides the example's.
     /// - Throws: when a process does not do what it should.
-    init(listFile: Bool = false, lease: Int = 4) throws {
+    init(listFile: Bool = false, lease: Int = 4, flags: [String] = []) throws {
         scratch = try Scratch()
         out = scratch("out")
         for name in ["coordinator", "stranger"] + Self.workers {
@@ -35,7 +36,7 @@ struct GuardedCluster {
         let config = try Example.configuration(
             ["  lease_seconds: 2.5": "  lease_seconds: \(lease)"], in: scratch)
         cluster = try Cluster(
-            flags: Example.flags(out: out, config: config),
+            flags: Example.flags(out: out, config: config) + flags,
             security: [
                 "--key", scratch("keys-coordinator/coordinator.key"), "--allow",
                 scratch(listFile ? "list" : "allowed"),
@@ -62,13 +63,16 @@ struct GuardedCluster {
         ])
     }
 
+    func security(_ name: String) throws -> ClientSecurity {
+        try .curve(
+            KeyFile.readSecret(scratch("keys-\(name)/worker.key")),
+            serverKey: KeyFile.readPublic(scratch("keys-coordinator/coordinator.pub")))
+    }
+
     /// A socket with a listed key that keeps none of the rules.
     func recklessPeer(_ name: String, context: Context) throws -> MisbehavingPeer {
         try MisbehavingPeer(
-            context, endpoint: cluster.endpoint,
-            security: .curve(
-                KeyFile.readSecret(scratch("keys-\(name)/worker.key")),
-                serverKey: KeyFile.readPublic(scratch("keys-coordinator/coordinator.pub"))))
+            context, endpoint: cluster.endpoint, security: security(name))
     }
 
     /// Two connections with one listed key that take the four shards of the first round and answer none.
@@ -132,6 +136,7 @@ struct MisbehavingPeer {
     func send(_ message: Message) throws { try send(MessageCodec.encode(message)) }
 
     /// The next message that `accept` takes; others are passed over.
+    @discardableResult
     func next<Value>(_ what: String, _ accept: (Message) -> Value?) throws -> Value {
         let deadline = clock.now + .seconds(ChildProcess.deadline)
         while clock.now < deadline {
@@ -156,9 +161,16 @@ struct MisbehavingPeer {
         }
     }
 
-    /// Greets and takes a task.
-    func takeTask() throws -> TaskMessage {
+    /// Greets and answers the welcome.
+    func join() throws {
         try send(.hello(Self.hello))
+        try next("a welcome") { if case .welcome = $0 { () } else { nil } }
+        try send(.heartbeat(progress: 0))
+    }
+
+    /// Joins and takes a task.
+    func takeTask() throws -> TaskMessage {
+        try join()
         return try next("a task") { if case .task(let task) = $0 { task } else { nil } }
     }
 }

@@ -81,14 +81,14 @@ extension EndToEnd {
             try guarded.expectUndisturbed(memory: 32)
         }
 
-        /// Nobody can compute it: the job stops with the images named, and can be gone on with.
-        @Test func aShardThatFailsFourTimesStopsTheJob() throws {
+        /// What workers fail at, the coordinator computes.
+        @Test func aShardThatFailsFourTimesIsTheCoordinatorsTurn() throws {
             let scratch = try Scratch()
             let out = scratch("out")
             let cluster = try Cluster(flags: Example.flags(out: out))
             let peer = try MisbehavingPeer(
                 Context(), endpoint: cluster.endpoint, security: .none)
-            try peer.send(.hello(MisbehavingPeer.hello))
+            try peer.join()
             for _ in 0..<4 {
                 let task = try peer.next("shard 0") {
                     if case .task(let task) = $0, task.id.shard == 0 { task } else { nil }
@@ -96,14 +96,39 @@ extension EndToEnd {
                 try peer.send(.failure(task.id, reason: "out of luck"))
                 try cluster.coordinator.line(containing: "shard failed", "shard=0", "out of luck")
             }
+            try cluster.coordinator.line(
+                containing: "computing a shard here", "shard=0", "workers fail at it")
+            peer.socket.close()
+            let worker = try cluster.worker()
             let outcome = try cluster.coordinator.finish()
+            #expect(outcome.status == 0, "\(outcome.log)")
+            #expect(try Results(in: out) == Results.reference.get())
+            try worker.end()
+        }
+
+        /// Machines of two keys go over one shard: the job stops with the images named, and can be gone on with.
+        @Test func aShardThatEndsItsWorkersStopsTheJob() throws {
+            let guarded = try GuardedCluster()
+            let out = guarded.out
+            for turn in 0..<8 {
+                let peer = try guarded.recklessPeer(
+                    GuardedCluster.workers[turn % 2], context: Context())
+                let task = try peer.takeTask()
+                #expect(task.id.shard == 0)
+                // Its answer tells that the coordinator has heard of it since.
+                try peer.send(.heartbeat(progress: 7))
+                try peer.next("an answer") {
+                    if case .heartbeat(progress: 7) = $0 { () } else { nil }
+                }
+                peer.socket.close()
+                try guarded.coordinator.line(containing: "worker lost", "key=")
+            }
+            let outcome = try guarded.coordinator.finish()
             #expect(outcome.status == 70, "\(outcome.log)")
-            #expect(outcome.log.contains("out of luck"))
             #expect(
                 outcome.log.contains(
                     "shard 0 (images: c000.png at position 0, c001.png at position 1)"),
                 "\(outcome.log)")
-            peer.socket.close()
             let again = try ChildProcess.run(
                 ["calibrate", "--resume", "--workers", "1"] + Example.flags(out: out))
             #expect(again.status == 0, "\(again.log)")
