@@ -3,7 +3,7 @@ import Storage
 
 /// What comes back: results, failures, and what to do when two results differ.
 extension CoordinatorCore {
-    /// - Parameter isDoubtful: the coordinator has to compute the same before it counts.
+    /// A doubtful result counts when the coordinator has computed the same.
     mutating func accept(
         _ result: ShardResult, from worker: WorkerID, isDoubtful: Bool, at now: Duration
     ) -> [Action] {

@@ -188,8 +188,8 @@ struct OpenRound: Sendable {
         case disputed
     }
 
-    /// Notes a worker's result, if it answers an attempt that was given to its key and is not answered yet.
-    /// - Parameter took: how long the worker had it; nil if the connection was not given this attempt.
+    /// Notes a worker's result, if it answers an attempt that was given to its key and is not answered yet. `took` says how long the worker had
+    /// it; nil if the connection was not given this attempt.
     mutating func accept(
         _ payload: [UInt8], of shard: Int, attempt: Int, from account: Account, took: Duration?
     ) -> Acceptance {

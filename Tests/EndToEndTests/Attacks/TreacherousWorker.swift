@@ -22,9 +22,7 @@ final class TreacherousWorker {
     /// The coordinator wants nothing of it any more.
     private(set) var isShutOut = false
 
-    /// - Parameters:
-    ///   - host: what it calls itself.
-    ///   - process: and its process.
+    /// Connects with one of the cluster's keys and calls itself a process of a host.
     init(
         _ guarded: GuardedCluster, key: String, host: String, process: UInt32,
         twist: @escaping Twist
