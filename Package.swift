@@ -47,8 +47,11 @@ let package = Package(
             linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
         .target(name: "CKernels", cSettings: kernelC),
 
+        // For what quotes names from outside.
+        .target(name: "PrintableText", swiftSettings: swift),
+
         // Pure values and numerics: no files, no sockets, no clocks.
-        .target(name: "NetworkGraph", swiftSettings: swift),
+        .target(name: "NetworkGraph", dependencies: ["PrintableText"], swiftSettings: swift),
         .target(name: "Kernels", dependencies: ["CKernels", "NetworkGraph"], swiftSettings: swift),
         .target(name: "Quantization", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .target(
@@ -62,21 +65,24 @@ let package = Package(
         // The outside world, one thing each.
         .target(
             name: "ONNXFormat",
-            dependencies: ["NetworkGraph", "Quantization", "Storage", protobuf],
+            dependencies: ["NetworkGraph", "PrintableText", "Quantization", "Storage", protobuf],
             exclude: ["onnx.proto"], swiftSettings: swift),
-        .target(name: "Imaging", dependencies: ["CImageCodecs"], swiftSettings: swift),
-        .target(name: "Storage", dependencies: ["CCrypto"], swiftSettings: swift),
+        .target(
+            name: "Imaging", dependencies: ["CImageCodecs", "PrintableText"], swiftSettings: swift),
+        .target(
+            name: "Storage", dependencies: ["CCrypto", "PrintableText"], swiftSettings: swift),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: swift),
         .target(
-            name: "Settings", dependencies: [.product(name: "Yams", package: "Yams")],
+            name: "Settings",
+            dependencies: ["PrintableText", .product(name: "Yams", package: "Yams")],
             swiftSettings: swift),
 
         // The distributed system and its command line.
         .target(
             name: "Cluster",
             dependencies: [
-                "Calibration", "Execution", "Kernels", "NetworkGraph", "Quantization", "Storage",
-                "ZeroMQ", logging, protobuf,
+                "Calibration", "Execution", "Kernels", "NetworkGraph", "PrintableText",
+                "Quantization", "Storage", "ZeroMQ", logging, protobuf,
             ],
             exclude: ["Wire/wire.proto"],
             swiftSettings: swift),
@@ -87,7 +93,7 @@ let package = Package(
             name: "counterbias",
             dependencies: [
                 "CMemory", "Calibration", "Cluster", "Execution", "Imaging", "Kernels",
-                "NetworkGraph", "ONNXFormat",
+                "NetworkGraph", "ONNXFormat", "PrintableText",
                 "Quantization", "Report", "Settings", "Storage", "ZeroMQ", argumentParser, logging,
             ] + flyingFox,
             swiftSettings: swift),
@@ -120,6 +126,9 @@ let package = Package(
         .target(
             name: "KernelGoldens", dependencies: ["CKernels"], path: "Tests/KernelGoldens",
             exclude: ["main.c", "digests.h"]),
+        .testTarget(
+            name: "PrintableTextTests", dependencies: ["PrintableText", "TestSupport"],
+            swiftSettings: swift),
         .testTarget(
             name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .testTarget(

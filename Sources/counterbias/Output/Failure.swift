@@ -6,6 +6,7 @@ import Imaging
 import Kernels
 import Logging
 import ONNXFormat
+import PrintableText
 import Quantization
 import Settings
 import Storage
@@ -35,14 +36,22 @@ func reportingFailures(_ body: () throws -> Void) throws {
     } catch {
         let code = exitCode(of: error)
         switch Console.logFormat {
-        case .text: FileHandle.standardError.write(Data("counterbias: \(error)\n".utf8))
+        // Only obstacles in a model have a line each, and names in them none.
+        case .text: Console.fail(error is ONNXError ? "\(error)" : "\(error)".oneLine)
         case .json:
             JSONLogHandler.write(
                 level: .critical, logger: "counterbias", event: "failed",
-                metadata: ["error": "\(error)", "exit_code": "\(code)"])
+                metadata: [
+                    "error": "\(error)".cut(bytes: 4 * PrintableText.lineBytes),
+                    "exit_code": "\(code)",
+                ])
         }
         throw ExitCode(code)
     }
+}
+
+extension String {
+    fileprivate var oneLine: String { printable(bytes: PrintableText.lineBytes) }
 }
 
 extension StorageError {

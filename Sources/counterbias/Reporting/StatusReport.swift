@@ -1,6 +1,7 @@
 import Calibration
 import Cluster
 import Foundation
+import PrintableText
 import Storage
 
 /// Reads where a job stands from its folder. Starts nothing, writes nothing, keeps no lock.
@@ -120,7 +121,8 @@ struct StatusReport {
         rows.append(("next", status.next))
         let width = rows.map(\.0.count).max() ?? 0
         return rows.map { name, value in
-            name + String(repeating: " ", count: width - name.count + 2) + value
+            name + String(repeating: " ", count: width - name.count + 2)
+                + value.printable(bytes: PrintableText.lineBytes)
         }.joined(separator: "\n")
     }
 
