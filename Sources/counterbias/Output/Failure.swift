@@ -59,7 +59,7 @@ extension StorageError {
         switch code {
         case .locked: EX_TEMPFAIL
         case .noIntactCheckpoint: EX_DATAERR
-        case .system, .notRegularFile, .tooLarge, .generationsExhausted: EX_CANTCREAT
+        case .system, .notRegularFile, .foreignLock, .tooLarge, .generationsExhausted: EX_CANTCREAT
         }
     }
 }
