@@ -69,6 +69,7 @@ extension ZeroMQError {
     fileprivate var concernsKeys: Bool {
         switch code {
         case .keyMalformed, .keyKindMismatch, .keyPairMismatch, .keyFileExposed, .keyFailed,
+            .keyFileReplaceable,
             .fileUnreadable, .fileExists, .fileWriteFailed, .allowListUnreadable,
             .allowListMalformed, .allowListExposed, .insecureEndpoint, .directoryNotPrivate,
             .permissionDenied:
