@@ -50,7 +50,7 @@ extension StorageError: CustomStringConvertible {
     package var description: String { "\(path): \(reason)" }
 
     /// The description without the path.
-    var reason: String {
+    package var reason: String {
         switch code {
         case .system(let operation, let number):
             "cannot \(operation.rawValue): \(systemErrorText(number))\(advice)"

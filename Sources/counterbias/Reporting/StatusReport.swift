@@ -84,9 +84,10 @@ struct StatusReport {
     private static func resultsJob(_ out: String) -> String? {
         struct Run: Decodable { var digests: [String: String] }
         guard FileManager.default.fileExists(atPath: out + "/model.int8.onnx"),
-            let data = FileManager.default.contents(atPath: out + "/run.json")
+            let bytes = try? POSIXFileSystem().read(
+                out + "/run.json", limit: ReportFolder.maximumBytes)
         else { return nil }
-        return try? JSONDecoder().decode(Run.self, from: data).digests["job"]
+        return try? JSONDecoder().decode(Run.self, from: Data(bytes)).digests["job"]
     }
 
     private static func next(_ status: JobStatus, record: JobRecord?, out: String) -> String {
