@@ -90,6 +90,7 @@ private func exitCode(of error: any Error) -> Int32 {
         EX_DATAERR
     case is SettingsError, is UnknownInstructionSet: EX_CONFIG
     case let error as StorageError: error.exitCode
+    case is DescriptorLimit.TooFew: EX_OSERR
     // Trying again would not mend it.
     case let error as ZeroMQError where error.code == .endpointInvalid: EX_USAGE
     case let error as ZeroMQError: error.concernsKeys ? EX_NOPERM : EX_UNAVAILABLE
