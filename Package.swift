@@ -17,10 +17,6 @@ let kernelC: [CSetting] = [
 
 let argumentParser: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
-let flyingFox: [Target.Dependency] = [
-    .product(name: "FlyingFox", package: "FlyingFox"),
-    .product(name: "FlyingSocks", package: "FlyingFox"),
-]
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 
@@ -35,7 +31,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     ],
     targets: [
         // C libraries and compute kernels.
@@ -47,8 +42,11 @@ let package = Package(
             linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
         .target(name: "CKernels", cSettings: kernelC),
 
+        // For what quotes names from outside.
+        .target(name: "PrintableText", swiftSettings: swift),
+
         // Pure values and numerics: no files, no sockets, no clocks.
-        .target(name: "NetworkGraph", swiftSettings: swift),
+        .target(name: "NetworkGraph", dependencies: ["PrintableText"], swiftSettings: swift),
         .target(name: "Kernels", dependencies: ["CKernels", "NetworkGraph"], swiftSettings: swift),
         .target(name: "Quantization", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .target(
@@ -62,21 +60,24 @@ let package = Package(
         // The outside world, one thing each.
         .target(
             name: "ONNXFormat",
-            dependencies: ["NetworkGraph", "Quantization", "Storage", protobuf],
+            dependencies: ["NetworkGraph", "PrintableText", "Quantization", "Storage", protobuf],
             exclude: ["onnx.proto"], swiftSettings: swift),
-        .target(name: "Imaging", dependencies: ["CImageCodecs"], swiftSettings: swift),
-        .target(name: "Storage", dependencies: ["CCrypto"], swiftSettings: swift),
+        .target(
+            name: "Imaging", dependencies: ["CImageCodecs", "PrintableText"], swiftSettings: swift),
+        .target(
+            name: "Storage", dependencies: ["CCrypto", "PrintableText"], swiftSettings: swift),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: swift),
         .target(
-            name: "Settings", dependencies: [.product(name: "Yams", package: "Yams")],
+            name: "Settings",
+            dependencies: ["PrintableText", .product(name: "Yams", package: "Yams")],
             swiftSettings: swift),
 
         // The distributed system and its command line.
         .target(
             name: "Cluster",
             dependencies: [
-                "Calibration", "Execution", "Kernels", "NetworkGraph", "Quantization", "Storage",
-                "ZeroMQ", logging, protobuf,
+                "Calibration", "Execution", "Kernels", "NetworkGraph", "PrintableText",
+                "Quantization", "Storage", "ZeroMQ", logging, protobuf,
             ],
             exclude: ["Wire/wire.proto"],
             swiftSettings: swift),
@@ -87,9 +88,9 @@ let package = Package(
             name: "counterbias",
             dependencies: [
                 "CMemory", "Calibration", "Cluster", "Execution", "Imaging", "Kernels",
-                "NetworkGraph", "ONNXFormat",
+                "NetworkGraph", "ONNXFormat", "PrintableText",
                 "Quantization", "Report", "Settings", "Storage", "ZeroMQ", argumentParser, logging,
-            ] + flyingFox,
+            ],
             swiftSettings: swift),
 
         // What many workers cost a coordinator; for scripts/benchmark-workers, not installed.
@@ -120,6 +121,9 @@ let package = Package(
         .target(
             name: "KernelGoldens", dependencies: ["CKernels"], path: "Tests/KernelGoldens",
             exclude: ["main.c", "digests.h"]),
+        .testTarget(
+            name: "PrintableTextTests", dependencies: ["PrintableText", "TestSupport"],
+            swiftSettings: swift),
         .testTarget(
             name: "NetworkGraphTests", dependencies: ["NetworkGraph"], swiftSettings: swift),
         .testTarget(

@@ -1,3 +1,5 @@
+import PrintableText
+
 /// What went wrong with one image, folder or preprocessing setting.
 package struct ImageError: Error, Hashable, Sendable {
     package enum Code: String, Hashable, Sendable {
@@ -55,6 +57,7 @@ extension ImageError: CustomStringConvertible {
     package var description: String {
         let reason = detail.isEmpty ? "" : ": \(detail)"
         return "\(subject): \(summary)\(reason)\(advice)"
+            .printable(bytes: PrintableText.lineBytes)
     }
 
     private var summary: String {

@@ -1,3 +1,5 @@
+import PrintableText
+
 extension GraphSummary {
     /// The summary as an aligned text table, ending in a newline.
     package var table: String {
@@ -38,11 +40,7 @@ extension GraphSummary {
 
     /// Long names lose their beginning, since exporters nest them.
     private static func shortened(_ name: String) -> String {
-        let clean = String(
-            String.UnicodeScalarView(
-                name.unicodeScalars.map {
-                    $0.properties.generalCategory == .control ? "\u{FFFD}" : $0
-                }))
+        let clean = name.printable(bytes: PrintableText.lineBytes)
         return clean.count <= 48 ? clean : "…" + clean.suffix(47)
     }
 

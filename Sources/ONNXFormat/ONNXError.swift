@@ -1,3 +1,5 @@
+import PrintableText
+
 /// What stops a model from being read or written.
 package struct ONNXError: Error, Hashable, Sendable {
     package enum Code: String, Hashable, Sendable {
@@ -52,9 +54,9 @@ package struct ONNXError: Error, Hashable, Sendable {
 }
 
 extension ONNXError: CustomStringConvertible {
-    /// One line, or one more for every kind of obstacle.
+    /// One line, or one more for every kind of obstacle. What stands in the file cannot add lines.
     package var description: String {
-        let place = file.isEmpty ? [] : [file]
+        let place = file.isEmpty ? [] : [file.printable(bytes: PrintableText.lineBytes)]
         guard obstacles.count > 1 else { return (place + [first]).joined(separator: ": ") }
         let header = (place + ["\(obstacles.count) things stand in the way:"]).joined(
             separator: ": ")
@@ -73,23 +75,14 @@ extension ONNXError.Obstacle: CustomStringConvertible {
     package var description: String {
         var place: [String] = []
         if let node {
-            let type = operatorType.map { " (\(withoutControls($0)))" } ?? ""
+            let type = operatorType.map { " (\($0.printable()))" } ?? ""
             let more = count > 1 ? " and \(count - 1) more" : ""
             place.append("node \(printable(node))\(type)\(more)")
         }
         if let tensor { place.append("tensor \(printable(tensor))") }
-        return (place + [detail]).joined(separator: ": ")
+        return (place + [detail.printable(bytes: PrintableText.lineBytes)]).joined(separator: ": ")
     }
 }
 
 /// A name from the file in quotes, safe to print.
-func printable(_ name: String) -> String { "'\(withoutControls(name))'" }
-
-/// A text from the file without control characters, cut to 200.
-private func withoutControls(_ text: String) -> String {
-    String(
-        String.UnicodeScalarView(
-            text.unicodeScalars.prefix(200).map {
-                $0.properties.generalCategory == .control ? "\u{FFFD}" : $0
-            }))
-}
+func printable(_ name: String) -> String { "'\(name.printable())'" }

@@ -15,12 +15,27 @@ extension PartialConfiguration {
     }
 }
 
+/// - Throws: `SettingsError` also for pipes and devices, which may never end.
 private func content(of path: String) throws(SettingsError) -> [UInt8] {
     func failure() -> SettingsError {
         SettingsError(.unreadable(String(cString: strerror(errno))), file: path)
     }
-    guard let stream = fopen(path, "re") else { throw failure() }
+    // Non-blocking, so that a pipe in its place cannot hang the process.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw failure() }
+    guard let stream = fdopen(descriptor, "r") else {
+        close(descriptor)
+        throw failure()
+    }
     defer { fclose(stream) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failure() }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+        let isFolder = status.st_mode & S_IFMT == S_IFDIR
+        throw SettingsError(
+            .unreadable(isFolder ? String(cString: strerror(EISDIR)) : "not a regular file"),
+            file: path)
+    }
     let limit = PartialConfiguration.maximumFileBytes
     var bytes = [UInt8](repeating: 0, count: limit + 1)
     let count = fread(&bytes, 1, bytes.count, stream)

@@ -1,3 +1,5 @@
+import PrintableText
+
 /// What is wrong with a configuration, and where.
 package struct SettingsError: Error, Equatable, Sendable {
     package enum Code: Equatable, Sendable {
@@ -36,7 +38,8 @@ extension SettingsError: CustomStringConvertible {
     package var description: String {
         var place = file ?? "configuration"
         if let line { place += ":\(line)" }
-        return ([place, key, problem].compactMap { $0 }).joined(separator: ": ")
+        return ([place, key?.printable(), problem].compactMap { $0 }).joined(separator: ": ")
+            .printable(bytes: PrintableText.lineBytes)
     }
 
     private var problem: String {
@@ -48,7 +51,7 @@ extension SettingsError: CustomStringConvertible {
             "unknown key; valid here: \(valid.joined(separator: ", "))"
         case .duplicateKey: "given more than once"
         case .invalidValue(let value, let expected):
-            "'\(value)' is not valid; expected \(expected)"
+            "'\(value.printable())' is not valid; expected \(expected)"
         case .missing:
             "missing; set it in the configuration file or with --\(key ?? "")"
         case .conflict(let detail): detail

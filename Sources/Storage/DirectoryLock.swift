@@ -23,12 +23,11 @@ package final class DirectoryLock: Sendable {
     private let descriptor: Int32
 
     /// Takes the lock, without waiting. The directory must exist.
-    /// - Throws: `StorageError`, code `locked` if another process (or another object) holds it.
+    /// - Throws: `StorageError`, code `locked` if another process (or another object) holds it, `foreignLock` or
+    ///   `notRegularFile` if something else stands in its place; that stays as it is.
     package init(directory: String) throws(StorageError) {
         let path = joinedPath(directory, ".lock")
-        let descriptor = try repeated(.lock, path) {
-            open(path, O_RDWR | O_CREAT | O_CLOEXEC, mode_t(0o644))
-        }
+        let descriptor = try Self.open(path, O_RDWR | O_CREAT)
         do throws(StorageError) {
             try Self.take(descriptor, path)
             try Self.record(in: descriptor, path: path)
@@ -55,12 +54,12 @@ package final class DirectoryLock: Sendable {
 
     /// Looks without keeping the lock and without writing. For that moment nobody can take the lock, which
     /// ``init(directory:)`` allows for.
-    /// - Throws: `StorageError` if the file exists and cannot be read.
+    /// - Throws: `StorageError` if the file exists and cannot be read, or is none.
     package static func look(directory: String) throws(StorageError) -> State {
         let path = joinedPath(directory, ".lock")
         let descriptor: Int32
         do throws(StorageError) {
-            descriptor = try repeated(.lock, path) { open(path, O_RDONLY | O_CLOEXEC) }
+            descriptor = try open(path, O_RDONLY)
         } catch {
             guard error.isNotFound else { throw error }
             return .free
@@ -74,6 +73,33 @@ package final class DirectoryLock: Sendable {
             guard error.code == .system(.lock, errno: EWOULDBLOCK) else { throw error }
             return .held(holder(in: descriptor))
         }
+    }
+
+    /// Opens a file that nothing but this directory has: whoever may write the directory could let another name or a link
+    /// lead to a file of somebody else's, which would be written. Waits for nobody at a pipe.
+    private static func open(_ path: String, _ flags: Int32) throws(StorageError) -> Int32 {
+        let descriptor: Int32
+        do throws(StorageError) {
+            descriptor = try repeated(.lock, path) {
+                Glibc.open(
+                    path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode_t(0o644))
+            }
+        } catch {
+            let isLink = error.code == .system(.lock, errno: ELOOP)
+            throw isLink ? StorageError(.foreignLock, path: path) : error
+        }
+        do throws(StorageError) {
+            var status = stat()
+            _ = try repeated(.lock, path) { fstat(descriptor, &status) }
+            guard status.st_mode & S_IFMT == S_IFREG else {
+                throw StorageError(.notRegularFile, path: path)
+            }
+            guard status.st_nlink <= 1 else { throw StorageError(.foreignLock, path: path) }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        return descriptor
     }
 
     /// A look holds the lock for microseconds; only who holds it longer keeps us out.

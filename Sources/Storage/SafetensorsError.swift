@@ -1,3 +1,5 @@
+import PrintableText
+
 /// Why bytes are not an acceptable safetensors file, or why a tensor is not what was asked for.
 package struct SafetensorsError: Error, Equatable, Sendable {
     package enum Code: Equatable, Sendable {
@@ -49,7 +51,7 @@ package struct SafetensorsError: Error, Equatable, Sendable {
 
 extension SafetensorsError: CustomStringConvertible {
     package var description: String {
-        let place = [file, tensor.map { "tensor '\($0)'" }].compactMap { $0 }
+        let place = [file, tensor.map { "tensor '\($0.printable())'" }].compactMap { $0 }
         return (place + [code.description]).joined(separator: ": ")
     }
 }
@@ -64,11 +66,11 @@ extension SafetensorsError.Code: CustomStringConvertible {
                 + "the file is truncated or not a safetensors file"
         case .malformedHeader(let byte, let detail):
             "malformed header at byte \(byte): \(detail)"
-        case .duplicateKey(let key): "'\(key)' appears twice"
-        case .unknownField(let field): "unknown field '\(field)'"
-        case .missingField(let field): "field '\(field)' is missing"
+        case .duplicateKey(let key): "'\(key.printable())' appears twice"
+        case .unknownField(let field): "unknown field '\(field.printable())'"
+        case .missingField(let field): "field '\(field.printable())' is missing"
         case .unsupportedType(let type):
-            "element type '\(type)' is not supported; use one of "
+            "element type '\(type.printable())' is not supported; use one of "
                 + TensorType.allCases.map(\.rawValue).joined(separator: ", ")
         case .sizeMismatch(let shape, let type, let bytes):
             "shape \(shape) of \(type) does not take \(bytes) bytes"

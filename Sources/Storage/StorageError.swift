@@ -14,6 +14,8 @@ package struct StorageError: Error, Equatable, Sendable {
         case system(Operation, errno: Int32)
         /// A device, pipe or directory stands where a file was expected.
         case notRegularFile
+        /// What stands in the place of the lock is a link, or has other names.
+        case foreignLock
         case tooLarge(bytes: Int, limit: Int)
         /// Another process holds the directory's lock.
         case locked(by: LockHolder?)
@@ -48,11 +50,14 @@ extension StorageError: CustomStringConvertible {
     package var description: String { "\(path): \(reason)" }
 
     /// The description without the path.
-    var reason: String {
+    package var reason: String {
         switch code {
         case .system(let operation, let number):
             "cannot \(operation.rawValue): \(systemErrorText(number))\(advice)"
         case .notRegularFile: "not a regular file"
+        case .foreignLock:
+            "a link, or a file with other names, stands where the lock belongs; look at who put it there, remove it "
+                + "and start again"
         case .tooLarge(let bytes, let limit): "\(bytes) bytes exceed the limit of \(limit)"
         case .locked(let holder):
             "in use by \(holder?.description ?? "another process"); "

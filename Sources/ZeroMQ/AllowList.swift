@@ -21,14 +21,12 @@ package struct AllowList: Hashable, Sendable {
     ///
     /// In a directory, a file that cannot be used admits nobody and is reported in
     /// ``AllowedKeys/problems``; it does not lock out the others.
-    /// - Throws: `.allowListUnreadable`, `.allowListExposed` (anyone could add a key),
+    /// - Throws: `.allowListUnreadable`, `.allowListExposed` (somebody else could add a key: see ``PathTrust``),
     ///   `.allowListMalformed` (single file).
     package func load() throws(ZeroMQError) -> AllowedKeys {
         var status = stat()
         guard stat(path, &status) == 0 else { throw .system(.allowListUnreadable, file: path) }
-        guard status.st_mode & 0o002 == 0 else {
-            throw ZeroMQError(.allowListExposed, file: path)
-        }
+        try PathTrust.check(path, .allowListExposed)
         if status.st_mode & S_IFMT == S_IFDIR { return try loadDirectory() }
         return try loadFile()
     }

@@ -35,8 +35,8 @@ package enum KeyFile {
         try SmallFile.create(path, text: text, mode: 0o644)
     }
 
-    /// - Throws: `.keyFileExposed` if group or others have any right to the file,
-    ///   `.keyKindMismatch` for a public key file, `.keyMalformed`, `.keyPairMismatch`,
+    /// - Throws: `.keyFileExposed` if group or others have any right to the file, `.keyFileReplaceable` if they could put
+    ///   another in its place (see ``PathTrust``), `.keyKindMismatch` for a public key file, `.keyMalformed`, `.keyPairMismatch`,
     ///   `.fileUnreadable`.
     package static func readSecret(_ path: String) throws(ZeroMQError) -> CurveKeyPair {
         let (text, mode) = try SmallFile.read(path, limit: limit)
@@ -48,6 +48,7 @@ package enum KeyFile {
                 .keyFileExposed, file: path,
                 detail: "its mode is \(String(mode & 0o777, radix: 8))")
         }
+        try PathTrust.check(path, .keyFileReplaceable)
         let keys = try KeyFileText(text, file: path)
         guard let secretText = keys.secretKey else {
             throw ZeroMQError(
@@ -62,16 +63,19 @@ package enum KeyFile {
         }
     }
 
-    /// - Throws: `.keyKindMismatch` for a secret key file, `.keyMalformed`, `.fileUnreadable`.
+    /// - Throws: `.keyKindMismatch` for a secret key file, `.keyFileReplaceable` as for a secret key, `.keyMalformed`,
+    ///   `.fileUnreadable`.
     package static func readPublic(_ path: String) throws(ZeroMQError) -> PublicKey {
-        try publicKey(in: SmallFile.read(path, limit: limit).text, file: path)
+        let text = try SmallFile.read(path, limit: limit).text
+        try PathTrust.check(path, .keyFileReplaceable)
+        return try publicKey(in: text, file: path)
     }
 
     /// The same for an entry of an allow-list.
     /// - Throws: `.allowListExposed` as well: whoever may write it decides whom it admits.
     static func readEntry(_ path: String) throws(ZeroMQError) -> PublicKey {
-        let (text, mode) = try SmallFile.read(path, limit: limit)
-        guard mode & 0o002 == 0 else { throw ZeroMQError(.allowListExposed, file: path) }
+        let text = try SmallFile.read(path, limit: limit).text
+        try PathTrust.check(entry: path, .allowListExposed)
         return try publicKey(in: text, file: path)
     }
 

@@ -28,19 +28,21 @@ extension ZeroMQError {
         case .keyKindMismatch: "wrong kind of key file"
         case .keyPairMismatch: "the public key does not belong to the secret key"
         case .keyFileExposed: "a secret key file can be read by others"
+        case .keyFileReplaceable: "a key file can be replaced by others"
         case .keyFailed: "cannot make a key"
         case .fileUnreadable: "cannot read a file"
         case .fileExists: "refusing to overwrite"
         case .fileWriteFailed: "cannot write a file"
         case .allowListUnreadable: "cannot read the allow-list"
         case .allowListMalformed: "the allow-list has an unusable entry"
-        case .allowListExposed: "the allow-list can be changed by anyone"
+        case .allowListExposed: "the allow-list can be changed by others"
         case .authenticatorBusy: "this context already authenticates for another socket"
         }
     }
 
     /// What the reader can do about it; nil if the summary already says it.
     var advice: String? {
+        if let remedy { return remedy }
         let name = file ?? "FILE"
         switch code {
         case .endpointInvalid:
@@ -65,7 +67,6 @@ extension ZeroMQError {
         case .fileExists: return "Choose another directory or move the old files away"
         case .allowListMalformed:
             return "It holds one public key per line, or one .pub file per key in a directory"
-        case .allowListExposed: return "Run chmod o-w \(name)"
         case .authenticatorBusy: return "Use one context per authenticated socket"
         default: return nil
         }

@@ -16,6 +16,7 @@ package struct ZeroMQError: Error, Equatable, Sendable, CustomStringConvertible 
         case sendFailed, receiveFailed, frameTooLarge, messageTooLarge
         // Keys, allow-lists, authentication.
         case keyMalformed, keyKindMismatch, keyPairMismatch, keyFileExposed, keyFailed
+        case keyFileReplaceable
         case fileUnreadable, fileExists, fileWriteFailed
         case allowListUnreadable, allowListMalformed, allowListExposed, authenticatorBusy
     }
@@ -29,16 +30,19 @@ package struct ZeroMQError: Error, Equatable, Sendable, CustomStringConvertible 
     package var errorNumber: Int32
     /// What exactly was found; never contains key material.
     package var detail: String?
+    /// What helps here, where that is more than ``code`` tells.
+    package var remedy: String?
 
     package init(
         _ code: Code, endpoint: String? = nil, file: String? = nil, errorNumber: Int32 = 0,
-        detail: String? = nil
+        detail: String? = nil, remedy: String? = nil
     ) {
         self.code = code
         self.endpoint = endpoint
         self.file = file
         self.errorNumber = errorNumber
         self.detail = detail
+        self.remedy = remedy
     }
 
     /// An error that carries the number libzmq left behind on this thread.

@@ -9,7 +9,7 @@ struct Counterbias: ParsableCommand {
         discussion: """
             Exit codes: 0 done; 64 wrong arguments; 65 unusable model, image, label or checkpoint, or another job's; 66 nothing there to \
             read; 69 no \
-            connection or not admitted; 70 a shard cannot be computed; 73 results cannot be written; \
+            connection or not admitted; 70 a shard cannot be computed; 71 too few open files allowed; 73 results cannot be written; \
             75 stopped or already running, resume later; 77 keys or permissions; 78 configuration.
             """,
         version: Build.version,

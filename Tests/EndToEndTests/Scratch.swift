@@ -9,7 +9,10 @@ final class Scratch: Sendable {
         path =
             FileManager.default.temporaryDirectory
             .appendingPathComponent("counterbias-test-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        // As keys demand, whatever the umask.
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }

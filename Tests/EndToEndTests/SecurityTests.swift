@@ -118,6 +118,29 @@ extension EndToEnd {
             #expect(try worker.finish().status == 0)
         }
 
+        /// As containers have their secrets: in a directory open to all, on a disk that nobody can write.
+        @Test(.enabled(if: Capabilities.mounts)) func keysOnAReadOnlyDisk() throws {
+            let disk = try SmallDisk(kibibytes: 256)
+            let keys = try keys("keys")
+            try FileManager.default.copyItem(atPath: keys, toPath: disk.path + "/keys")
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o777], ofItemAtPath: disk.path)
+            func coordinator() throws -> ChildProcess.Outcome {
+                try ChildProcess.run(
+                    ["coordinator", "--listen", "tcp://127.0.0.1:*"] + Example.flags(out: out)
+                        + ["--model", scratch("missing.onnx")]
+                        + ["--key", disk.path + "/keys/coordinator.key"]
+                        + ["--allow", disk.path + "/keys/allowed"])
+            }
+            let open = try coordinator()
+            #expect(open.status == 77, "\(open.log)")
+            #expect(open.log.contains("chmod go-w \(disk.path)"), "\(open.log)")
+            #expect(mount(nil, disk.path, nil, UInt(MS_REMOUNT | MS_RDONLY), nil) == 0)
+            // The keys are good; it fails over what comes behind them.
+            let readOnly = try coordinator()
+            #expect(readOnly.status == 65, "\(readOnly.log)")
+        }
+
         @Test func exposedAndForeignKeyFilesAreRefused() throws {
             let keys = try keys("keys")
             func worker(_ key: String, _ server: String) throws -> ChildProcess.Outcome {

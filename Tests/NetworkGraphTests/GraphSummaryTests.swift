@@ -94,7 +94,7 @@ import Testing
         var graph = Self.graph
         graph.nodes[0].name = String(repeating: "x", count: 100) + "\u{1B}end"
         let table = GraphSummary(graph).table
-        #expect(table.contains("…" + String(repeating: "x", count: 43) + "\u{FFFD}end"))
+        #expect(table.contains("…" + String(repeating: "x", count: 38) + "\\u{1B}end"))
         #expect(!table.contains("\u{1B}"))
     }
 

@@ -339,8 +339,18 @@ import Testing
         #expect(try model.load().graph.nodes.map(\.name) == ["conv", "conv#2"])
     }
 
+    @Test func longNamesAreCut() throws {
+        var model = TestModel.convolution
+        model.proto.graph.node[0].name = String(repeating: "n", count: 100_000)
+        model.proto.graph.node[0].opType = String(repeating: "t", count: 100_000)
+        let error = try #require(throws: ONNXError.self) { try model.load() }
+        #expect(error.description.utf8.count < 2_000, "\(error.description.utf8.count)")
+        #expect(error.description.contains(String(repeating: "n", count: 252) + "…'"))
+        #expect(error.obstacles.allSatisfy { ($0.node ?? "").utf8.count <= 255 })
+    }
+
     @Test func controlCharactersInNamesAreNotPrinted() {
-        expect(.unsupported, node: "a\u{1B}[31m\nb", "'a\u{FFFD}[31m\u{FFFD}b'") {
+        expect(.unsupported, node: "a\u{1B}[31m\nb", "'a\\u{1B}[31m\\u{A}b'") {
             $0.proto.graph.node[0].name = "a\u{1B}[31m\nb"
             $0.proto.graph.node[0].opType = "Elu"
         }

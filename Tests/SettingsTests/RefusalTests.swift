@@ -319,5 +319,14 @@ import Testing
             try PartialConfiguration(contentsOf: url.path)
         }
         #expect(large?.code == .unreadable("it is larger than 1048576 bytes"))
+        // Neither waits for somebody who writes nor reads without end.
+        try FileManager.default.removeItem(at: url)
+        #expect(mkfifo(url.path, 0o600) == 0)
+        for path in [url.path, "/dev/zero"] {
+            let special = #expect(throws: SettingsError.self) {
+                try PartialConfiguration(contentsOf: path)
+            }
+            #expect(special?.code == .unreadable("not a regular file"))
+        }
     }
 }

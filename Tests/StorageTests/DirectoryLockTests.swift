@@ -123,6 +123,44 @@ import Testing
         }
     }
 
+    /// Whoever may write the directory could otherwise have a file of the user's emptied.
+    @Test(arguments: ["symbolic link", "dangling link", "hard link"])
+    func linksAreNoLocks(kind: String) throws {
+        try withTemporaryDirectory { directory in
+            let (target, path) = (directory + "/precious", directory + "/.lock")
+            if kind != "dangling link" {
+                try Data("precious".utf8).write(to: URL(filePath: target))
+            }
+            #expect((kind == "hard link" ? link(target, path) : symlink(target, path)) == 0)
+            let error = #expect(throws: StorageError.self) {
+                try DirectoryLock(directory: directory)
+            }
+            #expect(error?.code == .foreignLock)
+            #expect(error?.description.hasPrefix("\(path): a link, or") == true)
+            #expect(error?.description.contains("remove it") == true)
+            let content = FileManager.default.contents(atPath: target)
+            #expect(content == (kind == "dangling link" ? nil : Data("precious".utf8)))
+            let look = #expect(throws: StorageError.self) {
+                try DirectoryLock.look(directory: directory)
+            }
+            #expect(look?.code == .foreignLock)
+        }
+    }
+
+    /// Nobody would ever write into the pipe.
+    @Test func pipesAreNoLocksAndHoldNobodyUp() throws {
+        try withTemporaryDirectory { directory in
+            #expect(mkfifo(directory + "/.lock", 0o600) == 0)
+            let error = #expect(throws: StorageError.self) {
+                try DirectoryLock(directory: directory)
+            }
+            let look = #expect(throws: StorageError.self) {
+                try DirectoryLock.look(directory: directory)
+            }
+            #expect(error?.code == .notRegularFile && look?.code == .notRegularFile)
+        }
+    }
+
     @Test func missingDirectoryIsNamed() {
         let error = #expect(throws: StorageError.self) {
             try DirectoryLock(directory: "/nonexistent")

@@ -2,9 +2,12 @@ import Storage
 
 /// Content-addressed blobs of a worker: complete ones, and those that arrive chunk by chunk.
 struct BlobCache: Hashable, Sendable {
-    /// A blob on its way.
+    /// A blob on its way. It takes the memory of what has arrived, not of what it is said to become.
     private struct Partial: Hashable {
-        var bytes: [UInt8] = []
+        /// From the first byte on.
+        private(set) var bytes: [UInt8] = []
+        /// Chunks behind a gap, by offset.
+        private var ahead: [Int: [UInt8]] = [:]
         var total: Int?
         /// First byte not asked for yet.
         var asked = 0
@@ -12,6 +15,21 @@ struct BlobCache: Hashable, Sendable {
         var outstanding: Set<Int> = []
         /// Ranges whose answers died with a connection, to be asked for again, last one first.
         var lost: [Int] = []
+
+        var allocatedBytes: Int { ahead.values.reduce(bytes.capacity) { $0 + $1.capacity } }
+
+        /// Takes a chunk that is not here yet.
+        mutating func add(_ chunk: [UInt8], at offset: Int, of total: Int) {
+            ahead[offset] = chunk
+            while let next = ahead.removeValue(forKey: bytes.count) {
+                let needed = bytes.count + next.count
+                if needed > bytes.capacity {
+                    // Twice as much each time, so that few bytes are copied often, and no more than the blob in the end.
+                    bytes.reserveCapacity(min(total, max(needed, 2 * bytes.count)))
+                }
+                bytes.append(contentsOf: next)
+            }
+        }
     }
 
     /// Largest blob a worker accepts.
@@ -23,8 +41,25 @@ struct BlobCache: Hashable, Sendable {
     private var queue: [Digest] = []
     /// Chunks asked for at a time, over all blobs.
     let window: Int
+    /// Most bytes of all blobs, those on their way in full.
+    let capacity: Int
 
-    init(window: Int = 16) { self.window = window }
+    init(window: Int = 16, capacity: Int = 4 << 30) {
+        self.window = window
+        self.capacity = capacity
+    }
+
+    /// Memory that all blobs take.
+    var allocatedBytes: Int {
+        complete.values.reduce(0) { $0 + $1.capacity }
+            + partial.values.reduce(0) { $0 + $1.allocatedBytes }
+    }
+
+    /// Bytes of all blobs as far as their lengths are known.
+    private var promised: Int {
+        complete.values.reduce(0) { $0 + $1.count }
+            + partial.values.reduce(0) { $0 + ($1.total ?? 0) }
+    }
 
     subscript(digest: Digest) -> [UInt8]? { complete[digest] }
 
@@ -61,30 +96,59 @@ struct BlobCache: Hashable, Sendable {
         return ranges
     }
 
-    enum Arrival: Hashable { case ignored, stored, completed, damaged }
+    enum Arrival: Hashable {
+        case ignored, stored, completed, damaged
+        /// It does not fit beside what is here, and is not wanted any more.
+        case tooLarge
+    }
 
-    mutating func store(_ chunk: BlobChunk) -> Arrival {
+    /// Takes a chunk that was asked for; others are ignored.
+    /// - Parameters:
+    ///   - chunk: of a blob that is wanted.
+    ///   - digests: of complete blobs that must stay; others make room.
+    /// - Returns: what became of it.
+    mutating func store(
+        _ chunk: BlobChunk, keeping digests: @autoclosure () -> Set<Digest> = []
+    ) -> Arrival {
         guard var blob = partial[chunk.digest], blob.outstanding.contains(chunk.offset),
-            chunk.total > 0, chunk.total <= Self.limit, blob.total ?? chunk.total == chunk.total,
+            chunk.total > 0, blob.total ?? chunk.total == chunk.total,
             chunk.offset + chunk.bytes.count <= chunk.total,
             chunk.bytes.count == min(BlobChunk.limit, chunk.total - chunk.offset)
         else { return .ignored }
         if blob.total == nil {
+            guard makeRoom(for: chunk.total, keeping: digests()) else {
+                drop(chunk.digest)
+                return .tooLarge
+            }
             blob.total = chunk.total
-            blob.bytes = [UInt8](repeating: 0, count: chunk.total)
         }
         partial[chunk.digest] = nil
         blob.outstanding.remove(chunk.offset)
-        blob.bytes.replaceSubrange(
-            chunk.offset..<chunk.offset + chunk.bytes.count, with: chunk.bytes)
+        blob.add(chunk.bytes, at: chunk.offset, of: chunk.total)
         if blob.outstanding.isEmpty, blob.lost.isEmpty, blob.asked >= chunk.total {
-            queue.removeAll { $0 == chunk.digest }
+            drop(chunk.digest)
             guard Digest.sha256(of: blob.bytes) == chunk.digest else { return .damaged }
             complete[chunk.digest] = blob.bytes
             return .completed
         }
         partial[chunk.digest] = blob
         return .stored
+    }
+
+    private mutating func makeRoom(
+        for total: Int, keeping digests: @autoclosure () -> Set<Digest>
+    ) -> Bool {
+        guard total <= Self.limit else { return false }
+        let excess = promised + total - capacity
+        guard excess > 0 else { return true }
+        trim(keeping: digests(), above: complete.values.reduce(0) { $0 + $1.count } - excess)
+        return promised + total <= capacity
+    }
+
+    /// Wants a blob no more; what has arrived of it is gone.
+    private mutating func drop(_ digest: Digest) {
+        partial[digest] = nil
+        queue.removeAll { $0 == digest }
     }
 
     /// Asks again for what was on its way: it died with the connection. What has arrived stays.

@@ -18,6 +18,10 @@ package struct WorkerLimits: Hashable, Sendable {
     package var silence: Duration = .seconds(5)
     /// Bytes of blobs kept besides those the tasks at hand need.
     package var blobBytes = 512 << 20
+    /// Bytes of all blobs, those on their way in full; a task that needs more fails.
+    package var mostBlobBytes = 4 << 30
+    /// Tasks that wait. A coordinator gives two at a time.
+    package var tasks = 8
     /// After the first refused handshake; twice as long after every further one in a row.
     package var shortestRest: Duration = .milliseconds(500)
     package var longestRest: Duration = .seconds(15)
@@ -67,9 +71,11 @@ package struct WorkerCore: Sendable {
     private let hello: Hello
     private let limits: WorkerLimits
     private var state = State.greeting
-    private var blobs = BlobCache()
+    private var blobs: BlobCache
     private var tasks: [TaskMessage] = []
     private var computing: TaskID?
+    /// What the task in work needs.
+    private var blobsInWork: Set<Digest> = []
     private var computingSince: Duration = .zero
     /// Shards computed, and heartbeats with tasks whose blobs were on their way.
     private var finished: UInt64 = 0
@@ -85,6 +91,7 @@ package struct WorkerCore: Sendable {
     package init(hello: Hello, limits: WorkerLimits = WorkerLimits()) {
         self.hello = hello
         self.limits = limits
+        blobs = BlobCache(capacity: limits.mostBlobBytes)
     }
 
     package mutating func handle(_ event: Event, at now: Duration) -> [Action] {
@@ -141,10 +148,13 @@ package struct WorkerCore: Sendable {
         case .task(let task):
             return take(task, at: now)
         case .chunk(let chunk):
-            switch blobs.store(chunk) {
+            // Copies, since the cache is being changed.
+            let (tasks, inWork) = (tasks, blobsInWork)
+            switch blobs.store(chunk, keeping: inWork.union(tasks.blobs)) {
             case .ignored, .stored: return fetch()
             case .completed: return fetch() + startNext(at: now)
             case .damaged: return [.log(.damagedBlob(chunk.digest))] + reconnect(at: now)
+            case .tooLarge: return giveBack(tasksThatNeed: chunk.digest, of: chunk.total) + fetch()
             }
         case .heartbeat:
             return []
@@ -168,10 +178,24 @@ package struct WorkerCore: Sendable {
         else { return [] }
         // The coordinator runs one round at a time: what waits for an older one is not wanted any more.
         tasks.removeAll { $0.id.round < task.id.round }
-        if !tasks.contains(where: { $0.id == task.id }), computing != task.id { tasks.append(task) }
-        blobs.trim(keeping: Set(tasks.flatMap(\.blobs)), above: limits.blobBytes)
+        if !tasks.contains(where: { $0.id == task.id }), computing != task.id {
+            // Each brings biases along; nobody who keeps to the protocol sends so many.
+            guard tasks.count < limits.tasks else {
+                return [.log(.malformed(WireError(.field("task"))))] + reconnect(at: now)
+            }
+            tasks.append(task)
+        }
+        blobs.trim(keeping: blobsInWork.union(tasks.blobs), above: limits.blobBytes)
         for digest in task.blobs { blobs.want(digest) }
         return fetch() + startNext(at: now)
+    }
+
+    private mutating func giveBack(tasksThatNeed blob: Digest, of bytes: Int) -> [Action] {
+        let hopeless = tasks.filter { $0.blobs.contains(blob) }
+        tasks.removeAll { $0.blobs.contains(blob) }
+        let reason =
+            "a blob of \(bytes) bytes does not fit into the \(limits.mostBlobBytes) bytes that a worker keeps"
+        return hopeless.map { .send(.failure($0.id, reason: reason)) }
     }
 
     private mutating func fetch() -> [Action] {
@@ -188,6 +212,7 @@ package struct WorkerCore: Sendable {
         let task = tasks.remove(at: position)
         guard let network = blobs[task.network] else { return [] }
         computing = task.id
+        blobsInWork = Set(task.blobs)
         computingSince = now
         return [
             .compute(
@@ -205,6 +230,7 @@ package struct WorkerCore: Sendable {
     ) -> [Action] {
         guard computing == id else { return [] }
         computing = nil
+        blobsInWork = []
         finished += 1
         var actions: [Action] = []
         if case .serving(let welcome) = state, welcome.job == id.job, welcome.epoch == id.epoch {
@@ -271,6 +297,10 @@ extension TaskMessage {
         [network] + [quantized, rescaling].compactMap { $0 } + images.map(\.reference.digest)
             + images.compactMap(\.target)
     }
+}
+
+extension [TaskMessage] {
+    fileprivate var blobs: Set<Digest> { Set(lazy.flatMap(\.blobs)) }
 }
 
 /// Why a worker ends.

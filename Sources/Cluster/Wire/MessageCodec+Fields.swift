@@ -1,5 +1,6 @@
 import Calibration
 import Foundation
+import PrintableText
 import Storage
 
 extension Digest {
@@ -19,17 +20,38 @@ extension Int {
     }
 }
 
+/// Most bytes of texts in messages. Senders cut theirs, a longer one is malformed.
+enum WireText {
+    static let name = PrintableText.nameBytes
+    static let reason = 1_024
+}
+
+extension String {
+    /// A text of at most `limit` bytes; the error names `field`.
+    init(wire text: String, field: String, limit: Int) throws(WireError) {
+        guard text.utf8.count <= limit else { throw WireError(.field(field)) }
+        self = text
+    }
+
+    /// Why something was refused, failed or ended.
+    init(wireReason text: String) throws(WireError) {
+        try self.init(wire: text, field: "reason", limit: WireText.reason)
+    }
+
+    var wireReason: String { cut(bytes: WireText.reason) }
+}
+
 extension Hello {
     func wire() -> Counterbias_Wire_Hello {
         var message = Counterbias_Wire_Hello()
         message.oldestVersion = versions.lowerBound
         message.newestVersion = versions.upperBound
         message.goldenDigest = golden.wire
-        message.host = host
+        message.host = host.cut(bytes: WireText.name)
         message.process = process
         message.threads = threads
-        message.isa = isa
-        message.build = build
+        message.isa = isa.cut(bytes: WireText.name)
+        message.build = build.cut(bytes: WireText.name)
         return message
     }
 
@@ -39,9 +61,11 @@ extension Hello {
         }
         self.init(
             versions: message.oldestVersion...message.newestVersion,
-            golden: try Digest(wire: message.goldenDigest), host: message.host,
-            process: message.process, threads: message.threads, isa: message.isa,
-            build: message.build)
+            golden: try Digest(wire: message.goldenDigest),
+            host: try String(wire: message.host, field: "host", limit: WireText.name),
+            process: message.process, threads: message.threads,
+            isa: try String(wire: message.isa, field: "isa", limit: WireText.name),
+            build: try String(wire: message.build, field: "build", limit: WireText.name))
     }
 }
 

@@ -115,7 +115,7 @@ extension Message {
         switch self {
         case .hello(let hello): header.hello = hello.wire()
         case .welcome(let welcome): header.welcome = welcome.wire()
-        case .refusal(let reason): header.refusal.reason = reason
+        case .refusal(let reason): header.refusal.reason = reason.wireReason
         case .fetch(let range):
             header.fetch.digest = range.digest.wire
             header.fetch.offset = UInt64(range.offset)
@@ -137,10 +137,10 @@ extension Message {
             header.failure.round = UInt64(id.round)
             header.failure.shard = UInt32(id.shard)
             header.failure.attempt = UInt32(id.attempt)
-            header.failure.reason = reason
+            header.failure.reason = reason.wireReason
         case .heartbeat(let progress): header.heartbeat.progress = progress
         case .goodbye(let reason, let isFinished):
-            header.goodbye.reason = reason
+            header.goodbye.reason = reason.wireReason
             header.goodbye.isFinished = isFinished
         }
         return (header, payload)
@@ -150,7 +150,7 @@ extension Message {
         switch header.body {
         case .hello(let hello): self = .hello(try Hello(hello))
         case .welcome(let welcome): self = .welcome(try Welcome(welcome))
-        case .refusal(let refusal): self = .refusal(reason: refusal.reason)
+        case .refusal(let refusal): self = .refusal(reason: try String(wireReason: refusal.reason))
         case .fetch(let fetch):
             self = .fetch(
                 BlobRange(
@@ -173,10 +173,11 @@ extension Message {
                 job: try Digest(wire: failure.jobDigest), epoch: failure.epoch,
                 round: try Int(wire: failure.round), shard: Int(failure.shard),
                 attempt: Int(failure.attempt))
-            self = .failure(id, reason: failure.reason)
+            self = .failure(id, reason: try String(wireReason: failure.reason))
         case .heartbeat(let heartbeat): self = .heartbeat(progress: heartbeat.progress)
         case .goodbye(let goodbye):
-            self = .goodbye(reason: goodbye.reason, isFinished: goodbye.isFinished)
+            self = .goodbye(
+                reason: try String(wireReason: goodbye.reason), isFinished: goodbye.isFinished)
         case nil: throw WireError(.emptyBody)
         }
     }

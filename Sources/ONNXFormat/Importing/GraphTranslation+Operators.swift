@@ -1,4 +1,5 @@
 import NetworkGraph
+import PrintableText
 
 extension GraphTranslation {
     /// Evaluates or translates one node.
@@ -57,7 +58,7 @@ extension GraphTranslation {
     private func unsupported(_ call: OperatorCall) -> ONNXError {
         ConstantFolding.rules[call.type] == nil
             ? call.unknownOperator
-            : call.unsupported("operator \(call.type) is supported on constants only.")
+            : call.unsupported("operator \(call.type.printable()) is supported on constants only.")
     }
 
     private mutating func translateActivation(_ call: OperatorCall) throws(ONNXError) -> Value {

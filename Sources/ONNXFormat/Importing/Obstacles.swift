@@ -1,3 +1,5 @@
+import PrintableText
+
 /// Everything found in a model that keeps it from being read.
 struct Obstacles {
     private var kinds: [Key: ONNXError.Obstacle] = [:]
@@ -29,8 +31,10 @@ struct Obstacles {
         if kinds[key] == nil {
             order.append(key)
             kinds[key] = ONNXError.Obstacle(
-                operatorType: error.operatorType, count: 0, node: error.node, tensor: error.tensor,
-                detail: error.detail)
+                operatorType: error.operatorType?.cut(bytes: PrintableText.nameBytes), count: 0,
+                node: error.node?.cut(bytes: PrintableText.nameBytes),
+                tensor: error.tensor?.cut(bytes: PrintableText.nameBytes),
+                detail: error.detail.cut(bytes: PrintableText.lineBytes))
         }
         kinds[key]?.count += 1
         first = first ?? error

@@ -1,3 +1,5 @@
+import PrintableText
+
 /// One node of the ONNX graph: checked access to its operands and attributes.
 struct OperatorCall {
     let node: Onnx_NodeProto
@@ -47,7 +49,7 @@ struct OperatorCall {
             ONNXDocument.isStandard(node.domain)
             ? ""
             : "; functions of the model itself can be inlined (onnx.inliner.inline_local_functions)"
-        return unsupported("operator \(type) is not supported\(remedy).")
+        return unsupported("operator \(type.printable()) is not supported\(remedy).")
     }
 
     /// Refuses operand counts outside `inputs` and attributes that are not in `attributes`: an

@@ -12,7 +12,8 @@ struct QDQAttributes {
             guard known.contains(attribute.name) else {
                 throw QDQError(
                     .unsupported, node: node.name,
-                    "\(node.opType) has the attribute '\(attribute.name)', which is not read")
+                    "\(node.opType) has the attribute \(printable(attribute.name)), which is not read"
+                )
             }
             byName[attribute.name] = attribute
         }

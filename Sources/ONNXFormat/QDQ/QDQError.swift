@@ -1,3 +1,5 @@
+import PrintableText
+
 /// Why a QDQ model could not be written or read.
 package struct QDQError: Error, Hashable, Sendable {
     package enum Code: String, Hashable, Sendable {
@@ -60,12 +62,13 @@ package struct QDQError: Error, Hashable, Sendable {
 extension QDQError: CustomStringConvertible {
     package var description: String {
         var place: [String] = []
-        if let file { place.append("file '\(file)'") }
-        if let node { place.append("node '\(node)'") }
-        if let tensor { place.append("tensor '\(tensor)'") }
+        if let file { place.append("file '\(file.printable(bytes: PrintableText.lineBytes))'") }
+        if let node { place.append("node \(printable(node))") }
+        if let tensor { place.append("tensor \(printable(tensor))") }
         let prefix = place.isEmpty ? "" : place.joined(separator: ", ") + ": "
         let all = findings.map(\.description).joined(separator: "; ")
-        return "\(prefix)\(detail). " + (all.isEmpty ? "" : "In the way: \(all). ") + advice
+        return "\(prefix)\(detail.printable(bytes: PrintableText.lineBytes)). "
+            + (all.isEmpty ? "" : "In the way: \(all). ") + advice
     }
 
     private var advice: String {

@@ -1,6 +1,7 @@
 import Foundation
 package import NetworkGraph
 package import Quantization
+import Storage
 import SwiftProtobuf
 
 /// Quantized networks as ONNX files in QDQ form: float operators between `DequantizeLinear` and
@@ -188,10 +189,9 @@ package enum QDQModel {
             throw QDQError(.fileAccess, file: path, folder)
         }
         do {
-            return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+            return try POSIXFileSystem().read(path, limit: ONNXDocument.maximumBytes)
         } catch {
-            throw QDQError(
-                .fileAccess, file: path, "cannot be read (\(error.localizedDescription))")
+            throw QDQError(.fileAccess, file: path, "cannot be read (\(error.reason))")
         }
     }
 

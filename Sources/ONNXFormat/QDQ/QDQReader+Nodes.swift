@@ -1,11 +1,14 @@
 import NetworkGraph
+import PrintableText
 import Quantization
 
 /// Operators between the quantizers.
 extension QDQReader {
     mutating func readNode(_ node: Onnx_NodeProto) throws {
         guard Self.isStandard(node.domain) else {
-            throw QDQError(.unsupported, "the operator \(node.domain).\(node.opType) is not read")
+            throw QDQError(
+                .unsupported,
+                "the operator \("\(node.domain).\(node.opType)".printable()) is not read")
         }
         switch node.opType {
         case "QuantizeLinear": try readQuantize(node)
@@ -31,7 +34,7 @@ extension QDQReader {
             throw QDQError(
                 .notFolded,
                 "BatchNormalization is left as a node of its own, which runs in float")
-        default: throw QDQError(.unsupported, "the operator \(node.opType) is not read")
+        default: throw QDQError(.unsupported, "the operator \(node.opType.printable()) is not read")
         }
     }
 

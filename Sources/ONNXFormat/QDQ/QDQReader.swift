@@ -1,4 +1,5 @@
 import NetworkGraph
+import PrintableText
 import Quantization
 
 /// Rebuilds a network from a QDQ graph in one pass over its nodes.
@@ -136,7 +137,8 @@ struct QDQReader {
                 annotations.updateValue(annotation, forKey: name) == nil
             else {
                 throw QDQError(
-                    .invalidMetadata, "the entry '\(entry.key)' cannot be read: '\(entry.value)'")
+                    .invalidMetadata,
+                    "the entry \(printable(entry.key)) cannot be read: \(printable(entry.value))")
             }
         }
     }
@@ -153,7 +155,8 @@ extension QDQReader {
     /// Name of an operand that must be given.
     static func operand(_ node: Onnx_NodeProto, _ index: Int) throws -> String {
         guard node.input.indices.contains(index), !node.input[index].isEmpty else {
-            throw QDQError(.malformedGraph, "operand \(index) of \(node.opType) is missing")
+            throw QDQError(
+                .malformedGraph, "operand \(index) of \(node.opType.printable()) is missing")
         }
         return node.input[index]
     }
@@ -187,7 +190,7 @@ extension QDQReader {
 
     mutating func define(_ node: Onnx_NodeProto, _ meaning: Meaning) throws {
         guard node.output.count == 1, let name = node.output.first, !name.isEmpty else {
-            throw QDQError(.unsupported, "\(node.opType) must have one output")
+            throw QDQError(.unsupported, "\(node.opType.printable()) must have one output")
         }
         guard meanings[name] == nil, constants[name] == nil else {
             throw QDQError(.malformedGraph, tensor: name, "is defined twice")

@@ -1,3 +1,5 @@
+import PrintableText
+
 /// Everything in a QDQ graph that keeps it from being read, found without reading it: what a reader that stops at the first
 /// such node cannot tell.
 package struct QDQSurvey {
@@ -50,7 +52,7 @@ package struct QDQSurvey {
 
     private func reason(_ node: Onnx_NodeProto) -> String? {
         guard QDQReader.isStandard(node.domain), Self.read.contains(node.opType) else {
-            return "operators \(node.opType), which are not read"
+            return "operators \(node.opType.printable()), which are not read"
         }
         switch node.opType {
         case "BatchNormalization": return "BatchNormalization that was not folded"
@@ -99,7 +101,7 @@ extension QDQSurvey.Finding: CustomStringConvertible {
     private static let mostNames = 24
 
     package var description: String {
-        let shown = nodes.prefix(Self.mostNames).map { "'\($0)'" }.joined(separator: ", ")
+        let shown = nodes.prefix(Self.mostNames).map(printable).joined(separator: ", ")
         let rest = nodes.count - Self.mostNames
         return "\(reason) (\(nodes.count)): \(shown)" + (rest > 0 ? " and \(rest) more" : "")
     }

@@ -1,4 +1,6 @@
 package import Foundation
+import PrintableText
+import Storage
 import SwiftProtobuf
 
 /// A parsed ONNX file, before any meaning is given to its operators.
@@ -13,6 +15,9 @@ package struct ONNXDocument: Sendable {
     /// Initializers by name.
     let initializers: [String: Onnx_TensorProto]
 
+    /// Largest file: protobuf's own bound.
+    package static let maximumBytes = Int(Int32.max)
+
     /// Reads and parses `path`.
     ///
     /// - Throws: ``ONNXError`` with code `unreadable`, `malformed` or `unsupported`.
@@ -23,10 +28,9 @@ package struct ONNXDocument: Sendable {
         let url = URL(fileURLWithPath: path)
         let data: Data
         do {
-            data = try Data(contentsOf: url)
+            data = Data(try POSIXFileSystem().read(path, limit: Self.maximumBytes))
         } catch {
-            throw ONNXError(
-                .unreadable, file: path, "cannot be read: \(error.localizedDescription)")
+            throw ONNXError(.unreadable, file: path, "cannot be read: \(error.reason).")
         }
         try self.init(data: data, path: path, directory: url.deletingLastPathComponent())
     }
@@ -100,7 +104,8 @@ package struct ONNXDocument: Sendable {
     func reasonForMissing(_ name: String) -> String {
         if let later = model.graph.node.first(where: { $0.output.contains(name) }) {
             let maker =
-                later.name.isEmpty ? "\(later.opType) node" : "node \(printable(later.name))"
+                later.name.isEmpty
+                ? "\(later.opType.printable()) node" : "node \(printable(later.name))"
             return
                 "reads \(printable(name)), which the \(maker) computes only behind it: the nodes are not in "
                 + "topological order. Sort them, with topological_sort() of "

@@ -43,10 +43,9 @@ struct Apply: ParsableCommand {
 
     private static func read(_ path: String) throws -> [UInt8] {
         do {
-            return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+            return try POSIXFileSystem().read(path, limit: ONNXDocument.maximumBytes)
         } catch {
-            throw CommandError(
-                EX_DATAERR, "\(path): cannot be read (\(error.localizedDescription))")
+            throw CommandError(EX_DATAERR, "\(path): cannot be read (\(error.reason))")
         }
     }
 }

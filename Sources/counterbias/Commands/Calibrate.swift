@@ -24,6 +24,7 @@ struct Calibrate: ParsableCommand {
         try reportingFailures {
             let logger = flags.logging.logger("counterbias")
             let (configuration, origin) = try flags.resolved(workers: workers, threads: threads)
+            try DescriptorLimit.raise(children: configuration.cluster.workers)
             let stop = try StopSignal()
             let directory = try PrivateDirectory(in: NSTemporaryDirectory())
             defer { directory.remove() }

@@ -28,13 +28,13 @@ struct Coordinator: ParsableCommand {
     func run() throws {
         try reportingFailures {
             let logger = flags.logging.logger("counterbias", default: .info)
+            // Every connection takes one, also those that never become workers.
+            try DescriptorLimit.raise()
             let (configuration, origin) = try flags.resolved(listen: listen)
             guard let listen = configuration.cluster.listen else {
                 throw ValidationError("--listen (or cluster.listen in the file) is missing")
             }
             let stop = try StopSignal()
-            // Every connection takes one, also those that never become workers.
-            DescriptorLimit.raise()
             if allow != nil { ReloadSignal.install() }
             let listener = try CoordinatorListener(
                 CoordinatorAddress(

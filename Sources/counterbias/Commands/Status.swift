@@ -32,8 +32,11 @@ struct Status: ParsableCommand {
         do {
             return try StatusReport(out: out)
         } catch let error as StorageError {
-            guard case .system = error.code else { throw error }
-            throw CommandError(EX_NOINPUT, "\(error)")
+            switch error.code {
+            case .system, .foreignLock, .notRegularFile:
+                throw CommandError(EX_NOINPUT, "\(error)")
+            default: throw error
+            }
         }
     }
 }

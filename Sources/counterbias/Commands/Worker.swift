@@ -56,8 +56,9 @@ struct Worker: ParsableCommand {
     func run() throws {
         keep_freed_memory()
         try reportingFailures {
-            let stop = try StopSignal()
             let logger = logging.logger("counterbias.worker", default: .info)
+            try DescriptorLimit.raise()
+            let stop = try StopSignal()
             let board = MetricsBoard(WorkerMetrics())
             if let metrics {
                 try MetricsServer.start(metrics, logger: logger) { board.current.text }

@@ -1,15 +1,23 @@
 import Foundation
+import PrintableText
+import Storage
 
 /// Known classes of images: a CSV table with the columns `file` and `class_index`.
 struct LabelTable {
     private let path: String
     private var classes: [String: Int] = [:]
 
+    /// Above a hundred bytes for each image of the largest collections there are.
+    private static let maximumBytes = 256 << 20
+
     /// - Throws: an error naming the file and the line.
     init(path: String) throws {
         self.path = path
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw CommandError(EX_NOINPUT, "\(path): the labels cannot be read")
+        let data: [UInt8]
+        do {
+            data = try POSIXFileSystem().read(path, limit: Self.maximumBytes)
+        } catch {
+            throw CommandError(EX_NOINPUT, "\(path): the labels cannot be read: \(error.reason)")
         }
         // Without the byte order mark that spreadsheets write.
         let isMarked = data.starts(with: [0xEF, 0xBB, 0xBF])
@@ -26,11 +34,13 @@ struct LabelTable {
             let cells = Self.cells(line)
             guard cells.count > max(file, label), let index = Int(cells[label]), index >= 0 else {
                 throw CommandError(
-                    EX_DATAERR, "\(path), line \(number + 1): '\(line)' is not file,class_index")
+                    EX_DATAERR,
+                    "\(path), line \(number + 1): '\(line.printable())' is not file,class_index")
             }
             guard classes.updateValue(index, forKey: cells[file]) == nil else {
                 throw CommandError(
-                    EX_DATAERR, "\(path), line \(number + 1): '\(cells[file])' is listed twice")
+                    EX_DATAERR,
+                    "\(path), line \(number + 1): '\(cells[file].printable())' is listed twice")
             }
         }
     }
@@ -44,12 +54,12 @@ struct LabelTable {
     /// Index of an image's logit.
     func label(of file: String, offset: Int, classes count: Int) throws -> Int {
         guard let index = classes[file] else {
-            throw CommandError(EX_DATAERR, "\(path): no label for '\(file)'")
+            throw CommandError(EX_DATAERR, "\(path): no label for '\(file.printable())'")
         }
         guard (0..<count).contains(index + offset) else {
             throw CommandError(
                 EX_DATAERR,
-                "\(path): class \(index) of '\(file)' with labels.offset \(offset) is not one of the "
+                "\(path): class \(index) of '\(file.printable())' with labels.offset \(offset) is not one of the "
                     + "model's \(count) classes; labels that count from 1 need an offset of -1, networks with a "
                     + "background class one of 1")
         }

@@ -1,10 +1,28 @@
 import Foundation
 import Logging
+import PrintableText
 import Synchronization
 
 /// Results go to stdout, logs to stderr.
 enum Console {
-    static func print(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+    /// Lines of text; whoever makes them sees to it that nothing from outside adds some.
+    static func print(_ text: String) { write(safe(text) + "\n", to: .standardOutput) }
+
+    /// A failure, with the lines that its text has.
+    static func fail(_ text: String) {
+        StatusLine.clear()
+        write("counterbias: \(safe(text))\n", to: .standardError)
+    }
+
+    /// Lines of which none steers a terminal or goes on without end.
+    private static func safe(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.printable(bytes: PrintableText.lineBytes) }.joined(separator: "\n")
+    }
+
+    private static func write(_ text: String, to file: FileHandle) {
+        file.write(Data(text.utf8))
+    }
 
     /// One JSON object with sorted keys.
     static func print(json value: some Encodable) throws {
@@ -12,7 +30,7 @@ enum Console {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        write(JSONText.safe(try encoder.encode(value)) + "\n", to: .standardOutput)
     }
 
     /// What a warning is about.
@@ -21,7 +39,8 @@ enum Console {
     /// A warning for the person who runs the command: a line of its own on a terminal, a log record elsewhere.
     static func warn(_ text: String, of concern: Concern, logger: Logger) {
         if logFormat == .text, isatty(STDERR_FILENO) == 1 {
-            FileHandle.standardError.write(Data("warning: \(text)\n".utf8))
+            let line = "warning: \(text)".printable(bytes: PrintableText.lineBytes)
+            write(line + "\n", to: .standardError)
             return
         }
         let metadata: Logger.Metadata = ["reason": "\(text)"]
@@ -57,7 +76,7 @@ struct TextTable {
     var leftColumns: Set<Int> = [0]
 
     var text: String {
-        let all = [header] + rows
+        let all = ([header] + rows).map { $0.map { $0.printable() } }
         let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
         func line(_ cells: [String]) -> String {
             cells.enumerated().map { column, cell in
@@ -66,7 +85,7 @@ struct TextTable {
             }.joined(separator: "  ").trimmingTrailingSpaces
         }
         let rule = widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")
-        return ([line(header), rule] + rows.map(line)).joined(separator: "\n")
+        return ([line(all[0]), rule] + all.dropFirst().map(line)).joined(separator: "\n")
     }
 }
 

@@ -6,6 +6,7 @@ import Imaging
 import Kernels
 import Logging
 import ONNXFormat
+import PrintableText
 import Quantization
 import Settings
 import Storage
@@ -35,14 +36,22 @@ func reportingFailures(_ body: () throws -> Void) throws {
     } catch {
         let code = exitCode(of: error)
         switch Console.logFormat {
-        case .text: FileHandle.standardError.write(Data("counterbias: \(error)\n".utf8))
+        // Only obstacles in a model have a line each, and names in them none.
+        case .text: Console.fail(error is ONNXError ? "\(error)" : "\(error)".oneLine)
         case .json:
             JSONLogHandler.write(
                 level: .critical, logger: "counterbias", event: "failed",
-                metadata: ["error": "\(error)", "exit_code": "\(code)"])
+                metadata: [
+                    "error": "\(error)".cut(bytes: 4 * PrintableText.lineBytes),
+                    "exit_code": "\(code)",
+                ])
         }
         throw ExitCode(code)
     }
+}
+
+extension String {
+    fileprivate var oneLine: String { printable(bytes: PrintableText.lineBytes) }
 }
 
 extension StorageError {
@@ -50,7 +59,7 @@ extension StorageError {
         switch code {
         case .locked: EX_TEMPFAIL
         case .noIntactCheckpoint: EX_DATAERR
-        case .system, .notRegularFile, .tooLarge, .generationsExhausted: EX_CANTCREAT
+        case .system, .notRegularFile, .foreignLock, .tooLarge, .generationsExhausted: EX_CANTCREAT
         }
     }
 }
@@ -60,6 +69,7 @@ extension ZeroMQError {
     fileprivate var concernsKeys: Bool {
         switch code {
         case .keyMalformed, .keyKindMismatch, .keyPairMismatch, .keyFileExposed, .keyFailed,
+            .keyFileReplaceable,
             .fileUnreadable, .fileExists, .fileWriteFailed, .allowListUnreadable,
             .allowListMalformed, .allowListExposed, .insecureEndpoint, .directoryNotPrivate,
             .permissionDenied:
@@ -80,6 +90,7 @@ private func exitCode(of error: any Error) -> Int32 {
         EX_DATAERR
     case is SettingsError, is UnknownInstructionSet: EX_CONFIG
     case let error as StorageError: error.exitCode
+    case is DescriptorLimit.TooFew: EX_OSERR
     // Trying again would not mend it.
     case let error as ZeroMQError where error.code == .endpointInvalid: EX_USAGE
     case let error as ZeroMQError: error.concernsKeys ? EX_NOPERM : EX_UNAVAILABLE

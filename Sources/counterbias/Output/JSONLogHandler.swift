@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import PrintableText
 
 /// One JSON object per event and line on stderr: `time` (RFC 3339, UTC), `level`, `logger`, `event`, and `metadata` if there is any.
 struct JSONLogHandler: LogHandler {
@@ -20,7 +21,7 @@ struct JSONLogHandler: LogHandler {
             .merging(event.metadata ?? [:]) { $1 }
         Self.write(
             level: event.level, logger: label, event: "\(event.message)",
-            metadata: all.mapValues { "\($0)" })
+            metadata: all.mapValues { "\($0)".cut(bytes: PrintableText.lineBytes) })
     }
 
     /// A line in one write, so that processes that share a stderr do not mix theirs.
@@ -42,6 +43,6 @@ struct JSONLogHandler: LogHandler {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let data = try? encoder.encode(line) else { return }
-        FileHandle.standardError.write(data + Data("\n".utf8))
+        FileHandle.standardError.write(Data((JSONText.safe(data) + "\n").utf8))
     }
 }

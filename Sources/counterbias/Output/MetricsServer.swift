@@ -1,10 +1,5 @@
-import Cluster
-import Dispatch
-import FlyingFox
-import FlyingSocks
 import Foundation
 import Logging
-import Synchronization
 import ZeroMQ
 
 /// Serves `GET /metrics` on a loopback port for as long as the process lives.
@@ -37,57 +32,16 @@ enum MetricsServer {
         _ text: String, logger: Logger, page: @escaping @Sendable () -> String
     ) throws {
         let (host, port) = try address(text)
-        let server: HTTPServer =
-            if host.contains(":") {
-                HTTPServer(
-                    address: try sockaddr_in6.inet6(ip6: host, port: port), logger: .disabled)
-            } else {
-                HTTPServer(address: try sockaddr_in.inet(ip4: host, port: port), logger: .disabled)
-            }
-        let started = DispatchSemaphore(value: 0)
-        let outcome = Mutex<Result<UInt16, any Error>?>(nil)
-        let settle: @Sendable (Result<UInt16, any Error>) -> Void = { result in
-            let isFirst = outcome.withLock { outcome in
-                guard outcome == nil else { return false }
-                outcome = result
-                return true
-            }
-            if isFirst { started.signal() }
-        }
-        Task {
-            await server.appendRoute("GET /metrics") { _ in
-                HTTPResponse(
-                    statusCode: .ok,
-                    headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                    body: Data(page().utf8))
-            }
-            do { try await server.run() } catch { settle(.failure(error)) }
-        }
-        Task {
-            do {
-                try await server.waitUntilListening()
-                settle(.success(await server.listeningAddress?.port ?? port))
-            } catch { settle(.failure(error)) }
-        }
-        started.wait()
-        switch outcome.withLock({ $0 }) {
-        case .success(let port)?:
+        do {
+            let server = try PageServer(host: host, port: port)
+            try server.start(
+                path: "/metrics", contentType: "text/plain; version=0.0.4; charset=utf-8",
+                page: page)
             let name = host.contains(":") ? "[\(host)]" : host
             logger.info(
-                "serving metrics", metadata: ["endpoint": "http://\(name):\(port)/metrics"])
-        case .failure(let error)?:
+                "serving metrics", metadata: ["endpoint": "http://\(name):\(server.port)/metrics"])
+        } catch {
             throw CommandError(EX_UNAVAILABLE, "--metrics \(text): cannot listen: \(error)")
-        case nil:
-            break
-        }
-    }
-}
-
-extension FlyingSocks.Socket.Address {
-    fileprivate var port: UInt16? {
-        switch self {
-        case .ip4(_, let port), .ip6(_, let port): port
-        case .unix: nil
         }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import PrintableText
 import Synchronization
 
 /// The line on a terminal that is drawn again and again while something is in work. It never wraps: what of a wrapped line has
@@ -28,7 +29,7 @@ enum StatusLine {
     /// A line that stays.
     static func print(_ line: String) {
         clear()
-        write(line + "\n")
+        write(line.printable(bytes: PrintableText.lineBytes) + "\n")
     }
 
     /// Of the terminal as it is now, since it may be resized at any time; `COLUMNS` overrides.

@@ -1,6 +1,8 @@
 import Logging
+import PrintableText
 
-/// swift-log's own lines of text on stderr, each behind a status line that is taken away.
+/// swift-log's own lines of text on stderr, each behind a status line that is taken away. Values cannot add lines or steer a
+/// terminal.
 struct TextLogHandler: LogHandler {
     private var handler: StreamLogHandler
 
@@ -8,7 +10,7 @@ struct TextLogHandler: LogHandler {
 
     var metadata: Logger.Metadata {
         get { handler.metadata }
-        set { handler.metadata = newValue }
+        set { handler.metadata = newValue.mapValues(\.printable) }
     }
 
     var metadataProvider: Logger.MetadataProvider? {
@@ -23,11 +25,19 @@ struct TextLogHandler: LogHandler {
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { handler[metadataKey: key] }
-        set { handler[metadataKey: key] = newValue }
+        set { handler[metadataKey: key] = newValue?.printable }
     }
 
     func log(event: LogEvent) {
         StatusLine.clear()
+        var event = event
+        event.metadata = event.metadata?.mapValues(\.printable)
         handler.log(event: event)
+    }
+}
+
+extension Logger.MetadataValue {
+    fileprivate var printable: Self {
+        .string("\(self)".printable(bytes: PrintableText.lineBytes))
     }
 }

@@ -9,6 +9,9 @@ import Storage
 struct ReportFolder {
     let out: String
 
+    /// Far above the numbers of any network.
+    static let maximumBytes = 256 << 20
+
     /// - Throws: `CommandError` naming the file that is missing or unusable. A missing time line leaves out its section.
     func data() throws -> ReportData {
         let ledger: Ledger = try read("ledger.json")
@@ -21,13 +24,17 @@ struct ReportFolder {
 
     private func read<Value: Decodable>(_ name: String) throws -> Value {
         let path = out + "/" + name
-        guard let bytes = FileManager.default.contents(atPath: path) else {
+        let bytes: [UInt8]
+        do {
+            bytes = try POSIXFileSystem().read(path, limit: Self.maximumBytes)
+        } catch {
             throw CommandError(
-                EX_NOINPUT, "\(path): cannot be read; a finished calibrate or coordinator writes it"
+                EX_NOINPUT,
+                "\(path): cannot be read (\(error.reason)); a finished calibrate or coordinator writes it"
             )
         }
         do {
-            return try JSONDecoder().decode(Value.self, from: bytes)
+            return try JSONDecoder().decode(Value.self, from: Data(bytes))
         } catch {
             throw CommandError(
                 EX_DATAERR, "\(path): damaged, or of another release (\(error)); calibrate again")

@@ -1,6 +1,7 @@
 import Calibration
 import Cluster
 import Foundation
+import PrintableText
 import Storage
 
 /// Reads where a job stands from its folder. Starts nothing, writes nothing, keeps no lock.
@@ -83,9 +84,10 @@ struct StatusReport {
     private static func resultsJob(_ out: String) -> String? {
         struct Run: Decodable { var digests: [String: String] }
         guard FileManager.default.fileExists(atPath: out + "/model.int8.onnx"),
-            let data = FileManager.default.contents(atPath: out + "/run.json")
+            let bytes = try? POSIXFileSystem().read(
+                out + "/run.json", limit: ReportFolder.maximumBytes)
         else { return nil }
-        return try? JSONDecoder().decode(Run.self, from: data).digests["job"]
+        return try? JSONDecoder().decode(Run.self, from: Data(bytes)).digests["job"]
     }
 
     private static func next(_ status: JobStatus, record: JobRecord?, out: String) -> String {
@@ -120,7 +122,8 @@ struct StatusReport {
         rows.append(("next", status.next))
         let width = rows.map(\.0.count).max() ?? 0
         return rows.map { name, value in
-            name + String(repeating: " ", count: width - name.count + 2) + value
+            name + String(repeating: " ", count: width - name.count + 2)
+                + value.printable(bytes: PrintableText.lineBytes)
         }.joined(separator: "\n")
     }
 

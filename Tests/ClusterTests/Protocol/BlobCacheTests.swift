@@ -96,7 +96,7 @@ import Testing
         odd.bytes.removeLast()
         #expect(cache.store(odd) == .ignored)
         odd = chunk(whole, of: bytes)
-        for total in [0, Self.limit - 1, BlobCache.limit + 1] {
+        for total in [0, Self.limit - 1] {
             odd.total = total
             #expect(cache.store(odd) == .ignored)
         }
@@ -108,6 +108,63 @@ import Testing
         #expect(cache.store(second) == .ignored)
         second.total -= 1
         #expect(cache.store(second) == .completed)
+    }
+
+    /// A promise takes no memory; what arrives takes at most twice its bytes, in any order.
+    @Test func memoryGrowsWithWhatArrives() {
+        let total = BlobCache.limit
+        let digest = Digest.sha256(of: "never complete")
+        var cache = BlobCache()
+        cache.want(digest)
+        var asked = cache.requests()
+        var arrived = 0
+        for turn in 0..<100 {
+            let range = asked.remove(at: turn % 3 == 0 ? 0 : asked.count - 1)
+            let bytes = [UInt8](repeating: 1, count: range.length)
+            let chunk = BlobChunk(digest: digest, offset: range.offset, total: total, bytes: bytes)
+            #expect(cache.store(chunk) == .stored)
+            arrived += range.length
+            asked += cache.requests()
+            #expect(cache.allocatedBytes <= 2 * arrived + Self.limit, "\(turn)")
+        }
+    }
+
+    @Test func completeBlobsTakeNoMoreThanTheirBytes() {
+        let bytes = blob(20 * Self.limit + 1, 7)
+        let digest = Digest.sha256(of: bytes)
+        var cache = BlobCache()
+        cache.want(digest)
+        while !cache.isIdle {
+            for range in cache.requests().reversed() { _ = cache.store(chunk(range, of: bytes)) }
+        }
+        #expect(cache[digest] == bytes)
+        #expect(cache.allocatedBytes < bytes.count + Self.limit / 8)
+    }
+
+    @Test func whatDoesNotFitIsNotWanted() {
+        var cache = BlobCache(capacity: 3 * Self.limit)
+        let (old, kept) = (blob(Self.limit, 1), blob(Self.limit, 2))
+        let digests = [old, kept].map { Digest.sha256(of: $0) }
+        for (digest, bytes) in zip(digests, [old, kept]) {
+            cache.want(digest)
+            for range in cache.requests() { _ = cache.store(chunk(range, of: bytes)) }
+        }
+        let large = blob(2 * Self.limit, 3)
+        let digest = Digest.sha256(of: large)
+        for keeping in [Set(digests), [digests[1]]] {
+            cache.want(digest)
+            let first = cache.requests()[0]
+            let arrival = cache.store(chunk(first, of: large), keeping: keeping)
+            #expect(arrival == (keeping.count == 2 ? .tooLarge : .stored))
+            #expect(cache.isIdle == (arrival == .tooLarge))
+        }
+        #expect(cache[digests[0]] == nil && cache[digests[1]] == kept)
+        // No single one beyond the limit either.
+        var empty = BlobCache(capacity: .max)
+        empty.want(digest)
+        var first = chunk(empty.requests()[0], of: large)
+        first.total = BlobCache.limit + 1
+        #expect(empty.store(first) == .tooLarge && empty.isIdle)
     }
 
     @Test func damageIsSeenAtTheEndAndCanBeMended() {

@@ -51,6 +51,37 @@ import Testing
         #expect(core.step(.received(.task(S.task(0, 1)))) == [.compute(S.request(0, 1))])
     }
 
+    @Test func aTaskThatNeedsTooMuchIsGivenBack() {
+        var limits = WorkerLimits()
+        limits.mostBlobBytes = 30
+        var core = WorkerCore.ready(images: 0, limits: limits)
+        _ = core.step(.received(.task(S.task(0, 0))))
+        _ = core.step(.received(.task(S.task(0, 1))))
+        // 12 bytes of network are here.
+        var chunk = BlobChunk("image 0")
+        chunk.bytes = [UInt8](repeating: 0, count: 19)
+        chunk.total = 19
+        let reason = "a blob of 19 bytes does not fit into the 30 bytes that a worker keeps"
+        #expect(
+            core.step(.received(.chunk(chunk))) == [
+                .send(.failure(S.id(0, 0), reason: reason))
+            ])
+        #expect(core.step(.received(.chunk("image 1"))) == [.compute(S.request(0, 1))])
+    }
+
+    /// Each has up to 32 MiB of biases with it.
+    @Test func aCoordinatorThatSendsTasksWithoutEndIsLeft() {
+        var core = WorkerCore.ready(images: 0)
+        for shard in 0..<8 {
+            let actions = core.step(.received(.task(S.task(0, shard))))
+            #expect(actions == [.fetch("image \(shard)")])
+        }
+        #expect(
+            core.step(.received(.task(S.task(0, 8)))) == [
+                .log(.malformed(WireError(.field("task")))), .reconnect,
+            ])
+    }
+
     @Test func repeatedTasksAreTakenOnce() {
         var core = WorkerCore.ready(images: 2)
         _ = core.step(.received(.task(S.task(0, 0))))

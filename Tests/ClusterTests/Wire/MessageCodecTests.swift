@@ -37,6 +37,34 @@ import Testing
         #expect(try MessageCodec.decode(frames) == message)
     }
 
+    /// What decoders refuse is never sent.
+    @Test func textsAreCutBeforeTheyAreSent() throws {
+        let long = String(repeating: "漢", count: 1_000)
+        let id = Scenario.id(0, 0)
+        let messages: [Cluster.Message] = [
+            .refusal(reason: long), .failure(id, reason: long),
+            .goodbye(reason: long, isFinished: false),
+        ]
+        let short = String(repeating: "漢", count: 340) + "…"
+        for message in messages {
+            switch try MessageCodec.decode(MessageCodec.encode(message)) {
+            case .refusal(let reason), .failure(_, let reason), .goodbye(let reason, _):
+                #expect(reason == short)
+            default: Issue.record("another message")
+            }
+        }
+        let hello = Hello(
+            golden: Scenario.golden, host: long, process: 1, threads: 1, isa: long, build: long)
+        guard case .hello(let sent) = try MessageCodec.decode(MessageCodec.encode(.hello(hello)))
+        else {
+            Issue.record("another message")
+            return
+        }
+        for text in [sent.host, sent.isa, sent.build] {
+            #expect(text == String(repeating: "漢", count: 84) + "…")
+        }
+    }
+
     @Test func aTaskOfManyImagesFitsTheHeader() throws {
         var task = Scenario.task(0, 0)
         task.images = (0..<4_096).map { Scenario.taskImage($0, hasTarget: true) }
@@ -132,6 +160,26 @@ import Testing
         frames = MessageCodec.encode(try #require(MessageSample.golden["chunk"]))
         frames[1][0] ^= 1
         #expect(throws: Never.self) { try MessageCodec.decode(frames) }
+    }
+
+    @Test func longTexts() throws {
+        func text(_ bytes: Int) -> String { String(repeating: "a", count: bytes) }
+        let names: [(String, (inout Wire_Header, String) -> Void)] = [
+            ("host", { $0.hello.host = $1 }), ("isa", { $0.hello.isa = $1 }),
+            ("build", { $0.hello.build = $1 }),
+        ]
+        for (field, set) in names {
+            _ = try MessageCodec.decode(try changed("hello") { set(&$0, text(255)) })
+            expect(try changed("hello") { set(&$0, text(256)) }, .field(field))
+        }
+        let reasons: [(String, (inout Wire_Header, String) -> Void)] = [
+            ("refusal", { $0.refusal.reason = $1 }), ("failure", { $0.failure.reason = $1 }),
+            ("goodbye", { $0.goodbye.reason = $1 }),
+        ]
+        for (name, set) in reasons {
+            _ = try MessageCodec.decode(try changed(name) { set(&$0, text(1_024)) })
+            expect(try changed(name) { set(&$0, text(1_025)) }, .field("reason"))
+        }
     }
 
     @Test func missingFields() throws {

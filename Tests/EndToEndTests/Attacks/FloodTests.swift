@@ -27,7 +27,7 @@ extension EndToEnd {
         }
 
         @Test(.staysFlat(descriptors: 1_032)) func thousandHalfOpenConnections() throws {
-            DescriptorLimit.raise()
+            try DescriptorLimit.raise()
             let guarded = try GuardedCluster()
             let peers = try (0..<1_000).map { turn in
                 let peer = try RawPeer(guarded.cluster.endpoint)
