@@ -17,6 +17,10 @@ let kernelC: [CSetting] = [
 
 let argumentParser: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
+let flyingFox: [Target.Dependency] = [
+    .product(name: "FlyingFox", package: "FlyingFox"),
+    .product(name: "FlyingSocks", package: "FlyingFox"),
+]
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 
@@ -31,6 +35,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     ],
     targets: [
         // C libraries and compute kernels.
@@ -90,7 +95,7 @@ let package = Package(
                 "CMemory", "Calibration", "Cluster", "Execution", "Imaging", "Kernels",
                 "NetworkGraph", "ONNXFormat", "PrintableText",
                 "Quantization", "Report", "Settings", "Storage", "ZeroMQ", argumentParser, logging,
-            ],
+            ] + flyingFox,
             swiftSettings: swift),
 
         // What many workers cost a coordinator; for scripts/benchmark-workers, not installed.

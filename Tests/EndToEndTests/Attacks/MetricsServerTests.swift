@@ -41,7 +41,7 @@ extension EndToEnd {
 
         private func get(_ path: String = "/metrics", host: String?) throws -> String {
             let line = host.map { "Host: \($0)\r\n" } ?? ""
-            return try answer(to: "GET \(path) HTTP/1.1\r\n\(line)Accept: */*\r\n\r\n")
+            return try answer(to: "GET \(path) HTTP/1.1\r\n\(line)Connection: close\r\n\r\n")
         }
 
         /// A page in a browser on this machine can have its own name lead here.
@@ -51,6 +51,7 @@ extension EndToEnd {
                 #expect(page.hasPrefix("HTTP/1.1 200 OK\r\n"), "\(page)")
                 #expect(page.contains("\ncounterbias_build_info{"), "\(page)")
             }
+            let host = "127.0.0.1:\(port)"
             let wrong = [
                 "evil.example:\(port)", "127.0.0.1", "localhost:1",
                 "127.0.0.1.evil.example:\(port)",
@@ -61,25 +62,8 @@ extension EndToEnd {
                 #expect(page.hasPrefix("HTTP/1.1 421 "), "\(host ?? "none"): \(page)")
                 #expect(!page.contains("counterbias_"), "\(page)")
             }
-            let host = "127.0.0.1:\(port)"
             #expect(try get("/metrics?a=b", host: host).hasPrefix("HTTP/1.1 200"))
             #expect(try get("/", host: host).hasPrefix("HTTP/1.1 404"))
-            #expect(try get("http://evil.example/metrics", host: host).hasPrefix("HTTP/1.1 404"))
-            try worker.end()
-        }
-
-        @Test func whatIsNoRequest() throws {
-            let host = "Host: 127.0.0.1:\(port)\r\n"
-            for (request, status) in [
-                ("POST /metrics HTTP/1.1\r\n\(host)\r\n", "405"), ("nonsense\r\n\r\n", "400"),
-                ("GET /metrics HTTP/1.1\r\n\(host)\(host)\r\n", "400"),
-                ("GET /metrics HTTP/2\r\n\(host)\r\n", "400"),
-                ("GET /metrics HTTP/1.1\r\nno header\r\n\r\n", "400"),
-                (String(repeating: "a", count: 8 << 10), "431"),
-            ] {
-                let answer = try answer(to: request)
-                #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(request): \(answer)")
-            }
             try worker.end()
         }
 
@@ -88,13 +72,13 @@ extension EndToEnd {
             let quiet = try ProcessUse(worker)
             let silent = try (0..<24).map { _ in try #require(TCP.connect(to: port)) }
             defer { for descriptor in silent { close(descriptor) } }
-            try ProcessUse.wait(for: "connections", of: worker) {
-                $0.descriptors >= quiet.descriptors + 16
-            }
-            // Behind all of them.
+            // Those above 16 end at once, the others after their time.
+            for descriptor in silent { #expect(try text(of: descriptor) == "") }
             let page = try get(host: "127.0.0.1:\(port)")
             #expect(page.hasPrefix("HTTP/1.1 200"), "\(page)")
-            #expect(try text(of: silent[0]) == "")
+            try ProcessUse.wait(for: "its descriptors to be closed", of: worker) {
+                $0.descriptors <= quiet.descriptors + 12
+            }
             try worker.end()
         }
     }
