@@ -40,8 +40,8 @@ extension EndToEnd {
                     Binary.root.appendingPathComponent(Example.images).path,
                 ]
             let commands: [(arguments: [String], needed: Int)] = [
-                (["calibrate", "--workers", "2"] + job, 72),
-                (["calibrate", "--workers", "8"] + job, 96),
+                (["calibrate", "--workers", "2"] + job, 70),
+                (["calibrate", "--workers", "8"] + job, 88),
                 (["coordinator", "--listen", "tcp://127.0.0.1:*"] + job, 64),
                 (["worker", "--connect", "tcp://127.0.0.1:9"], 64),
             ]
@@ -87,6 +87,11 @@ extension EndToEnd {
                     "--images", Example.images, "--limit", "2",
                 ] + extra
             }
+            let line = String(repeating: "x\u{1B}", count: 5_000)
+            let labels = try scratch.write("file,class_index\n\(line)\n", to: "labels.csv")
+            let table = try ChildProcess.run(evaluate("--labels", labels))
+            #expect(table.status == 65 && table.log.contains("line 2: 'x\\u{1B}"), "\(table.log)")
+            #expect(table.log.utf8.count < 1_000)
             for file in [pipe, "/dev/zero", large] {
                 let commands: [(status: Int32, arguments: [String])] = [
                     (66, evaluate("--labels", file)), (78, evaluate("--config", file)),

@@ -16,8 +16,8 @@ package enum DescriptorLimit {
     private static let most = rlim_t(65_536)
     /// Of a process without peers: about 20 stay open, up to 30 come and go.
     private static let base = 64
-    /// Of a process that is started from here, while it starts: pipes and its connection.
-    private static let perChild = 4
+    /// Of a process that is started from here; two are its share, one is to spare.
+    private static let perChild = 3
 
     /// Takes what the system allows instead of its careful default.
     /// - Parameter children: processes that will be started.

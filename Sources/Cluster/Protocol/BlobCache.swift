@@ -22,10 +22,10 @@ struct BlobCache: Hashable, Sendable {
         mutating func add(_ chunk: [UInt8], at offset: Int, of total: Int) {
             ahead[offset] = chunk
             while let next = ahead.removeValue(forKey: bytes.count) {
-                let needed = bytes.count + next.count
-                if needed > bytes.capacity {
+                if bytes.count + next.count > bytes.capacity {
                     // Twice as much each time, so that few bytes are copied often, and no more than the blob in the end.
-                    bytes.reserveCapacity(min(total, max(needed, 2 * bytes.count)))
+                    bytes.reserveCapacity(
+                        min(total, max(BlobCache.firstReservation, 2 * bytes.count)))
                 }
                 bytes.append(contentsOf: next)
             }
@@ -34,6 +34,9 @@ struct BlobCache: Hashable, Sendable {
 
     /// Largest blob a worker accepts.
     static let limit = 2 << 30
+    /// Bytes reserved at the first chunk, so that most blobs are never copied: address space, which becomes memory only where
+    /// something is written to it.
+    static let firstReservation = 32 << 20
 
     private var complete: [Digest: [UInt8]] = [:]
     private var partial: [Digest: Partial] = [:]
@@ -49,7 +52,7 @@ struct BlobCache: Hashable, Sendable {
         self.capacity = capacity
     }
 
-    /// Memory that all blobs take.
+    /// Memory that all blobs may take without asking for more.
     var allocatedBytes: Int {
         complete.values.reduce(0) { $0 + $1.capacity }
             + partial.values.reduce(0) { $0 + $1.allocatedBytes }

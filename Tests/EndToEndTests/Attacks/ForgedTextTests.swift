@@ -87,14 +87,6 @@ extension EndToEnd {
             let skipped = try ChildProcess.run(["calibrate", "--skip-bad-images"] + flags)
             #expect(skipped.log.contains(Self.shown), "\(skipped.log)")
             expectClean(skipped.log)
-            // Labels are asked for by name.
-            let labels = try scratch.write(
-                "file,class_index\n" + String(repeating: "x", count: 5_000) + "\n",
-                to: "labels.csv")
-            let table = try ChildProcess.run(
-                "evaluate", "--model", Example.model, "--quantized", Example.model, "--images",
-                Example.images, "--labels", labels)
-            #expect(table.log.utf8.count < 1_000, "\(table.log)")
         }
 
         @Test func whatStatusReads() throws {
