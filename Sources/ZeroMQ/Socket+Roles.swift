@@ -20,6 +20,7 @@ extension Socket {
         try endpoint.validate(for: .bind)
         if case .none = security { try endpoint.checkUnencrypted(insecure: insecure) }
         try endpoint.checkReplaceable()
+        RoutingID.scatter()
         let socket = try Socket(context, .router, profile: profile)
         try profile.applyCoordinator(to: socket)
         try socket.prepare(for: endpoint)

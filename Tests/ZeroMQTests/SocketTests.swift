@@ -58,6 +58,18 @@ import Testing
         #expect(try next(coordinator).frames == [[7]])
     }
 
+    /// Whatever the C library's generator would give next: libzmq takes the first id from it, and never seeds it.
+    @Test func routingIDsCannotBeForeseen() throws {
+        let ids = try (0..<2).map { _ in
+            srand(1)
+            return try Pair().peer
+        }
+        #expect(ids[0] != ids[1])
+        #expect(!ids.contains { $0.isClaimed })
+        #expect(PeerID(bytes: Array("other".utf8)).isClaimed)
+        #expect(PeerID(bytes: [0, 1, 2, 3]).isClaimed)
+    }
+
     @Test func unknownPeerIsUnroutable() throws {
         let pair = try Pair()
         #expect(try pair.coordinator.send([[1]], to: PeerID(bytes: [9, 9])) == .unroutable)
