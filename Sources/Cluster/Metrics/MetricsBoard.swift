@@ -23,17 +23,6 @@ extension MetricsBoard where Metrics == CoordinatorMetrics {
             }
         }
     }
-
-    func received(
-        _ event: CoordinatorCore.Event, _ frames: [[UInt8]], from worker: WorkerID, at now: Duration
-    ) {
-        update { metrics in
-            metrics.received(bytes: frames.byteCount)
-            if case .received(_, .result(let result)) = event {
-                metrics.answered(result.id, by: worker, at: now)
-            }
-        }
-    }
 }
 
 /// What the worker's driver reports.
