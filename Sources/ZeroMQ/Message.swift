@@ -7,9 +7,6 @@ package struct PeerID: Hashable, Sendable, CustomStringConvertible {
         self.bytes = bytes
     }
 
-    /// Whether the peer chose it itself instead of leaving that to libzmq.
-    package var isClaimed: Bool { !RoutingID.isOwn(self) }
-
     /// Hexadecimal, for logs.
     package var description: String {
         let digits = Array("0123456789abcdef")

@@ -28,6 +28,8 @@ package final class Socket {
     /// Reports connections and handshakes; present on coordinator and worker sockets. Read it
     /// whenever it is readable: unread events pile up.
     package internal(set) var monitor: SocketMonitor?
+    /// Present on a coordinator: the numbers its connections get.
+    package internal(set) var routingIDs: RoutingIDSequence?
     /// Present on a coordinator with CURVE.
     package internal(set) var authenticator: Authenticator?
 

@@ -9,6 +9,7 @@ struct Gatekeeper {
     private let authenticator: Authenticator?
     private var review: KeyReview
     private var connections: ConnectionGuard
+    private var routingIDs: RoutingIDSequence?
     /// About peers that have spoken.
     private var lines = PeerLines()
     private var endings = RefusalTally<Ending>()
@@ -49,6 +50,7 @@ struct Gatekeeper {
     init(_ socket: Socket, logger: Logger) {
         self.logger = logger
         authenticator = socket.authenticator
+        routingIDs = socket.routingIDs
         review = KeyReview(socket.authenticator?.allowList)
         // Two results a worker may have on their way, and as much again.
         connections = ConnectionGuard(bytes: 3 * UInt64(MessageCodec.byteLimit))
@@ -56,6 +58,9 @@ struct Gatekeeper {
     }
 
     // MARK: Messages
+
+    /// Whether a connection's number is one that can have been given, as far as the monitor has told.
+    func hasNumbered(_ peer: PeerID) -> Bool { routingIDs?.includes(peer) ?? true }
 
     /// Whether a message may be decoded at all.
     mutating func admits(_ message: IncomingMessage, at now: Duration) -> Bool {
@@ -111,6 +116,7 @@ struct Gatekeeper {
     mutating func note(_ event: MonitorEvent, at now: Duration) -> Bool {
         switch event.kind {
         case .accepted(let descriptor):
+            routingIDs?.noteAccepted()
             connections.accepted(descriptor, at: now)
             hosts[descriptor] = connections.host(of: descriptor)
             logger.trace("connection", metadata: ["event": "\(event)"])

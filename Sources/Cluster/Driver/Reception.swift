@@ -28,9 +28,12 @@ final class Reception {
 
     private let socket: Socket
     private let logger: Logger
-    private let isExposed: Bool
+    /// Whether peers have IP addresses.
+    private let hasAddresses: Bool
+    /// Connections that one key may have. Replicas of a worker may share theirs.
+    private let connectionsOfOneKey: Int
     private var peers = PeerTable()
-    private var ledger: SendLedger
+    private var ledger = SendLedger()
     private var gatekeeper: Gatekeeper
     private var probes = ProbeSchedule()
     private var greetings = Greetings()
@@ -42,14 +45,12 @@ final class Reception {
     private static let tick = 100
     /// Time between two looks at connections that take nothing.
     private static let reviewInterval = Duration.milliseconds(100)
-    /// Connections with one key. Replicas of a worker may share theirs.
-    static let connectionsOfOneKey = 1_024
 
-    init(_ socket: Socket, logger: Logger, ledger: SendLedger = SendLedger()) {
+    init(_ socket: Socket, logger: Logger, connectionsOfOneKey: Int = 1_024) {
         self.socket = socket
         self.logger = logger
-        self.ledger = ledger
-        isExposed = socket.isExposed
+        self.connectionsOfOneKey = connectionsOfOneKey
+        hasAddresses = if case .tcp = socket.endpoint?.address { true } else { false }
         gatekeeper = Gatekeeper(socket, logger: logger)
     }
 
@@ -130,20 +131,26 @@ final class Reception {
         let now = clock.now
         guard let peer = message.peer, gatekeeper.admits(message, at: now) else { return nil }
         let key = message.user?.publicKey
-        if peer.isClaimed {
-            gatekeeper.hangUp(message.descriptor, because: .claimedID, at: now)
-            return nil
+        if peers.number(ofKnown: peer) == nil, !gatekeeper.hasNumbered(peer) {
+            // The monitor told of the connection before its first message came.
+            try readMonitor()
+            guard gatekeeper.hasNumbered(peer) else {
+                gatekeeper.hangUp(message.descriptor, because: .claimedID, at: now)
+                return nil
+            }
         }
         if ledger.note(peer, key: key, descriptor: message.descriptor, at: now), key != nil,
-            ledger.count(of: key) > Self.connectionsOfOneKey
+            ledger.count(of: key) > connectionsOfOneKey
         {
+            ledger.remove(peer)
             gatekeeper.hangUp(message.descriptor, because: .tooMany, at: now)
+            return nil
         }
         return peers.number(
             of: peer,
             credentials: Credentials(
                 key: key?.z85, name: message.user?.name,
-                address: isExposed ? message.peerAddress : nil),
+                address: hasAddresses ? message.peerAddress : nil),
             key: key, descriptor: message.descriptor)
     }
 

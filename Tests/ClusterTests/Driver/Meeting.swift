@@ -12,7 +12,7 @@ final class Meeting {
     struct TimedOut: Error, CustomStringConvertible { var description: String }
 
     let endpoint: Endpoint
-    private let folder: String
+    let folder: String
 
     /// A Unix domain socket in a directory of its own.
     init() throws {
@@ -36,9 +36,11 @@ final class Meeting {
     }
 
     /// A peer that has greeted.
-    func worker(_ number: Int, _ context: Context) throws -> Socket {
+    func worker(
+        _ number: Int, _ context: Context, security: ClientSecurity = .none
+    ) throws -> Socket {
         let socket = try Socket.worker(
-            context, connect: endpoint, security: .none, profile: .cluster)
+            context, connect: endpoint, security: security, profile: .cluster)
         try Self.send(.hello(Self.hello(number)), on: socket)
         return socket
     }

@@ -130,6 +130,48 @@ import ZeroMQ
         withExtendedLifetime(readers) {}
     }
 
+    /// Beyond so many connections of one key the newest is ended. Whoever is there stays.
+    @Test func connectionsOfOneKeyAreBounded() throws {
+        let meeting = try Meeting()
+        let keys = meeting.folder + "/keys"
+        try KeySet.create(in: keys)
+        let reception = try Reception(
+            Socket.coordinator(
+                Context(), bind: meeting.endpoint,
+                security: .curve(
+                    KeyFile.readSecret(keys + "/coordinator.key"),
+                    allowList: AllowList(path: keys + "/allowed")),
+                profile: .cluster),
+            logger: Meeting.logger, connectionsOfOneKey: 2)
+        reception.isOpen = true
+        let security = ClientSecurity.curve(
+            try KeyFile.readSecret(keys + "/worker.key"),
+            serverKey: try KeyFile.readPublic(keys + "/coordinator.pub"))
+        let context = try Context()
+        var (peers, greeted): ([Socket], [Credentials]) = ([], [])
+        for number in 0..<3 {
+            peers.append(try meeting.worker(number, context, security: security))
+            guard number < 2 else { break }
+            try reception.serve(until: "a greeting") {
+                if case .message(_, .hello, let credentials) = $0 { greeted.append(credentials) }
+            } isDone: {
+                greeted.count > number
+            }
+        }
+        #expect(greeted.map(\.name) == ["worker", "worker"])
+        #expect(greeted[0].key == greeted[1].key && greeted[0].address == nil)
+        var isEnded = false
+        try reception.serve(until: "the third is ended") {
+            if case .message(_, .hello, let credentials) = $0 { greeted.append(credentials) }
+        } isDone: {
+            while let event = try peers[2].monitor?.receive() {
+                if case .disconnected = event.kind { isEnded = true }
+            }
+            return isEnded
+        }
+        #expect(greeted.count == 2)
+    }
+
     /// A peer that asks for more than may wait for it has to start over.
     @Test func whoAsksForMoreThanAWorkerMayIsEnded() throws {
         let meeting = try Meeting()
