@@ -175,7 +175,7 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "Calibration", "Cluster", "FuzzTargets", "Kernels", "NetworkGraph", "Quantization",
-                "Storage", "TestSupport", "ZeroMQ", protobuf,
+                "Storage", "TestSupport", "ZeroMQ", logging, protobuf,
             ],
             exclude: ["fuzz-failures"], swiftSettings: swift),
         .testTarget(

@@ -46,7 +46,7 @@ struct CoordinatorHalf: ParsableCommand {
             security = .none
         }
         let listener = try CoordinatorListener(
-            CoordinatorAddress(endpoint: try Endpoint(listen), security: security))
+            CoordinatorAddress(endpoint: try Endpoint(listen), security: security), logger: logger)
         let job = try SyntheticJob(
             biases: biases, shards: shards ?? 4 * workers, rounds: rounds
         ).make()

@@ -18,5 +18,5 @@ package final class ConnectionWitness {
     deinit { close(descriptor) }
 
     /// Whether the peer sent anything; nil where the kernel does not count, as for Unix domain sockets.
-    package var hasHeard: Bool? { ConnectionGuard.received(descriptor).map { $0 > 0 } }
+    package var hasHeard: Bool? { ConnectionGuard.traffic(descriptor).map { $0.received > 0 } }
 }

@@ -20,8 +20,10 @@ extension Socket {
         try endpoint.validate(for: .bind)
         if case .none = security { try endpoint.checkUnencrypted(insecure: insecure) }
         try endpoint.checkReplaceable()
+        RoutingIDSequence.scatter()
         let socket = try Socket(context, .router, profile: profile)
         try profile.applyCoordinator(to: socket)
+        socket.routingIDs = try RoutingIDSequence.current(of: socket, context)
         try socket.prepare(for: endpoint)
         if case .curve(let keys, let allowList) = security {
             // Before the bind, so that no connection arrives while nobody checks keys.

@@ -28,6 +28,8 @@ package final class Socket {
     /// Reports connections and handshakes; present on coordinator and worker sockets. Read it
     /// whenever it is readable: unread events pile up.
     package internal(set) var monitor: SocketMonitor?
+    /// Present on a coordinator: the numbers its connections get.
+    package internal(set) var routingIDs: RoutingIDSequence?
     /// Present on a coordinator with CURVE.
     package internal(set) var authenticator: Authenticator?
 
@@ -77,6 +79,11 @@ package final class Socket {
         authenticator?.stop()
     }
 
+    /// Whether processes of others may connect: not where only a private directory leads to the socket.
+    package var isExposed: Bool {
+        if case .tcp = endpoint?.address { true } else { authenticator != nil }
+    }
+
     /// Whether ``close(goodbye:)`` was called.
     package var isClosed: Bool {
         checkThread()
@@ -96,10 +103,11 @@ package final class Socket {
             "a ZeroMQ socket was used by a thread that does not own it")
     }
 
-    /// Makes the calling thread the owner. Only for a socket the previous owner no longer touches,
-    /// across a hand-over that orders memory (such as starting a thread).
-    func adopt() {
+    /// Makes the calling thread the owner, of the monitor too. Only for a socket the previous owner no longer
+    /// touches, across a hand-over that orders memory (such as starting a thread, or joining one).
+    package func adopt() {
         owner = pthread_self()
+        monitor?.socket.adopt()
     }
 }
 

@@ -14,11 +14,13 @@ package struct SocketProfile: Equatable, Sendable {
     package var maximumParts = 32
     /// Messages with more bytes come back as `.oversized`; without the routing id.
     package var maximumMessageBytes = 8 << 20
-    /// libzmq's ping, in milliseconds. Lives in the I/O thread: it detects dead links and machines,
-    /// not hung applications. The TTL option is left alone, since values above 65.5 s overflow.
-    package var heartbeatInterval: Int32 = 1_000
-    /// Without an answer for so long the connection is closed, in milliseconds.
-    package var heartbeatTimeout: Int32 = 3_000
+    /// The kernel asks a peer that has been quiet for so long whether it is there, in seconds. libzmq's own pings are left
+    /// off: the application has heartbeats, and thousands of timers keep the I/O thread from everything else.
+    package var keepaliveIdle: Int32 = 10
+    /// Between two such questions, in seconds.
+    package var keepaliveInterval: Int32 = 5
+    /// Questions without an answer that end the connection.
+    package var keepaliveCount: Int32 = 3
     /// A connection that has not finished its handshake by then is closed (port scans, half-open
     /// connections), in milliseconds.
     package var handshakeInterval: Int32 = 5_000
@@ -28,7 +30,7 @@ package struct SocketProfile: Equatable, Sendable {
     package var reconnectInterval: Int32 = 100
     /// Worker only.
     package var reconnectIntervalMaximum: Int32 = 2_000
-    /// Worker only: unacknowledged TCP data for so long ends the connection, in milliseconds.
+    /// Unacknowledged TCP data for so long ends the connection, in milliseconds.
     package var tcpMaximumRetransmit: Int32 = 10_000
     /// Coordinator only: connections the kernel keeps until they are accepted. With libzmq's 100, a hundred strangers
     /// that arrive at once keep workers out for seconds.
@@ -50,8 +52,11 @@ package struct SocketProfile: Equatable, Sendable {
         try socket.set(ZMQOption.sendHighWaterMark, highWaterMark)
         try socket.set(ZMQOption.receiveHighWaterMark, highWaterMark)
         try socket.set(ZMQOption.maximumMessageSize, wide: Int64(maximumFrameBytes))
-        try socket.set(ZMQOption.heartbeatInterval, heartbeatInterval)
-        try socket.set(ZMQOption.heartbeatTimeout, heartbeatTimeout)
+        try socket.set(ZMQOption.tcpKeepalive, 1)
+        try socket.set(ZMQOption.tcpKeepaliveIdle, keepaliveIdle)
+        try socket.set(ZMQOption.tcpKeepaliveInterval, keepaliveInterval)
+        try socket.set(ZMQOption.tcpKeepaliveCount, keepaliveCount)
+        try socket.set(ZMQOption.tcpMaximumRetransmit, tcpMaximumRetransmit)
         try socket.set(ZMQOption.handshakeInterval, handshakeInterval)
     }
 
@@ -71,6 +76,5 @@ package struct SocketProfile: Equatable, Sendable {
         try socket.set(ZMQOption.connectTimeout, connectTimeout)
         try socket.set(ZMQOption.reconnectInterval, reconnectInterval)
         try socket.set(ZMQOption.reconnectIntervalMaximum, reconnectIntervalMaximum)
-        try socket.set(ZMQOption.tcpMaximumRetransmit, tcpMaximumRetransmit)
     }
 }

@@ -113,6 +113,70 @@ import Testing
         #expect(guardian.sweep(at: seconds(99)).isEmpty)
     }
 
+    @Test func crowdsGiveWayTheOldestFirst() throws {
+        let links = try (0..<6).map { _ in try Link() }
+        var guardian = ConnectionGuard(bytes: 1_000)
+        for (second, link) in links.enumerated() {
+            guardian.accepted(link.near, at: seconds(second))
+        }
+        #expect(guardian.makeRoom(unspoken: 6, total: 6).isEmpty)
+        // Who has spoken is no stranger any more.
+        guardian.heard(links[0].near, at: seconds(6))
+        let crowded = guardian.makeRoom(unspoken: 3, total: 100)
+        #expect(crowded.map(\.descriptor) == [1, 2].map { links[$0].near })
+        #expect(crowded.map(\.reason) == [.crowded, .crowded])
+        let full = guardian.makeRoom(unspoken: 100, total: 3)
+        #expect(full.map(\.descriptor) == [links[3].near])
+        #expect(links.map(\.isOpen) == [true, false, false, false, true, true])
+        for link in links[4...] { guardian.heard(link.near, at: seconds(7)) }
+        #expect(guardian.makeRoom(unspoken: 0, total: 0).isEmpty)
+        #expect(guardian.count == 3)
+    }
+
+    @Test func closedConnectionsAreForgotten() throws {
+        let (silent, speaking) = (try Link(), try Link())
+        var guardian = ConnectionGuard(bytes: 1_000)
+        for link in [silent, speaking] { guardian.accepted(link.near, at: seconds(0)) }
+        guardian.heard(speaking.near, at: seconds(0))
+        // Others take their numbers, as after the kernel has given them out again.
+        let (first, second) = (try Link(), try Link())
+        try #require(dup2(first.near, silent.near) == silent.near)
+        try #require(dup2(second.near, speaking.near) == speaking.near)
+        let hadSpoken = [silent.near, speaking.near].map { guardian.closed($0) }
+        #expect(hadSpoken == [false, true])
+        #expect(guardian.count == 0)
+        // Who is to go is no stranger, even if nothing was known of it.
+        guardian.hangUp(speaking.near, at: seconds(9))
+        let wasKnown = guardian.closed(speaking.near)
+        #expect(wasKnown && guardian.makeRoom(unspoken: 0, total: 0).isEmpty)
+        _ = guardian.sweep(at: seconds(9))
+        // The number's next connection is another.
+        guardian.accepted(silent.near, at: seconds(1))
+        let isKept = guardian.closed(silent.near)
+        #expect(!isKept && guardian.count == 1)
+    }
+
+    /// Each look costs a system call, so that thousands are not all looked at in every sweep.
+    @Test func sweepsGoInSlices() throws {
+        let links = try (0..<5).map { _ in try Link() }
+        var guardian = ConnectionGuard(bytes: 1_000, slice: 2)
+        for link in links { guardian.accepted(link.near, at: seconds(0)) }
+        let ended = (0..<3).map { _ in guardian.sweep(at: seconds(31)).count }
+        #expect(ended == [2, 2, 1])
+        #expect(!links.contains { $0.isOpen })
+    }
+
+    @Test func theKernelCountsWhatIsConfirmed() throws {
+        let link = try Link()
+        try link.deliver(300)
+        let near = try #require(ConnectionGuard.traffic(link.near))
+        let far = try #require(ConnectionGuard.traffic(link.far))
+        #expect(near.received == 300)
+        // One more than its bytes: the connection's first.
+        #expect((300...301).contains(far.acknowledged))
+        #expect(ConnectionGuard.traffic(0) == nil)
+    }
+
     @Test func messagesNameTheirConnection() throws {
         let pair = try Pair()
         let accepted = try event("the connection", of: pair.coordinator) { $0.isAccepted }

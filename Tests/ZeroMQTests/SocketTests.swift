@@ -58,6 +58,35 @@ import Testing
         #expect(try next(coordinator).frames == [[7]])
     }
 
+    /// Whatever the C library's generator would give next: libzmq takes the first id from it, and never seeds it.
+    @Test func routingIDsCannotBeForeseen() throws {
+        let ids = try (0..<2).map { _ in
+            srand(1)
+            return try Pair().peer
+        }
+        #expect(ids[0] != ids[1])
+    }
+
+    /// Ids that libzmq gives are known by their place in the sequence.
+    @Test(arguments: Meeting.allCases)
+    func claimedRoutingIDsAreKnown(_ meeting: Meeting) throws {
+        let pair = try Pair(meeting)
+        var sequence = try #require(pair.coordinator.routingIDs)
+        sequence.noteAccepted()
+        #expect(sequence.includes(pair.peer))
+        func id(_ distance: UInt32) -> PeerID {
+            let number = pair.peer.bytes[1...].reduce(0) { $0 << 8 | UInt32($1) } &+ distance
+            return PeerID(bytes: [0] + withUnsafeBytes(of: number.bigEndian, Array.init))
+        }
+        #expect(![1, 2, 1 << 31, UInt32.max].contains { sequence.includes(id($0)) })
+        let others: [[UInt8]] = [
+            Array("other".utf8), [0, 1, 2, 3], [1] + pair.peer.bytes[1...],
+        ]
+        #expect(!others.contains { sequence.includes(PeerID(bytes: $0)) })
+        sequence.noteAccepted()
+        #expect(sequence.includes(id(1)) && !sequence.includes(id(2)))
+    }
+
     @Test func unknownPeerIsUnroutable() throws {
         let pair = try Pair()
         #expect(try pair.coordinator.send([[1]], to: PeerID(bytes: [9, 9])) == .unroutable)

@@ -3,7 +3,6 @@ import Foundation
 package import Logging
 package import Quantization
 package import Storage
-import ZeroMQ
 
 /// What a coordinator tells whoever watches.
 package enum CoordinatorNews: Sendable {
@@ -17,8 +16,8 @@ package enum CoordinatorNews: Sendable {
     case tuned(TuningStage)
 }
 
-/// Runs a job on the calling thread: owns the socket, performs what ``CoordinatorCore`` decides, hands every round's
-/// result to a ``CheckpointWriter``.
+/// Runs a job on the calling thread: performs what ``CoordinatorCore`` decides about what the ``Reception`` hands on, hands every
+/// round's result to a ``CheckpointWriter``.
 package final class CoordinatorDriver {
     /// Everything that defines the job.
     package struct Job {
@@ -55,8 +54,7 @@ package final class CoordinatorDriver {
         }
     }
 
-    private let listener: CoordinatorListener
-    private let limits: CoordinatorLimits
+    private let reception: Reception
     private let stop: StopSignal
     /// Carries the round in work.
     private var logger: Logger
@@ -64,15 +62,12 @@ package final class CoordinatorDriver {
     private let report: (CoordinatorNews) -> Void
     /// Called between polls; local workers are looked after here.
     private let upkeep: () throws -> Void
-    private let clock = MonotonicClock()
+    private let clock: MonotonicClock
 
     private var job: Job
     private let checkpoints: CheckpointWriter
     private var core: CoordinatorCore
     private var blobs: JobBlobs
-    private var peers = PeerTable()
-    private var probes = ProbeSchedule()
-    private var gatekeeper: Gatekeeper
     private var completed: [[UInt8]]?
     private var failure: CoordinatorFailure?
     private var arbiter: Arbiter
@@ -84,8 +79,6 @@ package final class CoordinatorDriver {
     private var timelineStart = Duration.zero
     private var workerNames: [WorkerID: String] = [:]
 
-    /// Longest wait for something to happen, in milliseconds.
-    private static let tick = 100
     /// Time between two looks at leases and stragglers: each looks at all workers.
     private static let tickInterval = Duration.milliseconds(20)
     /// How long a finished coordinator waits for its workers to say goodbye.
@@ -94,24 +87,26 @@ package final class CoordinatorDriver {
     package init(
         job: Job, store: JobStore, listener: CoordinatorListener, limits: CoordinatorLimits,
         stop: StopSignal, logger: Logger, metrics: MetricsBoard<CoordinatorMetrics>? = nil,
-        report: @escaping (CoordinatorNews) -> Void,
-        upkeep: @escaping () throws -> Void = {}
+        report: @escaping (CoordinatorNews) -> Void
     ) throws {
         self.job = job
         checkpoints = CheckpointWriter(store, logger: logger)
-        self.listener = listener
-        self.limits = limits
         self.stop = stop
         self.logger = logger
         self.metrics = metrics
         self.report = report
-        self.upkeep = upkeep
+        upkeep = listener.upkeep
         arbiter = try Arbiter()
-        gatekeeper = Gatekeeper(listener.socket, logger: logger)
         blobs = try JobBlobs(network: job.network, images: job.images, job: job.calibration)
         core = CoordinatorCore(
             job: job.digest, epoch: job.epoch, network: blobs.network, golden: GoldenShard.digest,
             limits: limits, isResumed: job.calibration.progress.rounds > 0)
+        reception = try listener.takeOver()
+        clock = reception.clock
+        reception.isOpen = true
+        reception.metrics = metrics
+        reception.patience = limits.lease
+        reception.chunk = { [unowned self] in blobs.chunk($0) }
     }
 
     /// Workers that were shut out because their results were wrong.
@@ -120,7 +115,6 @@ package final class CoordinatorDriver {
     /// Runs all rounds that are left. The listener is its owner's to close.
     /// - Returns: the finished job.
     package func run() throws -> CalibrationJob {
-        let socket = listener.socket
         defer { arbiter.stop() }
         // The incarnation is durable before anybody hears of it.
         try save()
@@ -130,8 +124,8 @@ package final class CoordinatorDriver {
             while let round = job.calibration.nextRound {
                 let started = clock.now
                 let processor = MonotonicClock.processorTime
-                guard let next = try run(round, on: socket) else {
-                    try startOver(on: socket)
+                guard let next = try run(round) else {
+                    try startOver()
                     continue
                 }
                 let isGuarding = job.calibration.isGuarding
@@ -154,9 +148,7 @@ package final class CoordinatorDriver {
             // Workers that hear that the job is done are gone: the disk has to have it first.
             try checkpoints.finish()
         } catch {
-            let told = Result {
-                try farewell("\(error)", isFinished: failure != nil, on: socket)
-            }
+            let told = Result { try farewell("\(error)", isFinished: failure != nil) }
             do {
                 try checkpoints.finish()
             } catch let disk {
@@ -166,7 +158,7 @@ package final class CoordinatorDriver {
             try told.get()
             throw error
         }
-        try farewell("the job is done", isFinished: true, on: socket)
+        try farewell("the job is done", isFinished: true)
         return job.calibration
     }
 
@@ -192,23 +184,23 @@ package final class CoordinatorDriver {
     // MARK: Rounds
 
     /// Runs the job again from its first round, as another incarnation that no result of this one can reach.
-    private func startOver(on socket: Socket) throws {
+    private func startOver() throws {
         mustStartOver = false
         job.calibration = try job.calibration.restarted()
         job.epoch += 1
         try blobs.update(with: job.calibration)
         try save()
         try checkpoints.finish()
-        try perform(core.handle(.startedOver(epoch: job.epoch), at: clock.now), on: socket)
+        try perform(core.handle(.startedOver(epoch: job.epoch), at: clock.now))
     }
 
     /// - Returns: the job with the round done; nil when it has to start over.
-    private func run(_ round: Round, on socket: Socket) throws -> CalibrationJob? {
+    private func run(_ round: Round) throws -> CalibrationJob? {
         logger[metadataKey: "round"] = "\(round.index)"
         let context = blobs.context(of: round, in: job.calibration)
-        try perform(core.handle(.opened(round, context), at: clock.now), on: socket)
+        try perform(core.handle(.opened(round, context), at: clock.now))
         var isChecked = false
-        while let results = try results(of: round, on: socket) {
+        while let results = try results(of: round) {
             do {
                 var next = job.calibration
                 try next.complete(results)
@@ -216,20 +208,19 @@ package final class CoordinatorDriver {
             } catch  where !isChecked {
                 // The images may be at fault, or a worker.
                 isChecked = true
-                let event = CoordinatorCore.Event.unreduced(round: round.index)
-                try perform(core.handle(event, at: clock.now), on: socket)
+                try perform(core.handle(.unreduced(round: round.index), at: clock.now))
             }
         }
         return nil
     }
 
     /// - Returns: nil when the job has to start over.
-    private func results(of round: Round, on socket: Socket) throws -> [[UInt8]]? {
+    private func results(of round: Round) throws -> [[UInt8]]? {
         defer { completed = nil }
         var lastDone = -1
         while completed == nil || mustStartOver {
             if mustStartOver { return nil }
-            try step(socket)
+            try step()
             if let failure { throw named(failure, round.kind) }
             if let signal = stop.received { throw Interrupted(signal: signal) }
             if let progress = core.roundProgress, progress.done != lastDone {
@@ -251,66 +242,43 @@ package final class CoordinatorDriver {
         return failure
     }
 
-    private func step(_ socket: Socket) throws {
-        var items: [PollItem] = [
-            .socket(socket), .wakeup(stop.wakeup), .wakeup(arbiter.wakeup),
-        ]
-        if let monitor = socket.monitor { items.append(.monitor(monitor)) }
-        var timeout = try flush(socket) ? Self.tick : 2
-        if let wait = probes.wait(at: clock.now) {
-            timeout = min(timeout, Int(wait.seconds * 1_000) + 1)
-        }
-        _ = try Poller.poll(items, timeoutMilliseconds: timeout)
-        try readMonitor(of: socket)
-        try reviewKeys(socket)
-        if try receive(from: socket) { gatekeeper.sweep(at: clock.now) }
-        for event in arbiter.drain() { try perform(core.handle(event, at: clock.now), on: socket) }
+    private func step() throws {
+        try reception.wait(beside: [stop.wakeup, arbiter.wakeup])
+        try reception.attend(handle)
+        for event in arbiter.drain() { try perform(core.handle(event, at: clock.now)) }
         try upkeep()
         let now = clock.now
         guard now >= nextTick else { return }
         nextTick = now + Self.tickInterval
-        try perform(core.handle(.tick, at: now), on: socket)
+        try perform(core.handle(.tick, at: now))
     }
 
-    /// - Returns: whether nothing more waits to be read.
-    @discardableResult
-    private func receive(from socket: Socket) throws -> Bool {
-        for _ in 0..<256 {
-            switch try socket.receive() {
-            case .wouldBlock:
-                return true
-            case .message(let message):
-                guard let peer = message.peer, gatekeeper.admits(message, at: clock.now) else {
-                    continue
+    private func handle(_ event: Reception.Event) throws {
+        switch event {
+        case .message(let worker, let message, let credentials):
+            if case .result(let result) = message {
+                metrics?.update { [now = clock.now] in
+                    $0.answered(result.id, by: worker, at: now)
                 }
-                let worker = peers.number(
-                    of: peer, key: message.user?.publicKey, descriptor: message.descriptor)
-                let event: CoordinatorCore.Event
-                do throws(WireError) {
-                    event = try classify(
-                        MessageCodec.decode(message.frames), from: worker,
-                        Credentials(message))
-                } catch {
-                    gatekeeper.noteMalformed(worker, error, at: clock.now)
-                    event = .malformed(worker, error)
-                }
-                metrics?.received(event, message.frames, from: worker, at: clock.now)
-                if event.isResult, let name = workerNames[worker] {
+                if let name = workerNames[worker] {
                     timeline.note(name, at: (clock.now - timelineStart).seconds)
                 }
-                try perform(core.handle(event, at: clock.now), on: socket)
-            case .oversized(let message, _, let bytes):
-                guard let peer = message.peer, gatekeeper.admits(message, at: clock.now) else {
-                    continue
-                }
-                let worker = peers.number(
-                    of: peer, key: message.user?.publicKey, descriptor: message.descriptor)
-                let error = WireError(.payloadTooLarge(bytes: UInt64(bytes)))
-                gatekeeper.noteMalformed(worker, error, at: clock.now)
-                try perform(core.handle(.malformed(worker, error), at: clock.now), on: socket)
             }
+            let event: CoordinatorCore.Event
+            do throws(WireError) {
+                event = try classify(message, from: worker, credentials)
+            } catch {
+                try handle(reception.noteMalformed(worker, error))
+                return
+            }
+            try perform(core.handle(event, at: clock.now))
+        case .malformed(let worker, let error):
+            try perform(core.handle(.malformed(worker, error), at: clock.now))
+        case .gone(let worker):
+            try perform(core.handle(.disconnected(worker), at: clock.now))
+        case .revoked(let worker):
+            try perform(core.handle(.revoked(worker), at: clock.now))
         }
-        return false
     }
 
     /// A result of another form would end the job when the round is reduced, long after anybody knows whose it was; numbers that no
@@ -332,61 +300,29 @@ package final class CoordinatorDriver {
         return .received(worker, message, credentials)
     }
 
-    /// Ends what peers may do whose key was taken off the allow-list.
-    private func reviewKeys(_ socket: Socket) throws {
-        for worker in gatekeeper.revoked(among: peers, at: clock.now) {
-            try perform(core.handle(.revoked(worker), at: clock.now), on: socket)
-        }
-    }
-
-    /// A broken connection is known to the monitor at once, but not whose it was: ask all.
-    private func readMonitor(of socket: Socket) throws {
-        guard let monitor = socket.monitor else { return }
-        // Bounded: strangers can make events faster than they are read.
-        for _ in 0..<4_096 {
-            guard let event = try monitor.receive() else { break }
-            gatekeeper.note(event, at: clock.now)
-            if case .disconnected = event.kind { probes.start(at: clock.now) }
-        }
-        gatekeeper.reportRefusals(at: clock.now)
-        guard probes.isDue(at: clock.now) else { return }
-        // What a peer said before it went can still be read: its goodbye, or its last result.
-        try receive(from: socket)
-        let gone = try peers.all.filter { try socket.probe($1) == .unroutable }.map(\.0)
-        guard !gone.isEmpty else { return }
-        // It may have come between the two; nothing more does.
-        try receive(from: socket)
-        for worker in gone where peers.peer(worker) != nil {
-            try perform(core.handle(.disconnected(worker), at: clock.now), on: socket)
-        }
-    }
-
-    private func farewell(_ reason: String, isFinished: Bool, on socket: Socket) throws {
+    private func farewell(_ reason: String, isFinished: Bool) throws {
         let actions = core.handle(.finished(reason: reason, isFinished: isFinished), at: clock.now)
-        try perform(actions, on: socket)
+        try perform(actions)
         // Closing at once could take the message away from a worker that has not read it yet.
         let deadline = clock.now + Self.farewellWait
         while isFinished, core.workerCount > 0, clock.now < deadline {
-            _ = try flush(socket)
-            _ = try Poller.poll([.socket(socket)], timeoutMilliseconds: 20)
-            try receive(from: socket)
-            try readMonitor(of: socket)
+            try reception.wait(atMost: 20)
+            try reception.attend(handle)
         }
-        _ = try flush(socket)
+        try reception.flush()
     }
 
     // MARK: Actions
 
-    private func perform(_ actions: [CoordinatorCore.Action], on socket: Socket) throws {
+    private func perform(_ actions: [CoordinatorCore.Action]) throws {
         for action in actions {
             switch action {
             case .send(let worker, let message):
-                post(.message(message), to: worker)
+                reception.post(.message(message), to: worker)
             case .sendChunk(let worker, let range):
-                post(.chunk(range), to: worker)
+                reception.post(.chunk(range), to: worker)
             case .forget(let worker):
-                _ = try flush(worker, socket)
-                peers.forget(worker)
+                try reception.forget(worker)
             case .complete(_, let results):
                 completed = results
             case .recompute(let task):
@@ -399,92 +335,54 @@ package final class CoordinatorDriver {
                 log(entry)
             }
         }
-        _ = try flush(socket)
-    }
-
-    private func post(_ item: PeerTable.Item, to worker: WorkerID) {
-        if peers.post(item, to: worker) { return }
-        logger.warning(
-            "worker does not take messages", metadata: ["worker": "\(worker)"])
-    }
-
-    /// - Returns: whether nothing waits to be sent.
-    private func flush(_ socket: Socket) throws -> Bool {
-        for worker in peers.waiting { _ = try flush(worker, socket) }
-        return !peers.isAnyWaiting
-    }
-
-    private func flush(_ worker: WorkerID, _ socket: Socket) throws -> SendResult {
-        guard let peer = peers.peer(worker) else { return .unroutable }
-        var asksForNonsense = false
-        let outcome = try peers.flush(worker) { item in
-            guard let frames = frames(of: item, for: worker) else {
-                asksForNonsense = true
-                return .sent
-            }
-            let result = try socket.send(frames, to: peer)
-            if result == .sent { metrics?.sent(item, frames, to: worker, at: clock.now) }
-            return result
-        }
-        if asksForNonsense {
-            // It would wait for the answer for ever.
-            let error = WireError(.field("digest"))
-            try perform(core.handle(.malformed(worker, error), at: clock.now), on: socket)
-        }
-        // Not given up at once: what it said before it went may still have to be read.
-        if outcome == .unroutable { probes.start(at: clock.now) }
-        return outcome
-    }
-
-    private func frames(of item: PeerTable.Item, for worker: WorkerID) -> [[UInt8]]? {
-        switch item {
-        case .message(let message):
-            return MessageCodec.encode(message)
-        case .chunk(let range):
-            guard let chunk = blobs.chunk(range) else {
-                logger.warning(
-                    "a worker asks for an unknown blob",
-                    metadata: [
-                        "worker": "\(worker)", "digest": "\(range.digest.hex.prefix(12))",
-                    ])
-                return nil
-            }
-            return MessageCodec.encode(.chunk(chunk))
-        }
+        try reception.flush()
     }
 
     private func log(_ entry: CoordinatorLog) {
         metrics?.update { $0.observe(entry) }
-        entry.write(to: logger)
+        if let teller = teller(of: entry) { entry.write(to: teller) }
         switch entry {
         case .workerAdmitted(let account):
-            gatekeeper.trust(peers.descriptor(account.worker))
+            reception.trust(account.worker)
             workerNames[account.worker] = account.hello.place
             timeline.admit(account.hello.place)
             report(.workers(core.workerCount))
-        case .workerLost(let account, _, _):
+        case .workerLost(let account, let cause, _):
+            // What a silent connection still holds may never be read.
+            if cause == .leaseExpired { reception.hangUp(account.worker) }
             workerNames[account.worker] = nil
             report(.workers(core.workerCount))
         default:
             break
         }
     }
-}
 
-extension Credentials {
-    fileprivate init(_ message: IncomingMessage) {
-        self.init(
-            key: message.user?.publicKey.z85, name: message.user?.name,
-            address: message.peerAddress)
+    /// What an entry is written with; nil if it is about a worker of whose key there have been too many lines.
+    private func teller(of entry: CoordinatorLog) -> Logger? {
+        guard let worker = entry.worker, logger.logLevel <= entry.level else { return logger }
+        return reception.teller(of: worker, logger)
     }
 }
 
-extension CoordinatorCore.Event {
-    fileprivate var isResult: Bool {
+extension CoordinatorLog {
+    /// Whose doing it is, where it is that of a single connection.
+    fileprivate var worker: WorkerID? {
         switch self {
-        case .received(_, .result, _), .doubtful: true
-        default: false
+        case .workerAdmitted(let account), .workerRefused(let account, _),
+            .workerLost(let account, _, _):
+            account.worker
+        case .resultIgnored(let worker, _, _), .shardFailed(let worker, _, _),
+            .stragglerDuplicated(_, _, let worker, _):
+            worker
+        case .roundOpened, .noWorkers, .computingHere, .computingAlone, .resultsDiffer,
+            .workerQuarantined, .startingOver:
+            nil
         }
+    }
+
+    /// The level it is written at, or a higher one.
+    fileprivate var level: Logger.Level {
+        if case .resultIgnored = self { .debug } else { .error }
     }
 }
 

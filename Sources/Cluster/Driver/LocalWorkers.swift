@@ -1,8 +1,10 @@
 import Foundation
 package import Logging
+import Synchronization
 
-/// Worker processes on this machine, started by `calibrate`; one that dies is replaced.
-package final class LocalWorkers {
+/// Worker processes on this machine, started by `calibrate`; one that dies is replaced. One thread may start them while another
+/// looks after those that run.
+package final class LocalWorkers: Sendable {
     /// Local workers died faster than replacing them makes sense.
     package struct Exhausted: Error, CustomStringConvertible {
         package var status: Int32
@@ -11,11 +13,17 @@ package final class LocalWorkers {
         }
     }
 
+    private struct State {
+        var processes: [Process] = []
+        var replacements = 0
+        /// They are told to end: none is replaced any more.
+        var areEnding = false
+    }
+
     private let executable: URL
     private let arguments: [String]
     private let logger: Logger
-    private var processes: [Process] = []
-    private var replacements = 0
+    private let state = Mutex(State())
     /// Replacements before giving up.
     private let limit = 20
     /// How long a worker may take to stop.
@@ -31,25 +39,33 @@ package final class LocalWorkers {
     }
 
     package func start(_ count: Int) throws {
-        for _ in 0..<count { processes.append(try launch()) }
+        for _ in 0..<count {
+            try state.withLock { $0.processes.append(try launch()) }
+        }
     }
 
     /// Replaces workers that ended before the job did.
     package func maintain() throws {
-        for (index, process) in processes.enumerated() where !process.isRunning {
-            guard replacements < limit else { throw Exhausted(status: process.terminationStatus) }
-            replacements += 1
-            logger.warning(
-                "local worker ended, starting another",
-                metadata: [
-                    "pid": "\(process.processIdentifier)", "status": "\(process.terminationStatus)",
-                ])
-            processes[index] = try launch()
+        try state.withLock { state in
+            if state.areEnding { return }
+            for (index, process) in state.processes.enumerated() where !process.isRunning {
+                let status = process.terminationStatus
+                guard state.replacements < limit else { throw Exhausted(status: status) }
+                state.replacements += 1
+                logger.warning(
+                    "local worker ended, starting another",
+                    metadata: ["pid": "\(process.processIdentifier)", "status": "\(status)"])
+                state.processes[index] = try launch()
+            }
         }
     }
 
     /// Ends those that have not ended by themselves, kills those that do not listen, and waits for all.
     package func terminate() {
+        let processes = state.withLock { state in
+            state.areEnding = true
+            return state.processes
+        }
         for process in processes where process.isRunning { process.terminate() }
         let deadline = ContinuousClock.now + Self.patience
         while processes.contains(where: \.isRunning), ContinuousClock.now < deadline {

@@ -10,11 +10,17 @@ struct PeerTable {
 
     private struct Entry {
         var peer: PeerID
+        var credentials: Credentials
         /// The key it proved to have; nil without CURVE.
         var key: PublicKey?
         var descriptor: Int32?
-        var outbox = Outbox<Item>(limit: 4_096)
+        var outbox = Outbox<Item>(limit: PeerTable.outboxLimit)
+        /// More was to be sent than may wait.
+        var isOverrun = false
     }
+
+    /// Messages that wait for one peer: twice the chunks a worker asks for at a time, and as many others.
+    static let outboxLimit = 64
 
     private var entries = SortedTable<WorkerID, Entry>()
     private var numbers: [PeerID: WorkerID] = [:]
@@ -24,18 +30,24 @@ struct PeerTable {
 
     /// The number of the connection a message came on, a new one for a new connection.
     mutating func number(
-        of peer: PeerID, key: PublicKey? = nil, descriptor: Int32? = nil
+        of peer: PeerID, credentials: Credentials = .none, key: PublicKey? = nil,
+        descriptor: Int32? = nil
     ) -> WorkerID {
         if let known = numbers[peer] { return known }
         let worker = WorkerID(next)
         next += 1
         numbers[peer] = worker
-        entries[worker] = Entry(peer: peer, key: key, descriptor: descriptor)
+        entries[worker] = Entry(
+            peer: peer, credentials: credentials, key: key, descriptor: descriptor)
         return worker
     }
 
+    /// The number a connection has now, if it has one.
+    func number(ofKnown peer: PeerID) -> WorkerID? { numbers[peer] }
+
     func peer(_ worker: WorkerID) -> PeerID? { entries[worker]?.peer }
 
+    func credentials(_ worker: WorkerID) -> Credentials { entries[worker]?.credentials ?? .none }
     func key(_ worker: WorkerID) -> PublicKey? { entries[worker]?.key }
     func descriptor(_ worker: WorkerID) -> Int32? { entries[worker]?.descriptor }
 
@@ -47,10 +59,15 @@ struct PeerTable {
     var waiting: [WorkerID] { unsent.ascending }
     var isAnyWaiting: Bool { unsent.count > 0 }
 
+    /// - Returns: false if as much waits for the peer as may. Then this message and all later ones are dropped; they are
+    ///   not told.
     mutating func post(_ item: Item, to worker: WorkerID) -> Bool {
-        guard let taken = entries[worker]?.outbox.append(item) else { return true }
+        guard entries[worker]?.isOverrun == false,
+            let isTaken = entries[worker]?.outbox.append(item)
+        else { return true }
+        if !isTaken { entries[worker]?.isOverrun = true }
         unsent.insert(worker)
-        return taken
+        return isTaken
     }
 
     mutating func flush(

@@ -1,3 +1,4 @@
+package import Logging
 package import ZeroMQ
 
 /// How a coordinator is reached, or a worker reaches it.
@@ -14,25 +15,48 @@ package struct CoordinatorAddress: Sendable {
     }
 }
 
-/// A bound coordinator socket. Bound before the model is read, so that workers find it at once; belongs to the thread that made it.
+/// A bound coordinator socket. Bound before the model is read, so that workers find it at once, and served from then on; belongs to
+/// the thread that made it.
 package final class CoordinatorListener {
-    let socket: Socket
-    private let context: Context
+    private let reception: Reception
+    private let desk: FrontDesk
+    /// Called between polls, on whatever thread polls; local workers are looked after here.
+    let upkeep: @Sendable () throws -> Void
     /// With the real port.
     package let endpoint: Endpoint
 
     /// - Throws: `ZeroMQError` naming the endpoint.
-    package init(_ address: CoordinatorAddress) throws {
-        context = try Context()
-        socket = try Socket.coordinator(
-            context, bind: address.endpoint, security: address.security,
+    package init(
+        _ address: CoordinatorAddress, logger: Logger,
+        upkeep: @escaping @Sendable () throws -> Void = {}
+    ) throws {
+        let socket = try Socket.coordinator(
+            Context(), bind: address.endpoint, security: address.security,
             insecure: address.insecure, profile: .cluster)
         endpoint = socket.endpoint ?? address.endpoint
+        self.upkeep = upkeep
+        reception = Reception(socket, logger: logger)
+        desk = try FrontDesk(reception, upkeep: upkeep)
+    }
+
+    deinit { _ = desk.close() }
+
+    /// The connections, for whoever runs the job: the calling thread serves them from here on.
+    /// - Throws: what went wrong while the job was prepared.
+    func takeOver() throws -> Reception {
+        let failure = desk.close()
+        reception.adopt()
+        if let failure { throw failure }
+        return reception
     }
 
     /// To be called when nobody who knows the address goes on connecting to it, as local workers do until they end: what comes in
     /// the moment of closing gets no answer to its handshake. What was said last may still leave.
-    package func close() { socket.close(goodbye: true) }
+    package func close() {
+        _ = desk.close()
+        reception.adopt()
+        reception.close()
+    }
 }
 
 /// Where a worker finds its coordinator.
@@ -54,8 +78,8 @@ extension SocketProfile {
         var profile = SocketProfile()
         profile.maximumParts = MessageCodec.frameLimit
         profile.maximumMessageBytes = MessageCodec.byteLimit
-        // Parts count; credit in the protocol is the real bound.
-        profile.highWaterMark = 1024
+        // Whole messages; what a worker may ask for at a time is the real bound, and ``SendLedger`` counts bytes.
+        profile.highWaterMark = 64
         return profile
     }()
 }

@@ -23,20 +23,6 @@ extension MetricsBoard where Metrics == CoordinatorMetrics {
             }
         }
     }
-
-    func received(
-        _ event: CoordinatorCore.Event, _ frames: [[UInt8]], from worker: WorkerID, at now: Duration
-    ) {
-        update { metrics in
-            metrics.received(bytes: frames.byteCount)
-            switch event {
-            case .received(_, .result(let result), _), .doubtful(_, let result):
-                metrics.answered(result.id, by: worker, at: now)
-            default:
-                break
-            }
-        }
-    }
 }
 
 /// What the worker's driver reports.

@@ -24,11 +24,8 @@ struct CalibrationRun {
     /// - Parameters:
     ///   - listener: where workers connect.
     ///   - stop: ends the job early, with a checkpoint.
-    ///   - upkeep: called between polls.
     /// - Throws: any module's error; the exit code follows from it.
-    func run(
-        listener: CoordinatorListener, stop: StopSignal, upkeep: @escaping () throws -> Void = {}
-    ) throws {
+    func run(listener: CoordinatorListener, stop: StopSignal) throws {
         let clock = ContinuousClock()
         let started = clock.now
         var timings = Timings()
@@ -110,7 +107,7 @@ struct CalibrationRun {
                     timings.add(round, seconds, processorSeconds)
                 }
                 display.show(news)
-            }, upkeep: upkeep)
+            })
         defer { StatusLine.clear() }
         let finished = try driver.run()
         StatusLine.clear()

@@ -35,7 +35,10 @@ struct Calibrate: ParsableCommand {
                     "\(configuration.cluster.threads)", "--exit-with-parent", "\(getpid())",
                 ] + flags.logging.arguments, logger: logger)
             let listener = try CoordinatorListener(
-                CoordinatorAddress(endpoint: try Endpoint(endpoint), security: .none))
+                CoordinatorAddress(endpoint: try Endpoint(endpoint), security: .none),
+                logger: logger,
+                // A signal to the whole process group ends the workers too; they are not replaced.
+                upkeep: { if stop.received == nil { try local.maintain() } })
             // Behind the end of the workers.
             defer { listener.close() }
             // Workers start while the model loads.
@@ -45,10 +48,7 @@ struct Calibrate: ParsableCommand {
                     configuration: configuration, origin: origin, resumes: flags.resume,
                     printsJSON: flags.json,
                     isQuiet: flags.logging.quiet, logger: logger, metrics: flags.metrics
-                ).run(
-                    listener: listener, stop: stop,
-                    // A signal to the whole process group ends the workers too; they are not replaced.
-                    upkeep: { if stop.received == nil { try local.maintain() } })
+                ).run(listener: listener, stop: stop)
                 local.terminate()
             } catch {
                 local.terminate()

@@ -38,7 +38,8 @@ struct Coordinator: ParsableCommand {
             if allow != nil { ReloadSignal.install() }
             let listener = try CoordinatorListener(
                 CoordinatorAddress(
-                    endpoint: try Endpoint(listen), security: try security(), insecure: insecure))
+                    endpoint: try Endpoint(listen), security: try security(), insecure: insecure),
+                logger: logger)
             defer { listener.close() }
             try CalibrationRun(
                 configuration: configuration, origin: origin, resumes: flags.resume,

@@ -36,6 +36,15 @@ import ZeroMQ
         #expect(!peers.isAnyWaiting)
     }
 
+    @Test func whoDoesNotTakeWhatWaitsIsToldOfOnce() {
+        var (peers, workers) = table(of: 2)
+        let posted = (0..<PeerTable.outboxLimit + 3).map { _ in peers.post(hello, to: workers[0]) }
+        #expect(posted.firstIndex(of: false) == PeerTable.outboxLimit)
+        #expect(posted.count { !$0 } == 1)
+        let other = peers.post(hello, to: workers[1])
+        #expect(other)
+    }
+
     @Test func aPeerThatIsGoneTakesNothing() {
         var (peers, workers) = table(of: 1)
         peers.forget(workers[0])

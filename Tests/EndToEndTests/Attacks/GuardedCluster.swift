@@ -69,10 +69,12 @@ struct GuardedCluster {
             serverKey: KeyFile.readPublic(scratch("keys-coordinator/coordinator.pub")))
     }
 
-    /// A socket with a listed key that keeps none of the rules.
-    func recklessPeer(_ name: String, context: Context) throws -> MisbehavingPeer {
+    /// A socket with a listed key that keeps none of the rules, and takes `queue` messages before anybody reads them.
+    func recklessPeer(
+        _ name: String, context: Context, queue: Int32 = 64
+    ) throws -> MisbehavingPeer {
         try MisbehavingPeer(
-            context, endpoint: cluster.endpoint, security: security(name))
+            context, endpoint: cluster.endpoint, queue: queue, security: security(name))
     }
 
     /// Two connections with one listed key that take the four shards of the first round and answer none.
@@ -113,8 +115,11 @@ struct MisbehavingPeer {
     let socket: Socket
     private let clock = ContinuousClock()
 
-    init(_ context: Context, endpoint: String, security: ClientSecurity) throws {
+    init(
+        _ context: Context, endpoint: String, queue: Int32 = 64, security: ClientSecurity
+    ) throws {
         var profile = SocketProfile()
+        profile.highWaterMark = queue
         profile.maximumFrameBytes = 1 << 30
         profile.maximumMessageBytes = 1 << 30
         profile.maximumParts = 1 << 20
@@ -131,6 +136,17 @@ struct MisbehavingPeer {
             _ = try Poller.poll([.socket(socket, .writable)], timeoutMilliseconds: 100)
             while try socket.monitor?.receive() != nil {}
         }
+    }
+
+    /// - Returns: false once the connection has ended.
+    func sendIfConnected(_ frames: [[UInt8]]) throws -> Bool {
+        while try socket.send(frames) != .sent {
+            _ = try Poller.poll([.socket(socket, .writable)], timeoutMilliseconds: 10)
+            while let event = try socket.monitor?.receive() {
+                if case .disconnected = event.kind { return false }
+            }
+        }
+        return true
     }
 
     func send(_ message: Message) throws { try send(MessageCodec.encode(message)) }

@@ -13,9 +13,18 @@ final class RawPeer {
     static let nullGreeting = greeting("NULL")
     static let curveGreeting = greeting("CURVE")
     /// What a DEALER says after it.
-    static let ready: [UInt8] =
-        [0x04, 28, 5] + Array("READY".utf8) + [11] + Array("Socket-Type".utf8) + [0, 0, 0, 6]
-        + Array("DEALER".utf8)
+    static let ready = ready(identity: [])
+
+    /// The same of one that wants to be known by `identity`, at most 64 bytes.
+    private static func ready(identity: [UInt8]) -> [UInt8] {
+        func property(_ name: String, _ value: [UInt8]) -> [UInt8] {
+            [UInt8(name.utf8.count)] + name.utf8 + [0, 0, 0, UInt8(value.count)] + value
+        }
+        let body =
+            [5] + Array("READY".utf8) + property("Socket-Type", Array("DEALER".utf8))
+            + (identity.isEmpty ? [] : property("Identity", identity))
+        return [0x04, UInt8(body.count)] + body
+    }
 
     private static func greeting(_ mechanism: String) -> [UInt8] {
         [0xFF] + [UInt8](repeating: 0, count: 8) + [0x7F, 3, 0] + Array(mechanism.utf8)
@@ -66,8 +75,8 @@ final class RawPeer {
     }
 
     /// Greets without security and waits for the answer: libzmq takes no message before it has said READY itself.
-    func shakeHands() throws {
-        send(Self.nullGreeting + Self.ready)
+    func shakeHands(identity: [UInt8] = []) throws {
+        send(Self.nullGreeting + Self.ready(identity: identity))
         _ = try receive(64)
         let command = try receive(2)
         _ = try receive(Int(command[1]))

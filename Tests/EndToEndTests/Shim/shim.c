@@ -4,6 +4,7 @@
 //   SHIM_CLOCK=FILE   while FILE exists, the wall clock is wrong by the seconds it holds
 //   SHIM_PASSED=FILE  when FILE exists, the seconds it holds have passed on the clock that runs steadily
 //   SHIM_FSYNC=FILE   while FILE exists, fsync fails with EIO
+//   SHIM_HOLD=FILE    while FILE exists, opening a file whose path contains SHIM_PATH waits
 //   SHIM_KILL=N       SIGKILL in front of the Nth step (from 1) on files whose path contains SHIM_PATH:
 //                     creating, writing, fsync, rename, unlink
 #define _GNU_SOURCE
@@ -77,11 +78,20 @@ static void step_on(int file) {
     step(path);
 }
 
+// Waits without a lock, so that other threads go on.
+static void hold(const char *path) {
+    const char *file = getenv("SHIM_HOLD"), *part = getenv("SHIM_PATH");
+    if (!file || !part || !path || !strstr(path, part)) return;
+    while (access(file, F_OK) == 0) usleep(1000);
+    errno = 0;
+}
+
 int open(const char *path, int flags, ...) {
     va_list arguments;
     va_start(arguments, flags);
     mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
+    hold(path);
     if (flags & O_CREAT) step(path);
     return NEXT(open)(path, flags, mode);
 }
@@ -91,6 +101,7 @@ int open64(const char *path, int flags, ...) {
     va_start(arguments, flags);
     mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
+    hold(path);
     if (flags & O_CREAT) step(path);
     return NEXT(open64)(path, flags, mode);
 }
