@@ -76,15 +76,19 @@ final class Reception {
     /// Hands on everything that has happened, in order.
     func attend(_ take: (Event) throws -> Void) throws {
         try readMonitor()
-        let earlier = noticed
-        noticed = []
-        for event in earlier { try take(event) }
+        try handOnNoticed(take)
         for worker in gatekeeper.revoked(among: peers, at: clock.now) { try take(.revoked(worker)) }
         let isRead = try receive(take)
         if isRead || greetings.areOverdue(at: clock.now) { try handOnGreetings(take) }
         gatekeeper.sweep(at: clock.now, isEverythingRead: isRead)
         if probes.isDue(at: clock.now) { try dismissTheDead(take) }
         endStalled()
+    }
+
+    private func handOnNoticed(_ take: (Event) throws -> Void) throws {
+        let events = noticed
+        noticed = []
+        for event in events { try take(event) }
     }
 
     private func readMonitor() throws {
@@ -130,8 +134,8 @@ final class Reception {
     private func sender(of message: IncomingMessage) throws -> WorkerID? {
         let now = clock.now
         guard let peer = message.peer, gatekeeper.admits(message, at: now) else { return nil }
-        let key = message.user?.publicKey
-        if peers.number(ofKnown: peer) == nil, !gatekeeper.hasNumbered(peer) {
+        if let known = peers.number(ofKnown: peer) { return known }
+        if !gatekeeper.hasNumbered(peer) {
             // The monitor told of the connection before its first message came.
             try readMonitor()
             guard gatekeeper.hasNumbered(peer) else {
@@ -139,6 +143,7 @@ final class Reception {
                 return nil
             }
         }
+        let key = message.user?.publicKey
         if ledger.note(peer, key: key, descriptor: message.descriptor, at: now), key != nil,
             ledger.count(of: key) > connectionsOfOneKey
         {
@@ -169,7 +174,7 @@ final class Reception {
         }
         let isNew = greetings.note(hello, of: worker, at: clock.now)
         guard !isOpen else { return }
-        if isNew {
+        if isNew, logger.logLevel <= .debug, let logger = teller(of: worker, logger) {
             logger.debug(
                 "worker waits",
                 metadata: [
@@ -205,6 +210,8 @@ final class Reception {
         try receive(take)
         let gone = try ledger.peers.filter { try socket.probe($0) == .unroutable }
         guard !gone.isEmpty else { return }
+        // Why a connection was ended here matters more than that it has ended.
+        try handOnNoticed(take)
         // It may have come between the two; nothing more does.
         try receive(take)
         let numbered = gone.map { (peer: $0, worker: peers.number(ofKnown: $0)) }
@@ -228,8 +235,12 @@ final class Reception {
         let now = clock.now
         guard now >= nextReview else { return }
         nextReview = now + Self.reviewInterval
-        for descriptor in ledger.stalled(for: patience, at: now) {
+        for (peer, descriptor) in ledger.stalled(for: patience, at: now) {
             gatekeeper.hangUp(descriptor, because: .unread, at: now)
+            // Its own doing, not that of the shards it has.
+            if let worker = peers.number(ofKnown: peer) {
+                noticed.append(.malformed(worker, WireError(.field("credit"))))
+            }
         }
     }
 

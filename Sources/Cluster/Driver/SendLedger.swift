@@ -110,11 +110,15 @@ struct SendLedger {
         add(count, to: flow.key)
     }
 
-    /// Descriptors of connections to which something has been on its way for so long without a byte of it being confirmed.
-    mutating func stalled(for patience: Duration, at now: Duration) -> [Int32] {
+    /// Connections to which something has been on its way for so long without a byte of it being confirmed.
+    mutating func stalled(
+        for patience: Duration, at now: Duration
+    ) -> [(peer: PeerID, descriptor: Int32)] {
         for peer in busy { update(peer, at: now) }
-        return busy.compactMap { flows[$0] }.filter { now - $0.moved > patience }
-            .compactMap(\.descriptor)
+        return busy.compactMap { peer in
+            guard let flow = flows[peer], now - flow.moved > patience else { return nil }
+            return flow.descriptor.map { (peer, $0) }
+        }
     }
 
     private func fits(_ count: Int, to peer: PeerID, _ isLarge: Bool) -> Bool {

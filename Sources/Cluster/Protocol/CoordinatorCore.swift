@@ -250,8 +250,9 @@ package struct CoordinatorCore: Sendable {
             return [.send(worker, .goodbye(reason: "greet first", isFinished: false))]
         }
         workers[worker]?.lastHeard = now
-        let answer = answer(message, of: worker, isDoubtful, at: now)
-        return admission + answer + (admission.isEmpty ? [] : dispatch(at: now))
+        // Tasks first: a worker that knows of them is not taken for hung while it downloads.
+        let tasks = admission.isEmpty ? [] : dispatch(at: now)
+        return admission + tasks + answer(message, of: worker, isDoubtful, at: now)
     }
 
     private mutating func answer(

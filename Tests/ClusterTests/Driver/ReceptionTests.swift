@@ -101,12 +101,14 @@ import ZeroMQ
             BlobChunk(digest: digest, offset: $0.offset, total: 1 << 30, bytes: bytes)
         }
         let readers = try (0..<16).map { try DeafPeer(try #require(socket.endpoint), number: $0) }
-        var (workers, gone): ([WorkerID], Set<WorkerID>) = ([], [])
+        var workers: [WorkerID] = []
+        var (told, gone): (Set<WorkerID>, Set<WorkerID>) = ([], [])
         func take(_ event: Reception.Event) {
             switch event {
             case .message(let worker, .hello, _): workers.append(worker)
+            case .malformed(let worker, _): told.insert(worker)
             case .gone(let worker): gone.insert(worker)
-            case .message, .malformed, .revoked: break
+            case .message, .revoked: break
             }
         }
         try reception.serve(until: "all have greeted", take) { workers.count == 16 }
@@ -127,6 +129,7 @@ import ZeroMQ
         #expect(most > 16 << 20)
         #expect(most <= 48 << 20 + 1 << 20)
         #expect(reception.bytesOnTheWay == 0)
+        #expect(told == gone)
         withExtendedLifetime(readers) {}
     }
 

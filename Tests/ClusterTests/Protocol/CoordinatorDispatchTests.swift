@@ -59,7 +59,7 @@ import Testing
         _ = core.step(S.opening(0, shards: 4))
         #expect(
             core.join(S.account(S.b))
-                == .admitted(S.account(S.b)) + [.task(S.b, 0, 2), .task(S.b, 0, 3)])
+                == .admitted(S.account(S.b), [.task(S.b, 0, 2), .task(S.b, 0, 3)]))
     }
 
     /// All shards belong to the first worker; the newcomer takes what is above a fair share.

@@ -126,8 +126,9 @@ extension CoordinatorCore.Action {
 }
 
 extension [CoordinatorCore.Action] {
-    /// A heartbeat's answer, and that its sender is a worker now.
-    static func admitted(_ account: Account) -> Self {
-        [.log(.workerAdmitted(account)), .send(account.worker, .heartbeat(progress: 0))]
+    /// A heartbeat's sender is a worker now, gets its tasks and then the answer.
+    static func admitted(_ account: Account, _ tasks: Self) -> Self {
+        [.log(.workerAdmitted(account))] + tasks
+            + [.send(account.worker, .heartbeat(progress: 0))]
     }
 }

@@ -40,7 +40,7 @@ extension EndToEnd {
             try guarded.coordinator.line(containing: "worker refused", "host=" + Self.shown)
             hello = MisbehavingPeer.hello
             hello.isa = Self.forged
-            try peer.send(.hello(hello))
+            try peer.join(as: hello)
             try guarded.coordinator.line(containing: "worker admitted", "isa=" + Self.shown)
             let task = try peer.next("a task") {
                 if case .task(let task) = $0 { task } else { nil }

@@ -178,8 +178,8 @@ struct MisbehavingPeer {
     }
 
     /// Greets and answers the welcome.
-    func join() throws {
-        try send(.hello(Self.hello))
+    func join(as hello: Hello = hello) throws {
+        try send(.hello(hello))
         try next("a welcome") { if case .welcome = $0 { () } else { nil } }
         try send(.heartbeat(progress: 0))
     }

@@ -5,7 +5,7 @@ import Testing
 @testable import ZeroMQ
 
 extension EndToEnd {
-    /// Peers with a listed key that ask for blobs and read none of them.
+    /// Peers with a listed key that ask for blobs or shards, and go no further.
     @Suite(.serialized) struct Readers {
         /// Connections that were welcomed, and ask for so many parts of the network each.
         private func readers(
@@ -45,13 +45,26 @@ extension EndToEnd {
             let peers = try readers(of: guarded, asking: 60)
             // They say that they live.
             let beat = MessageCodec.encode(.heartbeat(progress: 1))
-            try ProcessUse.wait(for: "an end", of: guarded.coordinator) { _ in
+            try ProcessUse.wait(for: "the end of all", of: guarded.coordinator) { _ in
                 for peer in peers { _ = try? peer.socket.send(beat) }
-                return guarded.coordinator.logText.contains("reason=unread")
+                let lines = guarded.coordinator.logText.split(separator: "\n")
+                return lines.count { $0.contains("worker lost") && $0.contains("credit") } == 16
             }
             try guarded.coordinator.line(containing: "connection ended", "reason=unread")
             for peer in peers { peer.socket.close() }
             try guarded.expectUndisturbed(memory: 96)
+        }
+
+        /// Its connection would last as long as it likes; with its lease it loses that too.
+        @Test func holdingShardsAndSayingNothing() throws {
+            let guarded = try GuardedCluster()
+            let peer = try guarded.recklessPeer("one", context: Context())
+            _ = try peer.takeTask()
+            try guarded.coordinator.line(
+                containing: "worker lost", "cause=lease expired", "key=one", "address=127.0.0.1")
+            try guarded.coordinator.line(containing: "connection ended", "reason=dismissed")
+            peer.socket.close()
+            try guarded.expectUndisturbed(memory: 32)
         }
     }
 }
