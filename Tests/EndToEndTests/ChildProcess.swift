@@ -115,6 +115,18 @@ final class ChildProcess: @unchecked Sendable {
         return found
     }
 
+    /// Waits until some line of the log contains all `parts`, also one that earlier waits saw.
+    func hasLogged(_ parts: String...) throws {
+        var looked = 0
+        var isFound = false
+        try wait(for: "a log line with \(parts)") {
+            defer { looked = lines.count }
+            isFound = lines[looked...].contains { line in parts.allSatisfy(line.contains) }
+            return isFound || openPipes == 0
+        }
+        guard isFound else { throw failure("ended without a log line with \(parts)") }
+    }
+
     /// Waits until the disk holds the state behind so many rounds: rounds do not wait for it.
     func hasSaved(rounds: Int) throws {
         var looked = 0

@@ -159,6 +159,11 @@ struct Cluster {
         self.endpoint = String(line[found])
     }
 
+    /// Waits until a worker may have been given shards.
+    func waitForAdmission(of worker: ChildProcess) throws {
+        try coordinator.hasLogged("worker admitted", "pid=\(worker.identifier)")
+    }
+
     /// Starts a worker that connects to `endpoint` (nil: the coordinator's own) from the network of `host`.
     func worker(
         threads: Int = 1, security: [String] = [], endpoint: String? = nil,

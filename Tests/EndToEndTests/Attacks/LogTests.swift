@@ -33,7 +33,7 @@ extension EndToEnd {
             let peer = try guarded.recklessPeer("one", context: Context())
             for number in 0..<750 {
                 var hello = MisbehavingPeer.hello
-                hello.process = UInt32(number)
+                hello.process += 1 + UInt32(number)
                 try peer.join()
                 try peer.send(.hello(hello))
                 try peer.next("a goodbye") { if case .goodbye = $0 { () } else { nil } }

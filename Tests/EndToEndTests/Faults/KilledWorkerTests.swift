@@ -25,10 +25,10 @@ extension EndToEnd {
 
         @Test func idle() throws {
             let busy = try (0..<2).map { _ in try cluster.stalledWorker() }
-            for worker in busy { try worker.process.line(containing: "welcomed") }
+            for worker in busy { try cluster.waitForAdmission(of: worker.process) }
             // All four shards are out.
             let victim = try cluster.worker()
-            try victim.line(containing: "welcomed")
+            try cluster.waitForAdmission(of: victim)
             try victim.end()
             try expectLost(victim, "connection lost", "shards=[]")
             for worker in busy { worker.stall.resume() }
@@ -38,7 +38,7 @@ extension EndToEnd {
 
         @Test func computing() throws {
             let (victim, stall) = try cluster.stalledWorker()
-            try victim.line(containing: "welcomed")
+            try cluster.waitForAdmission(of: victim)
             victim.signal(SIGKILL)
             stall.resume()
             try expectLost(victim, "connection lost", "shards=[0, 1]")
@@ -69,7 +69,7 @@ extension EndToEnd {
 
         @Test func askedToStop() throws {
             let (victim, stall) = try cluster.stalledWorker()
-            try victim.line(containing: "welcomed")
+            try cluster.waitForAdmission(of: victim)
             victim.signal(SIGTERM)
             try expectLost(victim, "left (SIGTERM)", "shards=[0, 1]")
             stall.resume()
@@ -81,7 +81,7 @@ extension EndToEnd {
 
         @Test func allReplaced() throws {
             let first = try (0..<3).map { _ in try cluster.stalledWorker() }
-            for worker in first { try worker.process.line(containing: "welcomed") }
+            for worker in first { try cluster.waitForAdmission(of: worker.process) }
             for worker in first {
                 worker.process.signal(SIGKILL)
                 worker.stall.resume()

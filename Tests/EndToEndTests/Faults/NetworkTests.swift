@@ -31,7 +31,7 @@ extension EndToEnd {
             let worker = try cluster.stalledWorker(
                 security: keys.worker, endpoint: laboratory.endpoint(for: index, port: "5555"),
                 on: laboratory.workers[index])
-            try worker.process.line(containing: "welcomed")
+            try cluster.waitForAdmission(of: worker.process)
             return worker
         }
 

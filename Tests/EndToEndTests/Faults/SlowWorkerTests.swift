@@ -52,7 +52,7 @@ extension EndToEnd {
             let cluster = try Cluster(
                 flags: Example.flags(out: out, config: config, images: 16))
             let (slow, stall) = try cluster.stalledWorker()
-            try slow.line(containing: "welcomed")
+            try cluster.waitForAdmission(of: slow)
             let fast = try cluster.worker()
             try cluster.coordinator.line(containing: "straggler duplicated", "round=0", "shard=")
             try cluster.expectReference(in: out, Results.referenceWide.get())
