@@ -22,7 +22,7 @@ extension CoordinatorCore {
         var actions: [Action] = []
         switch acceptance {
         case .counted:
-            open?.setOwner(worker, of: shard)
+            if workers[worker].map(mayWork) == true { open?.setOwner(worker, of: shard) }
             affinity[round.shards[shard].images] = worker
             workers[worker]?.pace.noteAnswer()
             strikeLateHolders(of: shard)
@@ -92,9 +92,10 @@ extension CoordinatorCore {
                 reason: reason))
     }
 
-    /// Who tries next what this worker could not compute: another one, if there is another.
+    /// Who tries next what this worker could not compute: the next one that may work; anybody, if there is none.
     private func successor(of worker: WorkerID) -> WorkerID? {
-        workers.keys.next(after: worker) ?? workers.keys.first
+        let able = workers.filter { mayWork($0.value) }.map(\.key)
+        return able.first { $0 > worker } ?? able.first
     }
 
     // MARK: The coordinator's own results

@@ -380,7 +380,7 @@ package struct CoordinatorCore: Sendable {
         }
         var able: [WorkerID] = []
         for (worker, entry) in workers {
-            if mayWork(entry) { able.append(worker) } else { open?.release(worker) }
+            if mayWork(entry) { able.append(worker) } else { open?.forget(worker) }
         }
         hungry = SortedSet(ascending: able.filter(isHungry))
     }

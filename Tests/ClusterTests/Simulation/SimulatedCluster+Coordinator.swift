@@ -326,6 +326,9 @@ extension SimulatedCluster {
                 throw failure("shard \(shard) is held by others than the round knows")
             }
             let isWaiting = round.queues.isWaiting[shard]
+            let owner = round.queues.owners[shard]
+            guard !isWaiting || owner.map({ core.workers[$0].map(core.mayWork) == true }) ?? true
+            else { throw failure("shard \(shard) waits for somebody who gets nothing") }
             if state.isDone {
                 if isWaiting { throw failure("shard \(shard) is done and waiting") }
                 guard
