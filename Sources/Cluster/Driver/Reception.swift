@@ -66,7 +66,8 @@ final class Reception {
         var items = [PollItem.socket(socket)] + others.map { .wakeup($0) }
         if let monitor = socket.monitor { items.append(.monitor(monitor)) }
         var timeout = try flush() ? limit : min(limit, 2)
-        if !noticed.isEmpty { timeout = 0 }
+        // Greetings of the time before wait for nothing else.
+        if !noticed.isEmpty || isOpen && !greetings.isEmpty { timeout = 0 }
         if let wait = probes.wait(at: clock.now) {
             timeout = min(timeout, Int(wait.seconds * 1_000) + 1)
         }
