@@ -53,11 +53,18 @@ extension EndToEnd {
             while peers.contains(where: { $0.tasks == 0 && !$0.isShutOut }), Date() < limit {
                 for peer in peers { try peer.step() }
             }
+            let start = ContinuousClock.now
             honest.signal(SIGCONT)
+            var memory = guarded.quiet.peakMemory
             while guarded.coordinator.isRunning, Date() < limit {
                 for peer in peers { try peer.step() }
+                if let use = try? ProcessUse(guarded.coordinator) { memory = use.peakMemory }
             }
             let outcome = try guarded.coordinator.finish()
+            let time = ContinuousClock.now - start
+            print(
+                "listed peer, \(trick): \(time), \(try Self.alone.get()) without it, "
+                    + "memory +\(memory - guarded.quiet.peakMemory) MiB")
             #expect(outcome.status == (Self.lies.contains(trick) ? 76 : 0), "\(outcome.log)")
             #expect(try Results(in: out) == Results.reference.get())
             #expect(outcome.log.contains(Self.event(of: trick)), "\(outcome.log)")
@@ -70,6 +77,17 @@ extension EndToEnd {
                 #expect(quarantined.isEmpty)
             }
             try honest.end()
+        }
+
+        /// How long the honest worker takes by itself.
+        private static let alone = Result {
+            let guarded = try GuardedCluster(flags: ["--audit", "1"])
+            let start = ContinuousClock.now
+            let honest = try guarded.worker("two")
+            let outcome = try guarded.coordinator.finish()
+            #expect(outcome.status == 0, "\(outcome.log)")
+            try honest.end()
+            return ContinuousClock.now - start
         }
 
         private static let host = ProcessInfo.processInfo.hostName
