@@ -86,11 +86,15 @@ extension CoordinatorCore {
     // MARK: Stragglers
 
     /// How long a shard may take before its worker counts as a straggler. Sooner where it has been one before.
-    private func stragglerAge(strikes: Int) -> Duration {
+    private func stragglerAge(of worker: Admitted) -> Duration {
         guard let median = open?.medianDuration ?? earlierMedian else {
-            return limits.firstStragglerAge
+            // Workers without keys may share this machine, where a second computation slows the first.
+            return worker.account.principal == .keyless
+                ? limits.firstStragglerAge : limits.stragglerAge
         }
-        return max(median * limits.stragglerFactor, limits.stragglerAge / (1 << min(strikes, 4)))
+        return max(
+            median * limits.stragglerFactor,
+            limits.stragglerAge / (1 << min(worker.pace.strikes, 4)))
     }
 
     /// Gives what waits for a straggler to others, and what it holds to a further worker once that is all the round waits for; to the
@@ -99,8 +103,7 @@ extension CoordinatorCore {
         guard open != nil else { return [] }
         let stragglers = SortedSet(
             ascending: workers.filter { _, worker in
-                !worker.shards.isEmpty
-                    && now - worker.busySince > stragglerAge(strikes: worker.pace.strikes)
+                !worker.shards.isEmpty && now - worker.busySince > stragglerAge(of: worker)
             }.map(\.key))
         guard stragglers.count > 0 else { return [] }
         // Where all take long, nobody is slow.
@@ -142,8 +145,9 @@ extension CoordinatorCore {
         let others = candidates.filter { !isHeld(shard, by: workers[$0]?.account.principal) }
         let order = others + candidates
         guard let helper = order.first(where: hungry.contains) ?? order.first else {
-            let age = stragglerAge(strikes: 0) * limits.overdueFactor
-            return helpOut(with: shard, after: min(age, limits.shardLease), at: now)
+            let age = workers[slow].map(stragglerAge) ?? limits.stragglerAge
+            return helpOut(
+                with: shard, after: min(age * limits.overdueFactor, limits.shardLease), at: now)
         }
         return [
             .log(.stragglerDuplicated(round: round, shard: shard, from: slow, to: helper)),

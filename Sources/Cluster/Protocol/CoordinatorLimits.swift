@@ -24,7 +24,7 @@ package struct CoordinatorLimits: Hashable, Sendable {
     package var stragglerFactor = 2
     /// and longer than this.
     package var stragglerAge = Duration.milliseconds(250)
-    /// The same before any shard has come back.
+    /// The same of workers without keys before any shard has come back.
     package var firstStragglerAge = Duration.seconds(2)
     /// Workers that hold a shard at a time.
     package var holders = 4

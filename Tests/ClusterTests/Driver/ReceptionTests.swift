@@ -59,6 +59,8 @@ import ZeroMQ
         }
         try reception.attend { if let process = process($0) { greeted.append(process) } }
         #expect(greeted.sorted() == (0..<10).map { UInt32(4 * $0) })
+        // Those that are still there have to be so until now.
+        withExtendedLifetime(workers) {}
     }
 
     /// Nobody looked for a while: what has been read of connections that have ended meanwhile is not handed on.

@@ -58,7 +58,9 @@ extension EndToEnd {
             var memory = guarded.quiet.peakMemory
             while guarded.coordinator.isRunning, Date() < limit {
                 for peer in peers { try peer.step() }
-                if let use = try? ProcessUse(guarded.coordinator) { memory = use.peakMemory }
+                if let use = try? ProcessUse(guarded.coordinator) {
+                    memory = max(memory, use.peakMemory)
+                }
             }
             let outcome = try guarded.coordinator.finish()
             let time = ContinuousClock.now - start
