@@ -50,6 +50,8 @@ import ZeroMQ
         // Those who left in the last moment may have been there when they were looked for.
         #expect(Set(greeted).isSuperset(of: 0..<4))
         listener.close()
+        // The others have to be there until now.
+        withExtendedLifetime(workers) {}
     }
 
     @Test func upkeepRunsBesideAndItsFailureIsTold() throws {
