@@ -77,15 +77,6 @@ struct GuardedCluster {
             context, endpoint: cluster.endpoint, queue: queue, security: security(name))
     }
 
-    /// Two connections with one listed key that take the four shards of the first round and answer none.
-    func holders(_ name: String) throws -> [MisbehavingPeer] {
-        try (0..<2).map { _ in
-            let peer = try recklessPeer(name, context: Context())
-            _ = try peer.takeTask()
-            return peer
-        }
-    }
-
     /// The job still gives the bits of the undisturbed run; memory never grew by more than `memory` MiB, and nothing
     /// holds descriptors any more.
     func expectUndisturbed(memory: Int, worker name: String = "two") throws {
