@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Counterbias beside other tools; scripts/benchmark-peers describes it."""
 
 import argparse

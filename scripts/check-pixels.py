@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pixels of `evaluate --trace` and of peer_support/photographs.py beside torchvision's; see scripts/check-pixels."""
 import argparse
 import json

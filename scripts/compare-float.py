@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Compares float logits of Counterbias with ONNX Runtime's on the float model.
 
     compare-float.py MODEL.onnx TRACE.safetensors [MODEL TRACE ...]

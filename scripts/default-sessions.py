@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """8-bit files of Counterbias and NNCF in default sessions; scripts/default-sessions describes it."""
 
 import argparse

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Exports models with `counterbias` and compares both of its executors with ONNX Runtime.
 
     interop-suite.py BINARY [--only TEXT] [--verbose]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Compares ONNX Runtime with a NumPy evaluator on exported random networks.
 
     COUNTERBIAS_QDQ_DUMP=FOLDER swift test --filter ONNXFormatQDQTests

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Compares the 8-bit outputs of every layer of an exported QDQ model with ONNX Runtime's.
 
     interop.py MODEL.int8.onnx TRACE.safetensors [MODEL TRACE ...]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes small networks and their 8-bit models as ONNX Runtime's and NNCF's quantizers write them.
 
     make-foreign-fixtures.py [FOLDER]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes Tests/Fixtures/gradients/NAME.onnx and NAME.json: QDQ models and the gradients of their biases.
 
 PyTorch's autograd in float64 on the file as it is written: DequantizeLinear, operator, clamp,

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes Tests/KernelsTests/OnnxRuntimeVectors.swift: small integer results of ONNX Runtime.
 
 Needs numpy, onnx and onnxruntime (from PyPI) on x86-64. The committed file was made with onnxruntime 1.32.

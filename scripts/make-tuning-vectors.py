@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes Tests/CalibrationTests/Tuning/TuningVectors.swift: losses, optimizer steps and learning rates of PyTorch.
 
 Needs torch (from PyPI). The committed file was made with the version it names.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ONNX files without their weights, and the way back.
 
 A skeleton is an exported graph whose Conv, Gemm, MatMul and BatchNormalization parameters have lost

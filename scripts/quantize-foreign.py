@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Quantizes a float model with ONNX Runtime and with NNCF, per tensor and per channel.
 
     quantize-foreign.py M.onnx TRACE.safetensors FOLDER

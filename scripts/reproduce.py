@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Results table of all networks and methods; scripts/reproduce describes it."""
 
 import argparse

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "CImageCodecs.h"
 
 /// Weights carry 22 fractional bits: 32 less 8 for the pixel and 2 for overshoot and sign.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "CImageCodecs.h"
 
 #include <setjmp.h>
@@ -52,8 +54,8 @@ static void check_kind(png_structp png, png_infop info, uint64_t max_pixels,
         fail(session, CIC_UNSUPPORTED, "16-bit grayscale");
         png_longjmp(png, 1);
     }
-    // Deflate shrinks by less than 1:1032, so a short file cannot hold a large image: refused before
-    // memory is filled. A pixel takes at least one bit.
+    // Deflate shrinks by less than 1:1032, so a short file cannot hold a large image: refused
+    // before memory is filled. A pixel takes at least one bit.
     if (pixels / 8 / 1032 > session->left) png_error(png, "the file is too short for its extent");
 }
 

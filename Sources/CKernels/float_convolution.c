@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Packed float convolutions: creation, layout of weights, scratch size; pairs of them.
 #include <assert.h>
 #include <stdlib.h>

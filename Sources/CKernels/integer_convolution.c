@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Packed integer convolutions: creation and destruction. The layout belongs to the instruction set.
 #include <stdlib.h>
 #include <string.h>

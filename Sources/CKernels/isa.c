@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Run-time choice of the instruction set, and the public entry points that go through its table.
 #include "isa.h"
 

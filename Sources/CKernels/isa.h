@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The function table behind every public entry point, and what packed convolutions hold.
 #pragma once
 

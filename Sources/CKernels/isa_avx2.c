@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The kernels for x86-64 with AVX2 and FMA; only called where both exist.
 #if defined(__x86_64__)
 

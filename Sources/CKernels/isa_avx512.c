@@ -1,4 +1,7 @@
-// The kernels for x86-64 with AVX-512 (F, BW, DQ, VL) and VNNI; only called where all of them exist.
+// SPDX-License-Identifier: Apache-2.0
+
+// The kernels for x86-64 with AVX-512 (F, BW, DQ, VL) and VNNI; only called where all of them
+// exist.
 #if defined(__x86_64__)
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The kernels for aarch64 as every such processor runs them: Advanced SIMD of ARMv8.0.
 #if defined(__AARCH64EL__)
 

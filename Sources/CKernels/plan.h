@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Choice of method and block size for a convolution; the same on every instruction set.
 #pragma once
 
@@ -6,7 +8,8 @@
 /// Bytes of gathered rows a block may take: half of a common second-level cache.
 #define CK_BLOCK_BYTES (256 * 1024)
 
-/// Bytes of rows between a pair of convolutions, the rest of that cache left to weights, inputs and outputs.
+/// Bytes of rows between a pair of convolutions, the rest of that cache left to weights, inputs and
+/// outputs.
 #define CK_BAND_BYTES (512 * 1024)
 
 /// Bytes of output rows whose statistics are taken together: they are still in that cache.

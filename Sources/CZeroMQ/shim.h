@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <zmq.h>

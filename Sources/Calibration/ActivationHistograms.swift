@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import Kernels
 import NetworkGraph
@@ -5,7 +7,8 @@ import Quantization
 
 /// Histograms of every node's output over some images: the histogram round's result.
 ///
-/// Bins are of equal width between edges that the statistics gave. Counts are integers, so their sums are exact in any order.
+/// Bins are of equal width between edges that the statistics gave. Counts are integers, so their
+/// sums are exact in any order.
 struct ActivationHistograms: Hashable, Sendable {
     /// Bins per node.
     static let bins = 2048

@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Quantization
 
 /// Settings of iterative bias correction.
 package struct CorrectionOptions: Hashable, Sendable, Codable {
     package var match: Match
-    /// Behind the activation, how many steps the correction stands for, at least 1. Each takes the shift that is left out of the bias; a
-    /// channel that its clamp often cuts off follows its bias only in part, and more steps bring it closer.
+    /// Behind the activation, how many steps the correction stands for, at least 1. Each takes the
+    /// shift that is left out of the bias; a channel that its clamp often cuts off follows its bias
+    /// only in part, and more steps bring it closer.
     package var iterations: Int
 
     package init(match: Match, iterations: Int = 3) {
@@ -15,8 +18,9 @@ package struct CorrectionOptions: Hashable, Sendable, Codable {
 
 /// What bias correction did to one layer.
 package struct LayerCorrection: Hashable, Sendable {
-    /// Mean shift in front of the activation that rounding to int32 leaves in the closed form, per channel, in real units. Empty when
-    /// means are matched behind the activation: there the measure round finds what is left.
+    /// Mean shift in front of the activation that rounding to int32 leaves in the closed form, per
+    /// channel, in real units. Empty when means are matched behind the activation: there the
+    /// measure round finds what is left.
     package var residual: [Double]
     /// Channels left as they were, since the corrected bias would overflow the accumulator.
     package var overflowing: [Int]
@@ -29,11 +33,13 @@ package struct LayerCorrection: Hashable, Sendable {
 
 /// The arithmetic of one layer's correction (arXiv 1906.03193, iterative bias correction).
 ///
-/// In front of the activation the mean follows the bias, and one round of sums gives the bias in closed form. Behind the activation
-/// it follows in part: by a slope between 0 and 1, the share of the pixels that the clamp lets pass. Steps that take the shift s out of the
-/// bias again and again leave `(1 - slope) s` after each, so that n of them change the bias by `s (1 + (1 - slope) + … + (1 - slope)^(n-1))`.
-/// The slope is measured in the same round, so all n are taken at once. They start from the closed form: a channel
-/// that is rarely active says little about itself behind the clamp.
+/// In front of the activation the mean follows the bias, and one round of sums gives the bias in
+/// closed form. Behind the activation it follows in part: by a slope between 0 and 1, the share of
+/// the pixels that the clamp lets pass. Steps that take the shift s out of the bias again and again
+/// leave `(1 - slope) s` after each, so that n of them change the bias by `s (1 + (1 - slope) + … +
+/// (1 - slope)^(n-1))`. The slope is measured in the same round, so all n are taken at once. They
+/// start from the closed form: a channel that is rarely active says little about itself behind the
+/// clamp.
 struct LayerCorrector {
     let parameters: QuantizedParameters
     let input: TensorQuantization
@@ -93,7 +99,8 @@ struct LayerCorrector {
         }
     }
 
-    /// Biases without their excess, rounded to int32; a channel whose accumulator could overflow gets its bias of `initial` back.
+    /// Biases without their excess, rounded to int32; a channel whose accumulator could overflow
+    /// gets its bias of `initial` back.
     func corrected(
         _ biases: [Int32], excess: [Double], initial: [Int32]
     ) -> (biases: [Int32], overflowing: [Int]) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Calibration that cannot go on.
 package struct CalibrationError: Error, Hashable, Sendable {
     package enum Code: Hashable, Sendable {

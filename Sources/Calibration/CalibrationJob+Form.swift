@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 extension CalibrationJob {
-    /// Whether a result has the form of every honest result of that shard: its size, and the images it claims to
-    /// cover. Its numbers can still be wrong.
+    /// Whether a result has the form of every honest result of that shard: its size, and the images
+    /// it claims to cover. Its numbers can still be wrong.
     package func fits(_ payload: [UInt8], of shard: Shard, in kind: RoundKind) -> Bool {
         let convolved = ChannelLayout(network.graph, convolutionsOnly: true).total
         switch kind {
@@ -34,13 +36,15 @@ extension CalibrationJob {
 }
 
 extension CalibrationJob {
-    /// Largest value that is taken for one without a second look: no network that is of use comes near it.
+    /// Largest value that is taken for one without a second look: no network that is of use comes
+    /// near it.
     private static let plausible = 1e20
     /// No sum over a shard has more terms.
     private static let terms = 1e9
 
-    /// Whether a result that ``fits(_:of:in:)`` could be right by its numbers: all finite and of a size that networks have, minima below
-    /// maxima, counts that add up. One that is not may still be right, for odd images.
+    /// Whether a result that ``fits(_:of:in:)`` could be right by its numbers: all finite and of a
+    /// size that networks have, minima below maxima, counts that add up. One that is not may still
+    /// be right, for odd images.
     package func isPlausible(_ payload: [UInt8], of shard: Shard, in kind: RoundKind) -> Bool {
         payload.withUnsafeBytes { bytes in
             let numbers = Numbers(bytes: bytes, largest: Self.plausible, terms: Self.terms)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 
@@ -130,7 +132,8 @@ extension CalibrationJob {
             power: power(statistics), reach: reach(extrema), scheme: options.scheme)
     }
 
-    /// Layers whose sums can saturate where processors add two products in 16 bits, on images like those of calibration.
+    /// Layers whose sums can saturate where processors add two products in 16 bits, on images like
+    /// those of calibration.
     package var saturatingLayers: [String] {
         guard let statistics, let quantized else { return [] }
         return quantized.saturatingLayers(reach(statistics.extrema(network.graph))).map {
@@ -143,9 +146,9 @@ extension CalibrationJob {
             extrema: extrema, images: statisticsShards.reduce(0) { $0 + $1.images.count })
     }
 
-    /// Mean squares of all values' channels over the correction images, in front of the layers that read them. Bias correction takes the
-    /// error of the mean out, so only the variance is left to count. Channels without any keep a small part, since other images may
-    /// have some.
+    /// Mean squares of all values' channels over the correction images, in front of the layers that
+    /// read them. Bias correction takes the error of the mean out, so only the variance is left to
+    /// count. Channels without any keep a small part, since other images may have some.
     private func power(_ statistics: NetworkStatistics) -> [[Float]] {
         let isCorrected = options.correction != nil
         return [[]]

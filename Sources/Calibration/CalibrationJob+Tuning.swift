@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 
@@ -98,8 +100,8 @@ extension CalibrationJob {
         return table
     }
 
-    /// The images a round's positions count in: the pool; under the guard those held out; in fine-tuning those in use and then, if it
-    /// mirrors, the same mirrored.
+    /// The images a round's positions count in: the pool; under the guard those held out; in
+    /// fine-tuning those in use and then, if it mirrors, the same mirrored.
     /// - Parameters:
     ///   - kind: of the round.
     ///   - pool: all images in order, in whatever form.
@@ -120,8 +122,8 @@ extension CalibrationJob {
         if case .guarding = progress.stage { true } else { false }
     }
 
-    /// What the network should answer on the images of fine-tuning or the guard, by position; nil before it is known, and where nobody
-    /// asks.
+    /// What the network should answer on the images of fine-tuning or the guard, by position; nil
+    /// before it is known, and where nobody asks.
     package var targets: [TuningTarget]? {
         if isGuarding { return targets(progress.guarding?.teacher ?? [], guardImages.count) }
         guard let stage = tuning else { return nil }
@@ -142,7 +144,8 @@ extension CalibrationJob {
 }
 
 extension NetworkStatistics {
-    /// What one step of an 8-bit quantizer of these channels would be: the unit of a layer whose output stays float.
+    /// What one step of an 8-bit quantizer of these channels would be: the unit of a layer whose
+    /// output stays float.
     fileprivate func unit(of channels: Range<Int>) -> Double {
         let low = min(lower[channels].min() ?? 0, 0)
         let high = max(upper[channels].max() ?? 0, 0)

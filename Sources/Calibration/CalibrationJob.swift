@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 package import Quantization
 
@@ -16,7 +18,8 @@ package struct CalibrationOptions: Hashable, Sendable, Codable {
     package var correctionImages: Int
     /// Images per shard.
     package var shardImages: Int
-    /// Images held out of all corrections to judge them, the last of the pool; nil keeps whatever corrections give.
+    /// Images held out of all corrections to judge them, the last of the pool; nil keeps whatever
+    /// corrections give.
     package var guardImages: Int?
     /// Nil leaves out fine-tuning.
     package var tuning: TuningOptions?
@@ -45,15 +48,17 @@ package struct CalibrationOptions: Hashable, Sendable, Codable {
 
 /// Calibration as a value: emits rounds, consumes their results, knows nothing of workers.
 ///
-/// Statistics → equalization, if wanted → histograms where ranges need them → quantization → one round per convolution in topological order → fine-tuning → measurement. The state after
-/// any round is a ``Progress``, from which a new job goes on with the same bits.
+/// Statistics → equalization, if wanted → histograms where ranges need them → quantization → one
+/// round per convolution in topological order → fine-tuning → measurement. The state after any
+/// round is a ``Progress``, from which a new job goes on with the same bits.
 package struct CalibrationJob: Sendable {
     /// What has to survive between rounds.
     package struct Progress: Hashable, Sendable {
         package enum Stage: Hashable, Sendable {
             /// → ranging, guarding, correcting, tuning, measuring
             case statistics
-            /// Histograms, where extrema alone do not give the ranges. → guarding, correcting, tuning, measuring
+            /// Histograms, where extrema alone do not give the ranges. → guarding, correcting,
+            /// tuning, measuring
             case ranging
             /// Held-out images judge what was reached. → guarding, correcting, tuning, measuring
             case guarding(GuardProgress.Step)
@@ -81,7 +86,8 @@ package struct CalibrationJob: Sendable {
         package var corrections: [LayerCorrection] = []
         /// State of fine-tuning; nil until it starts.
         package var tuning: TuningProgress?
-        /// The float network's logits, `[image][class]`, over the images of fine-tuning; empty until computed.
+        /// The float network's logits, `[image][class]`, over the images of fine-tuning; empty
+        /// until computed.
         package var teacher: [Float] = []
         /// What held-out images say; nil without a guard, and until the network is quantized.
         package var guarding: GuardProgress?
@@ -92,7 +98,8 @@ package struct CalibrationJob: Sendable {
 
     /// The network as given, which rounds run.
     package let original: FloatNetwork
-    /// The network that is quantized, and that corrections compare with: the given one, or the same function with other scales.
+    /// The network that is quantized, and that corrections compare with: the given one, or the same
+    /// function with other scales.
     package internal(set) var network: FloatNetwork
     /// Of that network, once known.
     package internal(set) var statistics: NetworkStatistics?
@@ -119,7 +126,8 @@ package struct CalibrationJob: Sendable {
 
     /// Per convolution and channel, what a bias may not exceed.
     var biasLimits: [[Int64]] = []
-    /// Per convolution, the biases that its correction behind the activation starts from; empty until the network is quantized.
+    /// Per convolution, the biases that its correction behind the activation starts from; empty
+    /// until the network is quantized.
     var predictedBiases: [[Int32]] = []
 
     let statisticsShards: [Shard]
@@ -135,12 +143,14 @@ package struct CalibrationJob: Sendable {
     ///   - options: what decides the result.
     ///   - imageCount: images in the pool, at least 1; `options` counts are limited to it.
     ///   - inputRange: range of the input where it is known; nil takes it from the images.
-    ///   - given: the network to correct, with the float network's graph; nil quantizes the float network.
+    ///   - given: the network to correct, with the float network's graph; nil quantizes the float
+    ///     network.
     ///   - fixedLayers: convolutions of `given`, by number, whose biases must not change.
-    ///   - labels: index of the right logit of every image; only fine-tuning with cross-entropy needs them.
+    ///   - labels: index of the right logit of every image; only fine-tuning with cross-entropy
+    ///     needs them.
     ///   - progress: from a checkpoint of the same job.
-    /// - Throws: ``CalibrationError``, ``TuningError`` for options out of range, or ``QuantizationError`` when a checkpoint's statistics
-    ///   cannot be quantized.
+    /// - Throws: ``CalibrationError``, ``TuningError`` for options out of range, or
+    ///   ``QuantizationError`` when a checkpoint's statistics cannot be quantized.
     package init(
         network: FloatNetwork, options: CalibrationOptions, imageCount: Int,
         inputRange: ActivationRange?, given: QuantizedNetwork? = nil, fixedLayers: Set<Int> = [],

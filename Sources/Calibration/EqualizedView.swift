@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import NetworkGraph
 import Quantization
@@ -12,7 +14,8 @@ struct EqualizedView {
     /// Values that the caches of one core hold.
     private static let cachedCount = 1 << 16
 
-    /// Hands a node's output to `body`, as the equalized network has it: some pixels at a time, in order.
+    /// Hands a node's output to `body`, as the equalized network has it: some pixels at a time, in
+    /// order.
     func observe(
         _ values: UnsafePointer<Float>, node: Int, pixels: Int, workspace: Workspace,
         _ body: (_ values: UnsafePointer<Float>, _ pixels: Range<Int>) -> Void

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import Kernels
 import NetworkGraph
 import Quantization
 
-/// Per-channel sums of quantization errors `e = quantized - float` behind every convolution: the measure round's result.
+/// Per-channel sums of quantization errors `e = quantized - float` behind every convolution: the
+/// measure round's result.
 package struct ErrorSums: Hashable, Sendable {
     package var images: Int
     /// Flat over the channels of all convolutions.
@@ -61,7 +64,8 @@ package struct ErrorSums: Hashable, Sendable {
             guard let first, let second,
                 let quantization = integer.network.activations[index + 1]
             else {
-                // A float value's errors are taken from the real values, which equalization leaves as they are.
+                // A float value's errors are taken from the real values, which equalization leaves
+                // as they are.
                 if let first = before.floats, let second = after.floats {
                     addErrors(x: x, first, second, count: shape.count, layout.range(index))
                 }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Comparison of float and quantized logits, image by image in order.
@@ -51,7 +53,8 @@ package struct Evaluation: Hashable, Sendable {
     }
     /// Share of images on which both networks pick the same logit.
     package var agreement: Double { images == 0 ? 0 : Double(agreeing) / Double(images) }
-    /// Signal to quantization noise ratio over all logits of all images, in dB; infinite when they are equal.
+    /// Signal to quantization noise ratio over all logits of all images, in dB; infinite when they
+    /// are equal.
     package var sqnr: Double {
         noise == 0 ? .infinity : 10 * Transcendental.log(signal / noise) / Transcendental.log(10)
     }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Quantization
 
 /// An image as it travels to workers.

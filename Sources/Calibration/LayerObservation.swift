@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import Kernels
 import NetworkGraph
@@ -20,7 +22,8 @@ struct LayerObservation: Sendable {
     ///   - layer: position among the convolutions.
     ///   - match: in front of the activation or behind it.
     ///   - executor: of the integer network.
-    ///   - cachedCount: accumulators that are added up at a time, at least 1; 256 KiB of them by default. Sums do not depend on it.
+    ///   - cachedCount: accumulators that are added up at a time, at least 1; 256 KiB of them by
+    ///     default. Sums do not depend on it.
     init(
         of layer: Int, _ match: Match, in executor: IntegerExecutor, cachedCount: Int = 1 << 16
     ) {

@@ -1,14 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Quantization
 
-/// Per-channel sums of one convolution in the integer network over some images: a correction round's result.
+/// Per-channel sums of one convolution in the integer network over some images: a correction
+/// round's result.
 ///
 /// Integers, so that their sums are exact in any order.
 struct LayerSums: Hashable, Sendable {
     /// Of the accumulators, without bias.
     var accumulators: [Int64]
-    /// Of the 8-bit outputs, behind the clamps that follow; empty where means are matched in front of them.
+    /// Of the 8-bit outputs, behind the clamps that follow; empty where means are matched in front
+    /// of them.
     var outputs: [Int64]
-    /// The same with every bias raised by ``QuantizedNetwork/outputStep(_:)``: how far an output follows its bias is their difference.
+    /// The same with every bias raised by ``QuantizedNetwork/outputStep(_:)``: how far an output
+    /// follows its bias is their difference.
     var raisedOutputs: [Int64]
 
     init(channels: Int, _ match: Match) {

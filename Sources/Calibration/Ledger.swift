@@ -1,16 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 package import Quantization
 
 /// What calibration found and did, layer by layer: `ledger.json`.
 ///
-/// Shifts are mean quantized minus mean float activation behind the activation, in real units, over the measured images, like errors and
-/// the signal `E[x²]`: the first 8 of those that correct, or as many as there are.
+/// Shifts are mean quantized minus mean float activation behind the activation, in real units, over
+/// the measured images, like errors and the signal `E[x²]`: the first 8 of those that correct, or
+/// as many as there are.
 package struct Ledger: Hashable, Sendable, Codable {
     package struct Layer: Hashable, Sendable, Codable {
         package var name: String
         package var kind: String
         package var channels: Int
-        /// Why the layer, or some channels of it, were left as they were; nil when all were corrected.
+        /// Why the layer, or some channels of it, were left as they were; nil when all were
+        /// corrected.
         package var skipped: String?
         /// Float model had no bias here and was given one.
         package var biasAdded: Bool
@@ -24,7 +28,8 @@ package struct Ledger: Hashable, Sendable, Codable {
         package var channel: Channels
         /// Of the activation behind the layer; nil in ledgers of earlier releases.
         package var range: Range?
-        /// Largest `|bias| / limit` over channels, with the limit that keeps the accumulator in int32 on any input.
+        /// Largest `|bias| / limit` over channels, with the limit that keeps the accumulator in
+        /// int32 on any input.
         package var headroom: Double?
 
         package init(
@@ -75,7 +80,8 @@ package struct Ledger: Hashable, Sendable, Codable {
         package var correction: [Float]
         /// Bias in the exported model.
         package var int32: [Int32]
-        /// Shift left at the point where means were matched: `shiftAfter` behind the activation, what rounding leaves in front of it.
+        /// Shift left at the point where means were matched: `shiftAfter` behind the activation,
+        /// what rounding leaves in front of it.
         package var residual: [Float]
         package var mssrBefore: [Float]
         package var mssrAfter: [Float]
@@ -229,7 +235,8 @@ extension Ledger.Layer {
         func ratios(_ numerators: [Double]) -> [Float] {
             zip(numerators, signal).map { Float(ratio($0, $1)) }
         }
-        // Behind the activation the residual is the shift that is left; where nothing was corrected there is none.
+        // Behind the activation the residual is the shift that is left; where nothing was corrected
+        // there is none.
         let residual =
             correction.map { $0.residual.isEmpty ? shiftsAfter : $0.residual }
             ?? [Double](repeating: 0, count: final.count)

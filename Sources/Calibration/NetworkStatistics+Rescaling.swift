@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 package import Quantization
 
 extension NetworkStatistics {
     /// Statistics of the equalized network, from those of the network as given.
     ///
-    /// They are those of its own pass but for rounding: on the images behind the extrema no clamp cuts a scaled channel off at its
-    /// upper bound, and none that had a constant absorbed at its lower one.
+    /// They are those of its own pass but for rounding: on the images behind the extrema no clamp
+    /// cuts a scaled channel off at its upper bound, and none that had a constant absorbed at its
+    /// lower one.
     package func rescaled(by rescaling: ChannelRescaling, _ graph: Graph) -> NetworkStatistics {
         let layout = ChannelLayout(graph)
         var result = self

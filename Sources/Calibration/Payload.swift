@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Raw little-endian arrays one after another: the form in which shard results travel.
 struct PayloadWriter {
     private(set) var bytes: [UInt8] = []

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Quantization
 
 /// A fixed part of the sorted image list; set by the configuration, never by the workers.
@@ -16,8 +18,8 @@ package struct Shard: Hashable, Sendable {
     /// - Parameters:
     ///   - count: images in all, at least 0.
     ///   - size: at least 1.
-    ///   - boundaries: positions inside `0..<count` where a shard must end, such as the number of images a later
-    ///     round uses.
+    ///   - boundaries: positions inside `0..<count` where a shard must end, such as the number of
+    ///     images a later round uses.
     /// - Returns: shards in order, which cover every image once.
     package static func cut(count: Int, size: Int, boundaries: [Int] = []) -> [Shard] {
         precondition(size >= 1)
@@ -48,10 +50,11 @@ package enum RoundKind: Hashable, Sendable {
     case statistics
     /// Float pass: histograms of every node's output, whose bins lie between the node's edges.
     case histograms(edges: [ActivationRange])
-    /// Per-channel sums of one convolution in the integer network, whose earlier layers have their final biases.
-    /// `layer` is its position among the convolutions.
+    /// Per-channel sums of one convolution in the integer network, whose earlier layers have their
+    /// final biases. `layer` is its position among the convolutions.
     case layerSums(layer: Int, match: Match)
-    /// Float pass and two integer passes, with the initial and with the corrected biases: error sums of every convolution.
+    /// Float pass and two integer passes, with the initial and with the corrected biases: error
+    /// sums of every convolution.
     case measure
     /// Float pass: the logits of every image, which fine-tuning distils from.
     case teacher
@@ -81,7 +84,8 @@ extension RoundKind {
         }
     }
 
-    /// Whether the round looks at the float network's activations through the channel scales of the network that is quantized.
+    /// Whether the round looks at the float network's activations through the channel scales of the
+    /// network that is quantized.
     package var needsRescaling: Bool {
         switch self {
         case .histograms, .measure: true

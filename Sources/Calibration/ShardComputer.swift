@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import Kernels
 package import NetworkGraph
@@ -10,8 +12,8 @@ package struct ShardTask: Hashable, Sendable {
     package var biases: BiasState
     /// Counts rounds; states unused for two rounds are dropped.
     package var round: Int
-    /// From the float network to the one that was quantized, with its channels; nil where they are the same, and in rounds that do not
-    /// need it.
+    /// From the float network to the one that was quantized, with its channels; nil where they are
+    /// the same, and in rounds that do not need it.
     package var rescaling: ChannelRescaling?
 
     package init(
@@ -28,8 +30,9 @@ package struct ShardTask: Hashable, Sendable {
 
 /// The pure function every round maps over its shards, with a cache that never changes a result.
 ///
-/// `compute` depends on the networks, the task and the images only. What it keeps between calls are integer runs resting in
-/// front of the layer in work; a computer that lacks them, or holds them for other biases, starts from the image.
+/// `compute` depends on the networks, the task and the images only. What it keeps between calls are
+/// integer runs resting in front of the layer in work; a computer that lacks them, or holds them
+/// for other biases, starts from the image.
 package final class ShardComputer {
     private let float: FloatExecutor
     private var integer: IntegerExecutor?

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import Kernels
 package import NetworkGraph
 package import Quantization
 
-/// Per-channel sums and extrema of the float network over some images: the statistics round's result.
+/// Per-channel sums and extrema of the float network over some images: the statistics round's
+/// result.
 package struct NetworkStatistics: Hashable, Sendable {
     /// Images the sums cover; the extrema may cover more.
     package var sumImages: Int

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// Heap memory aligned to 64 bytes, uninitialized, freed with its last reference.
@@ -23,8 +25,8 @@ package final class AlignedBuffer: @unchecked Sendable {
 
 /// What one compute thread reuses between images: activation buffers and kernel scratch.
 ///
-/// Large blocks go back to the kernel when freed and fault in again when allocated, which costs as much as a
-/// layer's arithmetic; so they are kept.
+/// Large blocks go back to the kernel when freed and fault in again when allocated, which costs as
+/// much as a layer's arithmetic; so they are kept.
 package final class Workspace {
     private var free: [AlignedBuffer] = []
     private var scratch = AlignedBuffer(byteCount: 64)

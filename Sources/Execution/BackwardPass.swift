@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Kernels
 package import NetworkGraph
 
 /// The backward pass over a graph: from the gradient of the output to those of all biases.
 ///
-/// It knows weights and structure; where gradients pass comes from the ``BackwardRecord`` of an image.
-/// Weights are packed once; any number of threads may run it. Nodes are visited in reverse order. The
-/// gradient of a value that several operands read is added up as it is met: the gradient given for the
-/// output first, then readers from the last node to the first, operands of one node in order.
+/// It knows weights and structure; where gradients pass comes from the ``BackwardRecord`` of an
+/// image. Weights are packed once; any number of threads may run it. Nodes are visited in reverse
+/// order. The gradient of a value that several operands read is added up as it is met: the gradient
+/// given for the output first, then readers from the last node to the first, operands of one node
+/// in order.
 package final class BackwardPass: Sendable {
     package let graph: Graph
     /// By value: the output depends on it, and it depends on some bias.
@@ -60,8 +63,8 @@ package final class BackwardPass: Sendable {
         return zip(isRead, hasBias).map { $0 && $1 }
     }
 
-    /// The operands of a product whose values its backward pass reads: the other factor of each that needs
-    /// a gradient.
+    /// The operands of a product whose values its backward pass reads: the other factor of each
+    /// that needs a gradient.
     func factors(of node: Node) -> [Int] {
         (0...1).filter { isActive[node.inputs[1 - $0]] }
     }
@@ -100,8 +103,8 @@ package final class BackwardPass: Sendable {
     /// - Parameters:
     ///   - gradient: of the output, NHWC, as many elements as it has.
     ///   - record: of the image; its buffers are given back.
-    ///   - sums: one array per convolution in topological order, one element per output channel; pixels
-    ///     are added in order to what they hold.
+    ///   - sums: one array per convolution in topological order, one element per output channel;
+    ///     pixels are added in order to what they hold.
     ///   - workspace: of the calling thread.
     package func run(
         _ gradient: [Float], record: inout BackwardRecord, into sums: inout [[Double]],
@@ -304,8 +307,8 @@ package final class BackwardPass: Sendable {
             workspace.give(buffer)
         }
 
-        /// Gives every operand of an elementwise node its gradient, the last one by changing hands where
-        /// nothing is there yet.
+        /// Gives every operand of an elementwise node its gradient, the last one by changing hands
+        /// where nothing is there yet.
         mutating func handOn(_ gradient: AlignedBuffer, to node: Node) {
             let last = node.lastActive(pass.isActive)
             for (operand, value) in node.inputs.enumerated() where pass.isActive[value] {

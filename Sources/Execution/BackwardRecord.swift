@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Kernels
 
 /// What the forward pass of one image leaves for its ``BackwardPass``.
 package struct BackwardRecord: Sendable {
     /// Of one node.
     package struct Entry: Sendable {
-        /// Laid out as `GradientMask` says; nil: everything passes. Concatenations have one per operand,
-        /// in the operand's shape; other nodes have at most one, in the shape of the output.
+        /// Laid out as `GradientMask` says; nil: everything passes. Concatenations have one per
+        /// operand, in the operand's shape; other nodes have at most one, in the shape of the
+        /// output.
         package var masks: [AlignedBuffer?] = []
         /// Of a max-pool: UInt16, as `IntegerKernels.maxPool` keeps them.
         package var indices: AlignedBuffer?

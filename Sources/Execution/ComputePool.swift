@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Dispatch
 import Synchronization
 
@@ -5,7 +7,8 @@ import Synchronization
 ///
 /// Threads split images, never one reduction, so results do not depend on their number.
 package final class ComputePool: @unchecked Sendable {
-    // Sendable: workspace k is touched by thread k of the one call in progress, which `busy` checks.
+    // Sendable: workspace k is touched by thread k of the one call in progress, which `busy`
+    // checks.
     package let threads: Int
     private let workspaces: [Workspace]
     private let busy = Mutex(false)

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Kernels
 package import NetworkGraph
 
 /// Runs the float network, one image at a time, under the numerics contract.
 ///
-/// Weights are packed once; `run` values hold the state of one image. An executor may be used by many threads.
+/// Weights are packed once; `run` values hold the state of one image. An executor may be used by
+/// many threads.
 package final class FloatExecutor: Sendable {
     package let graph: Graph
     let lastUses: [Int]

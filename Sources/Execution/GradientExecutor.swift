@@ -1,18 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Kernels
 import NetworkGraph
 package import Quantization
 
-/// Forward and backward passes for bias fine-tuning: the forward pass is that of the integer network, the backward
-/// pass the straight-through estimator.
+/// Forward and backward passes for bias fine-tuning: the forward pass is that of the integer
+/// network, the backward pass the straight-through estimator.
 ///
-/// A gradient passes a node's output where the value was inside the quantizer's range and strictly inside the node's
-/// clamp (`GradientMask` has the exact conditions), and goes through convolutions as dequantized weights,
-/// `Float(q - zeroPoint) * scale`. Gradients are Float under the numerics contract; their sums over pixels are Double.
-/// Weights are packed once; any number of threads may use one executor.
+/// A gradient passes a node's output where the value was inside the quantizer's range and strictly
+/// inside the node's clamp (`GradientMask` has the exact conditions), and goes through convolutions
+/// as dequantized weights, `Float(q - zeroPoint) * scale`. Gradients are Float under the numerics
+/// contract; their sums over pixels are Double. Weights are packed once; any number of threads may
+/// use one executor.
 package final class GradientExecutor: Sendable {
     package let executor: IntegerExecutor
-    /// Bytes one recorded image keeps: masks, indices of max-pools, and operands of products, activations and
-    /// normalizations.
+    /// Bytes one recorded image keeps: masks, indices of max-pools, and operands of products,
+    /// activations and normalizations.
     package let tapeBytes: Int
     /// Peak bytes of float gradients alive at once during the backward pass.
     package var gradientBytes: Int { pass.gradientBytes }
@@ -20,7 +23,8 @@ package final class GradientExecutor: Sendable {
     let isa: InstructionSet
     /// By node: the accumulators whose gradient passes; nil where all do or nobody asks.
     let passingSums: [PassingSums?]
-    /// Of concatenations and clamps, by node and operand: as `GradientMask.table`; nil where all pass or nobody asks.
+    /// Of concatenations and clamps, by node and operand: as `GradientMask.table`; nil where all
+    /// pass or nobody asks.
     let passingTables: [[[UInt8]?]]
     /// Of activations, by node: as `GradientMask.slopes`; empty elsewhere.
     let slopes: [[Float]]
@@ -107,8 +111,8 @@ package final class GradientExecutor: Sendable {
             clamp: node.clamp)
     }
 
-    /// Integer forward pass of one image that keeps what the backward pass needs. Activations are given back as soon
-    /// as no later node reads them.
+    /// Integer forward pass of one image that keeps what the backward pass needs. Activations are
+    /// given back as soon as no later node reads them.
     /// - Parameters:
     ///   - input: NHWC, `graph.input.shape.count` elements.
     ///   - biases: of all convolutions.
@@ -141,11 +145,12 @@ package struct Tape: Sendable {
         self.pass = pass
     }
 
-    /// Adds the gradients of all biases, per real unit of the bias, and gives all buffers back. Once only.
+    /// Adds the gradients of all biases, per real unit of the bias, and gives all buffers back.
+    /// Once only.
     /// - Parameters:
     ///   - gradient: of the loss with respect to `logits`.
-    ///   - sums: one array per convolution in topological order, one element per output channel; pixels are added in
-    ///     order to what they hold.
+    ///   - sums: one array per convolution in topological order, one element per output channel;
+    ///     pixels are added in order to what they hold.
     ///   - workspace: of the calling thread.
     package mutating func backpropagate(
         _ gradient: [Float], into sums: inout [[Double]], workspace: Workspace

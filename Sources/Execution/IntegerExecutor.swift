@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Kernels
 package import NetworkGraph
 package import Quantization
 
 /// Runs the quantized network in integers, exactly as the exported model runs where it is deployed.
 ///
-/// Activations are uint8 throughout (int8 tensors are stored with 128 added). Biases are an argument of every step,
-/// since they are what calibration changes; everything else is packed once.
+/// Activations are uint8 throughout (int8 tensors are stored with 128 added). Biases are an
+/// argument of every step, since they are what calibration changes; everything else is packed once.
 package final class IntegerExecutor: Sendable {
     /// A convolution's packed weights and how its accumulators become 8-bit or float values.
     struct Layer: Sendable {
@@ -22,8 +24,8 @@ package final class IntegerExecutor: Sendable {
     package var graph: Graph { network.graph }
     let lastUses: [Int]
     let layers: [Layer?]
-    /// From this many products in a sum on, its accumulator is kept between looking at it and using it: to write and read it then takes
-    /// less time than to compute it again.
+    /// From this many products in a sum on, its accumulator is kept between looking at it and using
+    /// it: to write and read it then takes less time than to compute it again.
     let keptReduction: Int
     /// Most accumulators of a layer that are kept: 1 MiB an image.
     static let mostKept = 1 << 18
@@ -32,8 +34,9 @@ package final class IntegerExecutor: Sendable {
 
     /// - Parameters:
     ///   - network: packed here.
-    ///   - keptReduction: products in a sum from which on ``IntegerRun/observe(rowsAtATime:workspace:_:)`` keeps it for the step.
-    ///     Results do not depend on it.
+    ///   - keptReduction: products in a sum from which on
+    ///     ``IntegerRun/observe(rowsAtATime:workspace:_:)`` keeps it for the step. Results do not
+    ///     depend on it.
     package init(_ network: QuantizedNetwork, keptReduction: Int = 256) {
         self.network = network
         self.keptReduction = keptReduction
@@ -79,7 +82,8 @@ package final class IntegerExecutor: Sendable {
             ordinal: ordinal, requantization: requantization, scales: scales)
     }
 
-    /// Tables from each input's 8-bit values to the node's: dequantize, function and clamp, quantize.
+    /// Tables from each input's 8-bit values to the node's: dequantize, function and clamp,
+    /// quantize.
     private static func tables(_ network: QuantizedNetwork, index: Int) -> [[UInt8]] {
         let node = network.graph.nodes[index]
         var function: ActivationFunction?
@@ -103,7 +107,8 @@ package final class IntegerExecutor: Sendable {
 
     /// Starts one image.
     /// - Parameters:
-    ///   - input: NHWC, `graph.input.shape.count` elements; quantized as the model's first node does.
+    ///   - input: NHWC, `graph.input.shape.count` elements; quantized as the model's first node
+    ///     does.
     ///   - workspace: of the calling thread.
     /// - Returns: a run in front of the first node.
     package func start(_ input: UnsafePointer<Float>, workspace: Workspace) -> IntegerRun {
@@ -182,8 +187,8 @@ package final class IntegerExecutor: Sendable {
 }
 
 extension IntegerExecutor {
-    /// Local response normalization of dequantized values, which no runtime computes in integers. The
-    /// buffer is the caller's.
+    /// Local response normalization of dequantized values, which no runtime computes in integers.
+    /// The buffer is the caller's.
     func normalized(
         _ lrn: LocalResponseNormalization, _ input: UnsafePointer<UInt8>,
         _ quantization: ByteQuantization, shape: FeatureShape, workspace: Workspace
@@ -198,7 +203,8 @@ extension IntegerExecutor {
         return output
     }
 
-    /// Whether a node computes its means in float: of a float result, or as the network's float output.
+    /// Whether a node computes its means in float: of a float result, or as the network's float
+    /// output.
     func averagesFloats(_ index: Int) -> Bool {
         let node = graph.nodes[index]
         return node.convolution == nil

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Kernels
 import NetworkGraph
 import Quantization
 
 extension IntegerRun {
-    /// Computes the next node as ``step(biases:workspace:)`` does, and what its backward pass needs.
+    /// Computes the next node as ``step(biases:workspace:)`` does, and what its backward pass
+    /// needs.
     mutating func step(
         recordingFor gradients: GradientExecutor, biases: BiasState, workspace: Workspace
     ) -> BackwardRecord.Entry {

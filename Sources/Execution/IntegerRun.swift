@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Kernels
 import NetworkGraph
 package import Quantization
 
-/// One image on its way through the integer network. It can rest in front of any node, which is where iterative bias correction waits for
-/// the coordinator: in front of the convolution whose bias is sought.
+/// One image on its way through the integer network. It can rest in front of any node, which is
+/// where iterative bias correction waits for the coordinator: in front of the convolution whose
+/// bias is sought.
 package struct IntegerRun {
     let executor: IntegerExecutor
     var values: LiveValues
@@ -99,12 +102,13 @@ package struct IntegerRun {
         return sums
     }
 
-    /// Accumulators of the next node, a convolution, some output rows after the other; nothing advances, but what took long to
-    /// compute is kept for the step.
+    /// Accumulators of the next node, a convolution, some output rows after the other; nothing
+    /// advances, but what took long to compute is kept for the step.
     /// - Parameters:
     ///   - rowsAtATime: output rows that come together, at least 1.
     ///   - workspace: of the calling thread.
-    ///   - body: takes int32, `[pixel][channel]`, without bias, valid during the call; and how many pixels they are of.
+    ///   - body: takes int32, `[pixel][channel]`, without bias, valid during the call; and how many
+    ///     pixels they are of.
     package mutating func observe(
         rowsAtATime: Int, workspace: Workspace,
         _ body: (_ accumulators: UnsafePointer<Int32>, _ pixels: Int) -> Void

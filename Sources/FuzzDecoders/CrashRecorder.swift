@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 import Synchronization
 
 /// Keeps the input at work when the process dies of it, hangs on it or runs out of memory.
 enum CrashRecorder {
-    // A signal handler may only read memory that is already there and call write(2). One thread fuzzes; the
-    // handler runs on it or after it.
+    // A signal handler may only read memory that is already there and call write(2). One thread
+    // fuzzes; the handler runs on it or after it.
     nonisolated(unsafe) private static var input: UnsafeRawBufferPointer?
     nonisolated(unsafe) private static var path: UnsafePointer<CChar>?
     private static let started = Atomic<Int>(0)

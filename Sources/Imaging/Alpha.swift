@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Colors of RGBA pixels multiplied by their alpha, as Pillow resizes them, with its rounding.
 enum Alpha {
     /// - Parameter pixels: RGBA.
@@ -14,7 +16,8 @@ enum Alpha {
     }
 
     /// - Parameter pixels: what ``multiplied(_:)`` returns, resized.
-    /// - Returns: RGBA with colors `min(255 * color / alpha, 255)`, cut off; as they are where alpha is 0.
+    /// - Returns: RGBA with colors `min(255 * color / alpha, 255)`, cut off; as they are where
+    ///   alpha is 0.
     static func divided(_ pixels: [UInt8]) -> [UInt8] {
         var result = pixels
         for start in stride(from: 0, to: pixels.count, by: 4) {

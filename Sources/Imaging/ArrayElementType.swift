@@ -1,4 +1,7 @@
-/// Type of a NumPy array's elements: booleans, integers and floats of 1 to 8 bytes, either byte order.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Type of a NumPy array's elements: booleans, integers and floats of 1 to 8 bytes, either byte
+/// order.
 struct ArrayElementType: Hashable {
     enum Kind: Character {
         case boolean = "b"

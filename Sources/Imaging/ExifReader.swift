@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Finds the Orientation tag in the EXIF block of a JPEG (APP1) or PNG (eXIf).
 ///
 /// Damaged or missing EXIF counts as no tag: it says nothing about the pixels. XMP is not read.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -11,8 +13,8 @@ enum FileSystem {
     /// Larger files are no images.
     static let sizeLimit = 1 << 30
 
-    /// Names in a folder without `.` and `..`, in no order; those that are not UTF-8 with replacement
-    /// characters, by themselves.
+    /// Names in a folder without `.` and `..`, in no order; those that are not UTF-8 with
+    /// replacement characters, by themselves.
     static func names(
         in folder: String
     ) throws(ImageError) -> (names: [String], notUTF8: [String]) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// One image of a folder.
 package struct ImageEntry: Hashable, Sendable {
     /// File name without the folder; with `[INDEX]` behind it for one input of several.
@@ -27,8 +29,8 @@ package struct ImageEntry: Hashable, Sendable {
         }
     }
 
-    /// This entry, or one for each input of an array that holds several. A file that cannot be read as
-    /// an array is one entry, whose preparation says what is wrong.
+    /// This entry, or one for each input of an array that holds several. A file that cannot be read
+    /// as an array is one entry, whose preparation says what is wrong.
     func inputs(for preprocessing: Preprocessing) -> [ImageEntry] {
         guard name.lowercased().hasSuffix(".npy"),
             let count = try? array().inputs(for: preprocessing), count > 1

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import PrintableText
 
 /// What went wrong with one image, folder or preprocessing setting.

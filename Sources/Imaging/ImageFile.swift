@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CImageCodecs
 
 /// Image files as Pillow reads them: `Image.open(file).convert("RGB")`.
 ///
 /// Read: JPEG (baseline and progressive; grayscale, YCbCr, RGB, and CMYK or YCCK inverted as Adobe
-/// stores them) and PNG (1 to 8 bits, palette, interlaced; alpha and tRNS dropped; 16-bit color
-/// and gray+alpha by their high byte). Refused: 16-bit grayscale PNG, which Pillow would clip to
-/// white. For networks with four channels `convert("RGBA")`: alpha is kept, and 255 where a file has none;
-/// transparent colors (tRNS) are refused. Color profiles and gamma are ignored. The content decides, not the name's ending.
+/// stores them) and PNG (1 to 8 bits, palette, interlaced; alpha and tRNS dropped; 16-bit color and
+/// gray+alpha by their high byte). Refused: 16-bit grayscale PNG, which Pillow would clip to white.
+/// For networks with four channels `convert("RGBA")`: alpha is kept, and 255 where a file has none;
+/// transparent colors (tRNS) are refused. Color profiles and gamma are ignored. The content
+/// decides, not the name's ending.
 ///
 /// A truncated or damaged file is an error, also where libjpeg would go on with gray pixels.
 package enum ImageFile {
@@ -18,11 +21,12 @@ package enum ImageFile {
     ///   - bytes: the whole file.
     ///   - name: what errors call it.
     ///   - exifOrientation: what to do with a stored turn.
-    ///   - keepsAlpha: gives RGBA, opaque where the file has no alpha; a PNG file in which a color or
-    ///     palette entries are transparent is refused then.
+    ///   - keepsAlpha: gives RGBA, opaque where the file has no alpha; a PNG file in which a color
+    ///     or palette entries are transparent is refused then.
     ///   - maximumPixels: larger images are refused before pixels are allocated.
     /// - Returns: the image in RGB or RGBA.
-    /// - Throws: `.unknownFormat`, `.corrupt`, `.unsupported`, `.tooLarge`, `.outOfMemory`, `.turned`.
+    /// - Throws: `.unknownFormat`, `.corrupt`, `.unsupported`, `.tooLarge`, `.outOfMemory`,
+    ///   `.turned`.
     package static func decode(
         bytes: [UInt8], name: String, exifOrientation: ExifOrientation = .ignore,
         keepsAlpha: Bool = false, maximumPixels: Int = pixelLimit
@@ -93,8 +97,9 @@ package enum ImageFile {
 
     /// From the bytes of a JPEG, PNG or `.npy` file to what a worker takes.
     ///
-    /// A `.npy` file must hold the network's input already, and no more than one: `uint8` arrays are
-    /// pixels in the network's channel order and get normalized, all others are used as they are.
+    /// A `.npy` file must hold the network's input already, and no more than one: `uint8` arrays
+    /// are pixels in the network's channel order and get normalized, all others are used as they
+    /// are.
     package static func prepare(
         bytes: [UInt8], name: String, preprocessing: Preprocessing,
         maximumPixels: Int = pixelLimit

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The images of one folder, in the order that defines shards.
 package struct ImageFolder: Hashable, Sendable {
     /// Sorted by the bytes of the file name, whatever the locale.
@@ -5,8 +7,8 @@ package struct ImageFolder: Hashable, Sendable {
     /// Everything else that the folder holds.
     package let leftOut: LeftOut
 
-    /// Lists `.jpg`, `.jpeg`, `.png` and `.npy` files, whatever their case; not recursive. Links are
-    /// followed. Everything else is left out and counted; nothing is opened.
+    /// Lists `.jpg`, `.jpeg`, `.png` and `.npy` files, whatever their case; not recursive. Links
+    /// are followed. Everything else is left out and counted; nothing is opened.
     /// - Throws: `.unreadable` if it is no readable folder; `.emptyFolder` if it has no image.
     package static func list(_ path: String) throws(ImageError) -> ImageFolder {
         var entries: [ImageEntry] = []
@@ -49,7 +51,8 @@ package struct ImageFolder: Hashable, Sendable {
         return LeftOut.Kind(ending: ending) ?? .other
     }
 
-    /// One entry per network input, in order: an array that holds several gives `NAME[0]`, `NAME[1]`, ...
+    /// One entry per network input, in order: an array that holds several gives `NAME[0]`,
+    /// `NAME[1]`, ...
     /// - Parameters:
     ///   - preprocessing: validated; says what an input's extent is.
     ///   - limit: most of them; nil for all.

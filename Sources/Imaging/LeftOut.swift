@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a folder of images holds besides images that are read.
 package struct LeftOut: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable, Codable, CaseIterable {

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The Python dictionary at the start of a `.npy` file, versions 1 and 2.
 struct NumpyHeader: Equatable {
     var descriptor: String
     var isFortranOrder: Bool
     var shape: [Int]
 
-    /// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 224, 224), }`, keys in any order.
-    /// Nil if it is anything else.
+    /// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 224, 224), }`, keys in any
+    /// order. Nil if it is anything else.
     init?(_ text: [UInt8]) {
         var scanner = Scanner(text: text)
         var descriptor: String?

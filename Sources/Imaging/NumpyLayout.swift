@@ -1,5 +1,7 @@
-/// Where the elements of network inputs lie in an array: how many inputs it holds, and the distance in
-/// elements from one to the next along each axis.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where the elements of network inputs lie in an array: how many inputs it holds, and the distance
+/// in elements from one to the next along each axis.
 struct NumpyLayout: Equatable {
     private(set) var inputs = 1
     private(set) var inputStride = 0
@@ -9,8 +11,8 @@ struct NumpyLayout: Equatable {
 
     private enum Axis { case input, row, column, channel }
 
-    /// Finds the one reading of a shape that gives inputs of this extent: `(H, W, C)`, `(C, H, W)`, both also
-    /// behind an axis of inputs, and `(H, W)` and `(N, H, W)` for one channel.
+    /// Finds the one reading of a shape that gives inputs of this extent: `(H, W, C)`, `(C, H, W)`,
+    /// both also behind an axis of inputs, and `(H, W)` and `(N, H, W)` for one channel.
     /// - Parameters:
     ///   - header: of the array.
     ///   - preprocessing: whose extent the inputs have.
@@ -50,10 +52,12 @@ struct NumpyLayout: Equatable {
     /// Nil if the extents are others.
     private init?(axes: [Axis], _ header: NumpyHeader, _ preprocessing: Preprocessing) {
         var stride = 1
-        // The last axis of C order is the one whose elements are neighbours, the first of Fortran's.
+        // The last axis of C order is the one whose elements are neighbours, the first of
+        // Fortran's.
         let order = Array(zip(axes, header.shape))
         for (axis, extent) in header.isFortranOrder ? order : order.reversed() {
-            // Steps along an axis of one are never taken; without them equal readings compare as equal.
+            // Steps along an axis of one are never taken; without them equal readings compare as
+            // equal.
             let step = extent == 1 ? 0 : stride
             switch axis {
             case .input: (inputs, inputStride) = (extent, step)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension ExifOrientation {
     /// Applies the policy to an image decoded from `bytes`.
     /// - Throws: `.turned` if the policy is `.refuse` and the tag asks for a turn.

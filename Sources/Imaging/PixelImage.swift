@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A decoded image: 8-bit RGB or RGBA, rows from the top.
 package struct PixelImage: Hashable, Sendable {
     /// Columns, at least 1.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CImageCodecs
 
 /// Part of an image under its place in the whole.

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// One network input before normalization: what the coordinator ships to workers.
 package struct PreparedImage: Hashable, Sendable {
     package enum Payload: Hashable, Sendable {
         /// `[height][width][channels]` in the network's channel order, still to be normalized.
         case pixels([UInt8])
-        /// `[height][width][channels]`, used as it is: from a `.npy` file that is not `uint8`. All finite.
+        /// `[height][width][channels]`, used as it is: from a `.npy` file that is not `uint8`. All
+        /// finite.
         case tensor([Float])
     }
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Resampling filter, antialiased when shrinking; Pillow's `BILINEAR` and `BICUBIC` (a = -0.5).
 package enum Interpolation: String, Hashable, Sendable, Codable, CaseIterable {
     case bilinear, bicubic

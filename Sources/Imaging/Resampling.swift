@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CImageCodecs
 
 /// Filter taps for a stretch of the outputs along one axis, in fixed point with 22 fractional bits.

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How a resize of the short side and a centre crop round to whole pixels.
 ///
 /// The two rules differ by a pixel where an extent does not divide; everything else is the same.
 package enum ResizeGeometry: String, Hashable, Sendable, Codable, CaseIterable {
-    /// torchvision's `Resize(N)` and `CenterCrop(M)`: the long side is cut off to a whole number, the
-    /// crop's offset rounded, ties to even. The default.
+    /// torchvision's `Resize(N)` and `CenterCrop(M)`: the long side is cut off to a whole number,
+    /// the crop's offset rounded, ties to even. The default.
     case torchvision
     /// The long side is rounded, ties to even; the crop's offset is cut off to a whole number.
     case rounded

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A resize followed by a centre crop, computing only what the crop shows.
 ///
-/// Two passes, each rounded to 8 bits; a pass whose extent does not change is left out. Each output depends on its own taps only, so leaving out the rest keeps
-/// the bits.
+/// Two passes, each rounded to 8 bits; a pass whose extent does not change is left out. Each output
+/// depends on its own taps only, so leaving out the rest keeps the bits.
 struct ResizePlan {
     let width: Int
     let height: Int

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CKernels
 
 /// Loops of a kernel's arithmetic in registers alone: no kernel of the instruction set does more
@@ -13,8 +15,8 @@ package enum ArithmeticPeak {
         return ck_float_peak(isa.table, rounds, &rest)
     }
 
-    /// The multiply-adds of the integer convolutions in their fastest form: quads of bytes, or int16 or int32 one at a time, as
-    /// the instruction set has them.
+    /// The multiply-adds of the integer convolutions in their fastest form: quads of bytes, or
+    /// int16 or int32 one at a time, as the instruction set has them.
     /// - Parameters:
     ///   - rounds: steps of every chain, at least 1.
     ///   - isa: whose arithmetic.

@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CKernels
 
-/// A pointwise convolution and the depthwise one that reads its output, computed a band of rows at a time, so
-/// that what lies between them stays in the cache. Bits as of one after the other. Re-entrant as both are.
+/// A pointwise convolution and the depthwise one that reads its output, computed a band of rows at
+/// a time, so that what lies between them stays in the cache. Bits as of one after the other.
+/// Re-entrant as both are.
 package struct FloatConvolutionPair: Sendable {
     private let pointwise: FloatConvolution
     private let depthwise: FloatConvolution

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CKernels
 package import NetworkGraph
 
@@ -19,7 +21,8 @@ package enum FloatKernels {
         ck_float_clamp(isa.table, count, input, ck_clamp(clamp), output)
     }
 
-    /// `a * b`, then the clamp. `b` is of equal shape, or one pixel that serves all. `output` may be `a`.
+    /// `a * b`, then the clamp. `b` is of equal shape, or one pixel that serves all. `output` may
+    /// be `a`.
     package static func multiply(
         _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, shape: FeatureShape,
         broadcasts: Bool, clamp: Clamp, _ output: UnsafeMutablePointer<Float>,
@@ -43,8 +46,8 @@ package enum FloatKernels {
         }
     }
 
-    /// `x * (bias + alpha / size * Σ x²)^-beta` in Double, rounded once; squares are summed in the order
-    /// of the channels from +0. The power is our own.
+    /// `x * (bias + alpha / size * Σ x²)^-beta` in Double, rounded once; squares are summed in the
+    /// order of the channels from +0. The power is our own.
     package static func localResponseNormalization(
         _ lrn: LocalResponseNormalization, _ input: UnsafePointer<Float>, shape: FeatureShape,
         _ output: UnsafeMutablePointer<Float>, isa: InstructionSet = .current

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CKernels
 package import NetworkGraph
 
@@ -9,8 +11,8 @@ package import NetworkGraph
 ///
 /// The inputs that meet the kernel at the same residue modulo the stride form a phase. A phase is a
 /// convolution of the output's gradient with stride 1: the taps of that residue, in reverse, input
-/// and output channels exchanged. Stride 1 has one phase, written in place; others are computed aside
-/// and interleaved. A kernel that covers its input is one matrix product.
+/// and output channels exchanged. Stride 1 has one phase, written in place; others are computed
+/// aside and interleaved. A kernel that covers its input is one matrix product.
 package final class GradientConvolution: Sendable {
     private struct Phase {
         /// Nil where no tap reaches the phase: its gradient is zero.
@@ -134,9 +136,9 @@ package final class GradientConvolution: Sendable {
 extension GradientConvolution {
     /// The phases along one axis that have inputs.
     ///
-    /// Input i and tap k meet at output `(i + pad - k * dilation) / stride` where that is whole. The
-    /// taps of a residue lie `stride / gcd` apart, and successive ones meet outputs `dilation / gcd`
-    /// apart.
+    /// Input i and tap k meet at output `(i + pad - k * dilation) / stride` where that is whole.
+    /// The taps of a residue lie `stride / gcd` apart, and successive ones meet outputs `dilation /
+    /// gcd` apart.
     private static func axes(
         input: Int, kernel: Int, stride: Int, dilation: Int, pad: Int
     ) -> [Axis] {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CKernels
 package import NetworkGraph
 
@@ -25,8 +27,8 @@ package enum GradientKernels {
         ck_max_pool_gradient(isa.table, &geometry, indices, gradient, inputGradient)
     }
 
-    /// Each element of the input: from +0, plus `gradient / count` of all outputs whose window holds
-    /// it, in order; `count` as in the forward pool.
+    /// Each element of the input: from +0, plus `gradient / count` of all outputs whose window
+    /// holds it, in order; `count` as in the forward pool.
     package static func averagePool(
         _ gradient: UnsafePointer<Float>, shape: FeatureShape, window: Window,
         countIncludePad: Bool, _ inputGradient: UnsafeMutablePointer<Float>,
@@ -47,8 +49,8 @@ package enum GradientKernels {
         ck_lookup_gradient(isa.table, count, input, slopes, gradient, inputGradient)
     }
 
-    /// Of one factor: `gradient` times the other, dequantized; `other` is of equal shape, or one pixel
-    /// that serves all.
+    /// Of one factor: `gradient` times the other, dequantized; `other` is of equal shape, or one
+    /// pixel that serves all.
     package static func multiply(
         _ gradient: UnsafePointer<Float>, other: UnsafePointer<UInt8>,
         _ quantization: ByteQuantization, shape: FeatureShape, broadcasts: Bool,
@@ -59,8 +61,8 @@ package enum GradientKernels {
             Int32(quantization.zeroPoint), broadcasts ? 0 : shape.channels, inputGradient)
     }
 
-    /// Of a factor that is one pixel for all: from +0, a chain of `fma(gradient, other, sum)`, pixels in
-    /// order.
+    /// Of a factor that is one pixel for all: from +0, a chain of `fma(gradient, other, sum)`,
+    /// pixels in order.
     package static func multiplySum(
         _ gradient: UnsafePointer<Float>, other: UnsafePointer<UInt8>,
         _ quantization: ByteQuantization, shape: FeatureShape,
@@ -71,8 +73,8 @@ package enum GradientKernels {
             Int32(quantization.zeroPoint), inputGradient)
     }
 
-    /// Of a normalization's input, in Double; `ScalarReference` has the order. `scratch` holds a number
-    /// per channel.
+    /// Of a normalization's input, in Double; `ScalarReference` has the order. `scratch` holds a
+    /// number per channel.
     package static func localResponseNormalization(
         _ gradient: UnsafePointer<Float>, _ lrn: LocalResponseNormalization,
         input: UnsafePointer<Float>, shape: FeatureShape,

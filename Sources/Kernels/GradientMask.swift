@@ -1,15 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CKernels
 package import NetworkGraph
 
-/// Layout of a mask: one bit per element that lets a gradient pass. Each pixel takes `(channels + 7)
-/// / 8` bytes; channel c is bit `c % 8` of byte `c / 8`, and the bits behind the last channel are 0.
+/// Layout of a mask: one bit per element that lets a gradient pass. Each pixel takes `(channels +
+/// 7) / 8` bytes; channel c is bit `c % 8` of byte `c / 8`, and the bits behind the last channel
+/// are 0.
 ///
 /// An element passes where the straight-through estimator lets it: with `x` the real value that
 /// enters the node's clamp and `v` its value in steps of the output's scale, as the forward kernel
 /// forms both,
 /// - `rint(v) + zeroPoint` lies in `0...255` (`v` has the zero point in it already where the kernel
 ///   adds it before rounding), and
-/// - `x > lower` and `x < upper` for each bound of the clamp; a value equal to a bound does not pass.
+/// - `x > lower` and `x < upper` for each bound of the clamp; a value equal to a bound does not
+///   pass.
 ///
 /// | node | `x` | `v` |
 /// |---|---|---|
@@ -101,8 +105,8 @@ extension GradientMask {
         (0..<256).map { passes(input.real($0), to: output, clamp: clamp) ? 1 : 0 }
     }
 
-    /// For activations: the function's slope for each stored value of the input whose gradient passes,
-    /// else 0.
+    /// For activations: the function's slope for each stored value of the input whose gradient
+    /// passes, else 0.
     package static func slopes(
         of function: ActivationFunction, from input: ByteQuantization, to output: ByteQuantization,
         clamp: Clamp

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CKernels
 import Foundation
 
@@ -20,7 +22,8 @@ package struct InstructionSet: @unchecked Sendable {
     /// `COUNTERBIAS_ISA` names.
     package static let current = (try? chosen()) ?? best
 
-    /// - Throws: ``UnknownInstructionSet`` where `COUNTERBIAS_ISA` names none that this processor runs.
+    /// - Throws: ``UnknownInstructionSet`` where `COUNTERBIAS_ISA` names none that this processor
+    ///   runs.
     package static func chosen() throws(UnknownInstructionSet) -> InstructionSet {
         guard let name = ProcessInfo.processInfo.environment[variable], !name.isEmpty else {
             return best

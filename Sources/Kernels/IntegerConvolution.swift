@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CKernels
 package import NetworkGraph
 
@@ -59,7 +61,8 @@ package final class IntegerConvolution: @unchecked Sendable {
             packed, input, rows.lowerBound, rows.upperBound, accumulators, scratch)
     }
 
-    /// ``accumulate(_:rows:_:scratch:)`` of all rows, followed by `IntegerKernels.requantize`, block by block.
+    /// ``accumulate(_:rows:_:scratch:)`` of all rows, followed by `IntegerKernels.requantize`,
+    /// block by block.
     package func run(
         _ input: UnsafePointer<UInt8>, _ output: UnsafeMutablePointer<UInt8>,
         bias: UnsafePointer<Int32>, requantization: Requantization,

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CKernels
 package import NetworkGraph
 
-/// Integer operators that also keep what the backward pass needs. Outputs are those of the operators
-/// without; masks are laid out and defined as ``GradientMask`` says.
+/// Integer operators that also keep what the backward pass needs. Outputs are those of the
+/// operators without; masks are laid out and defined as ``GradientMask`` says.
 extension IntegerKernels {
     /// The mask alone, for outputs that stay float.
     package static func accumulatorMask(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CKernels
 
 /// How accumulators become 8-bit values: `clamp(rint(Float(sum + bias) * multiplier) + zeroPoint,

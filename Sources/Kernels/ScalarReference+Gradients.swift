@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 
 // Gradients of one image, each element a chain in the order the kernels define.
@@ -81,8 +83,8 @@ extension ScalarReference {
         (0..<shape.count).map { gradient[$0 % shape.channels] / Float(shape.pixels) }
     }
 
-    /// Adds what `share` gives for (output element, tap, number of taps inside) to the input element
-    /// under the tap.
+    /// Adds what `share` gives for (output element, tap, number of taps inside) to the input
+    /// element under the tap.
     private static func poolGradient(
         shape: FeatureShape, window: Window, _ share: (Int, Int, Int) -> Float?
     ) -> [Float] {

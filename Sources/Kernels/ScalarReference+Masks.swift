@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 
 // Where gradients pass; one Bool per element, in the elements' order. See `GradientMask`.

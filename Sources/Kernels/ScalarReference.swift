@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 
 /// Scalar twins of all kernels: plain loops, one element at a time, the oracle of the tests. Slow

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CKernels
 package import NetworkGraph
 
@@ -33,8 +35,9 @@ package struct ChannelStatistics {
 /// the caller zeroes them per image; minima start from `+inf`, maxima from `-inf`. No fused
 /// operations.
 package enum StatisticsKernels {
-    /// Adds each of `values`, `[pixels][channels]`, to the sums before the clamp, applies the clamp in place, then
-    /// adds the clamped value to the sums after it, its square to theirs, and widens the extrema.
+    /// Adds each of `values`, `[pixels][channels]`, to the sums before the clamp, applies the clamp
+    /// in place, then adds the clamped value to the sums after it, its square to theirs, and widens
+    /// the extrema.
     package static func floatStatistics(
         _ values: UnsafeMutablePointer<Float>, clamp: Clamp, pixels: Int, channels: Int,
         into statistics: ChannelStatistics, isa: InstructionSet = .current
@@ -59,8 +62,8 @@ package enum StatisticsKernels {
         ck_byte_sums(isa.table, pixels, channels, values, sums)
     }
 
-    /// Exact sums of int32 accumulators, and of the 8-bit values that ``IntegerKernels/requantize`` makes of them with either
-    /// bias.
+    /// Exact sums of int32 accumulators, and of the 8-bit values that ``IntegerKernels/requantize``
+    /// makes of them with either bias.
     package static func correctionSums(
         _ accumulators: UnsafePointer<Int32>, bias: [Int32], raisedBias: [Int32],
         requantization: Requantization, pixels: Int, channels: Int, sums: inout [Int64],

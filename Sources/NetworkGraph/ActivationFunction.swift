@@ -1,4 +1,7 @@
-/// An elementwise function that is no clamp, as Float arithmetic defines it: the bits of ONNX Runtime.
+// SPDX-License-Identifier: Apache-2.0
+
+/// An elementwise function that is no clamp, as Float arithmetic defines it: the bits of ONNX
+/// Runtime.
 package enum ActivationFunction: Hashable, Sendable, Codable {
     /// `max(0, min(1, alpha * x + beta))`, product and sum rounded apart (ONNX HardSigmoid). Both
     /// numbers are finite.
@@ -21,8 +24,8 @@ package enum ActivationFunction: Hashable, Sendable, Codable {
         }
     }
 
-    /// The function's derivative; 0 at both kinks of ``hardSigmoid(alpha:beta:)``, and what that gives
-    /// for ``hardSwish``.
+    /// The function's derivative; 0 at both kinks of ``hardSigmoid(alpha:beta:)``, and what that
+    /// gives for ``hardSwish``.
     package func slope(at x: Float) -> Float {
         switch self {
         case .hardSigmoid(let alpha, let beta):
@@ -34,8 +37,8 @@ package enum ActivationFunction: Hashable, Sendable, Codable {
     }
 }
 
-/// Local response normalization across channels (ONNX LRN, opset 13): `x * (bias + alpha / size * Σ x²)^-beta`,
-/// with the sum over the channels `c ± (size - 1) / 2` that exist.
+/// Local response normalization across channels (ONNX LRN, opset 13): `x * (bias + alpha / size * Σ
+/// x²)^-beta`, with the sum over the channels `c ± (size - 1) / 2` that exist.
 package struct LocalResponseNormalization: Hashable, Sendable, Codable {
     /// Channels of a full sum, odd.
     package var size: Int

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Extent of one image's activations, NHWC without the batch axis.
 package struct FeatureShape: Hashable, Sendable, Codable {
     /// Rows, at least 1.

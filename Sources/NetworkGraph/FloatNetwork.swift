@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Weights and bias of one convolution.
 package struct FloatParameters: Hashable, Sendable {
     /// `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`, finite.
     package var weights: [Float]
-    /// One per output channel, finite; negative zero is stored as zero, so that skipping padding never
-    /// shows in the bits of a result.
+    /// One per output channel, finite; negative zero is stored as zero, so that skipping padding
+    /// never shows in the bits of a result.
     package var bias: [Float]
 
     package init(weights: [Float], bias: [Float]) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A value of the graph: 0 is the network's input, k > 0 the output of `nodes[k - 1]`.
 package typealias ValueID = Int
 
@@ -29,7 +31,8 @@ package struct Node: Hashable, Sendable, Codable {
     }
 }
 
-/// A convolutional network after folding: structure without weights, nodes in topological order, NHWC.
+/// A convolutional network after folding: structure without weights, nodes in topological order,
+/// NHWC.
 package struct Graph: Hashable, Sendable, Codable {
     /// How a tensor's axes are ordered in the ONNX file.
     package enum Layout: String, Hashable, Sendable, Codable { case nchw, nhwc }
@@ -50,8 +53,9 @@ package struct Graph: Hashable, Sendable, Codable {
         }
     }
 
-    /// What an ONNX file computes in float from the logits, over the channels, before it gives them out. It is
-    /// kept in files and runs nowhere here: whatever is compared, corrected or tuned is the logits.
+    /// What an ONNX file computes in float from the logits, over the channels, before it gives them
+    /// out. It is kept in files and runs nowhere here: whatever is compared, corrected or tuned is
+    /// the logits.
     package enum OutputFunction: String, Hashable, Sendable, Codable {
         case softmax = "Softmax"
         case logSoftmax = "LogSoftmax"
@@ -62,7 +66,8 @@ package struct Graph: Hashable, Sendable, Codable {
         package var name: String
         /// The logits.
         package var value: ValueID
-        /// Axes of the tensor in the ONNX file, batch included: 2 for `[N, classes]`, 4 for feature maps.
+        /// Axes of the tensor in the ONNX file, batch included: 2 for `[N, classes]`, 4 for feature
+        /// maps.
         package var rank: Int
         package var layout: Layout
         /// Between the value and the tensor in the file; nil where they are the same.
@@ -115,7 +120,8 @@ package struct Graph: Hashable, Sendable, Codable {
         nodes.indices.filter { nodes[$0].convolution != nil }
     }
 
-    /// Where a convolution's activation is done: the clamp nodes behind it, as long as they alone read it.
+    /// Where a convolution's activation is done: the clamp nodes behind it, as long as they alone
+    /// read it.
     /// - Returns: their indices in order; none where the convolution clamps itself.
     package func clamps(behind node: Int) -> [Int] {
         let readers = consumers

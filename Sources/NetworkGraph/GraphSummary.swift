@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What `counterbias inspect` shows of a network: one row per node, and totals.
 package struct GraphSummary: Hashable, Sendable, Codable {
     /// One node.

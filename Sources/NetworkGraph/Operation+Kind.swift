@@ -1,5 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension Operation {
-    /// Short name for tables: `conv 3×3 s2`, `depthwise 3×3`, `pointwise`, `fully connected`, `add`.
+    /// Short name for tables: `conv 3×3 s2`, `depthwise 3×3`, `pointwise`, `fully connected`,
+    /// `add`.
     ///
     /// - Parameter input: extents of the first operand.
     /// - Returns: the kind, with kernel, stride, dilation and groups where they say something.

@@ -1,13 +1,16 @@
-/// What a node computes. Weights live beside the graph (``FloatNetwork`` and the quantized network), so that
-/// both networks share one structure.
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a node computes. Weights live beside the graph (``FloatNetwork`` and the quantized
+/// network), so that both networks share one structure.
 package enum Operation: Hashable, Sendable, Codable {
-    /// Convolution of any kind, dense, grouped or depthwise, with one bias per output channel. Fully connected
-    /// layers are convolutions whose kernel covers the whole input; a BatchNormalization that cannot
-    /// be folded is a depthwise 1×1 convolution.
+    /// Convolution of any kind, dense, grouped or depthwise, with one bias per output channel.
+    /// Fully connected layers are convolutions whose kernel covers the whole input; a
+    /// BatchNormalization that cannot be folded is a depthwise 1×1 convolution.
     case convolution(Convolution)
     /// Elementwise sum of two inputs of equal shape.
     case add
-    /// Elementwise product of two inputs: of equal shape, or the second 1×1×C and the same for every pixel.
+    /// Elementwise product of two inputs: of equal shape, or the second 1×1×C and the same for
+    /// every pixel.
     case multiply
     /// Inputs joined along channels, in order.
     case concat
@@ -21,7 +24,8 @@ package enum Operation: Hashable, Sendable, Codable {
     case localResponseNormalization(LocalResponseNormalization)
 }
 
-/// Structure of a convolution; its weights are `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`.
+/// Structure of a convolution; its weights are `[outputChannels, kernelHeight, kernelWidth,
+/// inputChannels / groups]`.
 package struct Convolution: Hashable, Sendable, Codable {
     package var window: Window
     /// Divides input and output channels; equal to both in a depthwise convolution.
@@ -41,7 +45,8 @@ package struct Convolution: Hashable, Sendable, Codable {
     }
 }
 
-/// Bounds applied to a node's result; nil means unbounded. Relu is `lower: 0`, ReLU6 `lower: 0, upper: 6`.
+/// Bounds applied to a node's result; nil means unbounded. Relu is `lower: 0`, ReLU6 `lower: 0,
+/// upper: 6`.
 package struct Clamp: Hashable, Sendable, Codable {
     package var lower: Float?
     package var upper: Float?

@@ -1,5 +1,7 @@
-/// Exponential, logarithm, trigonometric functions and powers from additions, multiplications and divisions
-/// alone, since libm differs between machines.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Exponential, logarithm, trigonometric functions and powers from additions, multiplications and
+/// divisions alone, since libm differs between machines.
 ///
 /// Relative error below 4e-16 · max(1, |result|) over the ranges used (tested against libm).
 package enum Transcendental {
@@ -128,8 +130,8 @@ package enum Transcendental {
         return result
     }
 
-    /// `1 - r²/(first-1)first + r⁴/(first-1)...(first+2) - ...`: cosine with 2, sine over r with 3. |r| <= pi/4; the last term is
-    /// below 2^-58.
+    /// `1 - r²/(first-1)first + r⁴/(first-1)...(first+2) - ...`: cosine with 2, sine over r with 3.
+    /// |r| <= pi/4; the last term is below 2^-58.
     private static func taylor(_ square: Double, first: Double) -> Double {
         var sum = 1.0
         var n = first + 16

@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A sliding window in two dimensions: what convolutions and pooling share.
 ///
-/// Output extent along an axis: `(input + padBefore + padAfter - dilation * (kernel - 1) - 1) / stride + 1`,
-/// rounded down. `ceil_mode` and `auto_pad` are resolved on import by enlarging the pads.
+/// Output extent along an axis: `(input + padBefore + padAfter - dilation * (kernel - 1) - 1) /
+/// stride + 1`, rounded down. `ceil_mode` and `auto_pad` are resolved on import by enlarging the
+/// pads.
 package struct Window: Hashable, Sendable, Codable {
     package var kernelHeight: Int
     package var kernelWidth: Int
@@ -31,7 +34,8 @@ package struct Window: Hashable, Sendable, Codable {
         self.padRight = padRight
     }
 
-    /// Rows and columns of the output for an input of `height` × `width`; nil if the window does not fit.
+    /// Rows and columns of the output for an input of `height` × `width`; nil if the window does
+    /// not fit.
     package func outputExtent(height: Int, width: Int) -> (height: Int, width: Int)? {
         let spanY = height + padTop + padBottom - dilationHeight * (kernelHeight - 1) - 1
         let spanX = width + padLeft + padRight - dilationWidth * (kernelWidth - 1) - 1

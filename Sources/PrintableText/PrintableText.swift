@@ -1,5 +1,7 @@
-/// Text from outside (peers, files, file names), made safe to show: it cannot end a line, steer a terminal or turn the
-/// direction of what stands around it, and its length is bounded.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Text from outside (peers, files, file names), made safe to show: it cannot end a line, steer a
+/// terminal or turn the direction of what stands around it, and its length is bounded.
 package enum PrintableText {
     /// Most bytes of a name: file names have no more, host names fewer.
     package static let nameBytes = 255
@@ -9,7 +11,8 @@ package enum PrintableText {
     /// Stands for what was cut off.
     static let ellipsis: Unicode.Scalar = "…"
 
-    /// Whether a scalar is shown as its number: C0, DEL and C1, line separators, and whatever sets the writing direction.
+    /// Whether a scalar is shown as its number: C0, DEL and C1, line separators, and whatever sets
+    /// the writing direction.
     package static func isEscaped(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x20..<0x7F: false
@@ -22,8 +25,8 @@ package enum PrintableText {
 extension StringProtocol {
     /// Makes a text from outside safe to show.
     /// - Parameter limit: most bytes of the result in UTF-8, at least 3.
-    /// - Returns: this text with `\u{1B}` for an escape character and the like, and "…" in place of an end that would be too
-    ///   much; what was printable and short comes back as it is.
+    /// - Returns: this text with `\u{1B}` for an escape character and the like, and "…" in place of
+    ///   an end that would be too much; what was printable and short comes back as it is.
     package func printable(bytes limit: Int = PrintableText.nameBytes) -> String {
         shortened(to: limit) { scalar in
             PrintableText.isEscaped(scalar)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 
 /// Smallest and largest value of a tensor over the calibration images.
@@ -12,11 +14,11 @@ package struct ActivationRange: Hashable, Sendable {
 }
 
 extension ActivationRange {
-    /// The range whose quantization represents a known set of values with the least squared error: the values' own, or the narrowest around
-    /// them that puts zero on one of the 256 steps.
+    /// The range whose quantization represents a known set of values with the least squared error:
+    /// the values' own, or the narrowest around them that puts zero on one of the 256 steps.
     ///
-    /// Pixels as `x / 127.5 - 1` all lie half a step between the steps of their own range, [-1, 1]. A range wider by 1/255 has a third of
-    /// the squared error.
+    /// Pixels as `x / 127.5 - 1` all lie half a step between the steps of their own range, [-1, 1].
+    /// A range wider by 1/255 has a third of the squared error.
     /// - Parameter values: each finite.
     package init(representing values: [Float]) {
         let own = ActivationRange(
@@ -45,9 +47,9 @@ extension ActivationRange {
 extension TensorQuantization {
     /// The asymmetric 8-bit quantization that covers a range (ONNX DynamicQuantizeLinear's rule).
     ///
-    /// The range is extended to include 0, so that 0 is exactly representable; `scale = (upper - lower) / 255`,
-    /// zero point = round-half-even(-lower / scale), clamped. A range that starts at 0 never ends above `upper`: ReLU6
-    /// stays inside [0, 6].
+    /// The range is extended to include 0, so that 0 is exactly representable; `scale = (upper -
+    /// lower) / 255`, zero point = round-half-even(-lower / scale), clamped. A range that starts at
+    /// 0 never ends above `upper`: ReLU6 stays inside [0, 6].
     /// - Parameters:
     ///   - range: finite.
     ///   - type: how values are stored.
@@ -78,7 +80,8 @@ extension TensorQuantization {
         Float(Int(stored) - Int(unsignedZeroPoint)) * scale
     }
 
-    /// QuantizeLinear (opset 13) of a real value, as the executor stores it: `saturate(rint(x / scale) + zero point)`.
+    /// QuantizeLinear (opset 13) of a real value, as the executor stores it: `saturate(rint(x /
+    /// scale) + zero point)`.
     package func stored(_ value: Float) -> UInt8 {
         let steps = (value / scale).rounded(.toNearestOrEven)
         return UInt8(min(max(steps + Float(unsignedZeroPoint), 0), 255))
@@ -97,7 +100,8 @@ extension TensorQuantization {
 package enum RangeEstimator: Hashable, Sendable, Codable {
     /// From the smallest to the largest value.
     case minmax
-    /// Without the outermost values on either side; in `(50, 100]`, the percentage that stays below the upper end.
+    /// Without the outermost values on either side; in `(50, 100]`, the percentage that stays below
+    /// the upper end.
     case percentile(Double)
     /// The least squared quantization error.
     case mse

@@ -1,15 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 
 extension QuantizedNetwork {
-    /// Biases that make up for the rounding of weights, from channel means alone: what a layer's weights lost, times the means of what
-    /// they meet (arXiv 1906.04721, section 4.2). Where padding is read, or means differ between pixels of a larger window, this is
-    /// an estimate.
+    /// Biases that make up for the rounding of weights, from channel means alone: what a layer's
+    /// weights lost, times the means of what they meet (arXiv 1906.04721, section 4.2). Where
+    /// padding is read, or means differ between pixels of a larger window, this is an estimate.
     /// - Parameters:
     ///   - float: the network before it was quantized, with the same graph.
     ///   - means: per node and channel, behind the clamp.
     ///   - limits: what no bias may exceed, per convolution and channel.
-    /// - Returns: one array per convolution. Channels whose bias would come too close to the limit, and layers that read the network's
-    ///   input, keep their rounded biases.
+    /// - Returns: one array per convolution. Channels whose bias would come too close to the limit,
+    ///   and layers that read the network's input, keep their rounded biases.
     package func predictedBiases(
         float: FloatNetwork, means: [[Double]], limits: [[Int64]]
     ) -> [[Int32]] {
@@ -37,8 +39,8 @@ extension QuantizedNetwork {
         }
     }
 
-    /// By how much a convolution's biases grow where its 8-bit output grows by one step, per channel, at least 1; empty where the output
-    /// stays float.
+    /// By how much a convolution's biases grow where its 8-bit output grows by one step, per
+    /// channel, at least 1; empty where the output stays float.
     package func outputStep(_ node: Int) -> [Int32] {
         guard let parameters = parameters[node], let output = activations[node + 1],
             let input = activations[graph.nodes[node].inputs[0]]
@@ -52,7 +54,8 @@ extension QuantizedNetwork {
 }
 
 extension Graph {
-    /// Per output channel, the sum over a convolution's taps of float minus quantized weight times the mean of the channel it meets.
+    /// Per output channel, the sum over a convolution's taps of float minus quantized weight times
+    /// the mean of the channel it meets.
     fileprivate func lostMeans(
         _ node: Int, _ float: FloatParameters, _ quantized: QuantizedParameters, means: [Double]
     ) -> [Double] {

@@ -1,11 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// int32 biases and the accumulators they are added to.
 package enum BiasQuantization {
-    /// Largest magnitude a freshly quantized bias may have: leaves room for corrections and for the sum itself.
+    /// Largest magnitude a freshly quantized bias may have: leaves room for corrections and for the
+    /// sum itself.
     static let headroom = Double(1 << 29)
 
-    /// Scale of a bias, and of the accumulator it is added to: the float product the deployed runtime forms.
+    /// Scale of a bias, and of the accumulator it is added to: the float product the deployed
+    /// runtime forms.
     package static func scale(input: Float, weight: Float) -> Float { input * weight }
 
     /// `round-half-even(value / scale)`, or nil when it leaves the range of int32.
@@ -20,8 +24,8 @@ package enum BiasQuantization {
         Float(Double(abs(bias)) / (Double(inputScale) * headroom)).nextUp
     }
 
-    /// Largest magnitude a bias may have, per channel, so that no input makes its accumulator leave int32; negative where the
-    /// weights alone can.
+    /// Largest magnitude a bias may have, per channel, so that no input makes its accumulator leave
+    /// int32; negative where the weights alone can.
     ///
     /// `Int32.max - Σ|w - zeroPoint| * max(zx, 255 - zx)`.
     package static func limits(
@@ -34,7 +38,8 @@ package enum BiasQuantization {
             (0..<channels).map { channel in
                 let zero = Int16(parameters.zeroPoint(channel: channel))
                 var sum: Int64 = 0
-                // Differences of 8-bit values: nothing overflows, and unchecked arithmetic vectorizes.
+                // Differences of 8-bit values: nothing overflows, and unchecked arithmetic
+                // vectorizes.
                 for weight in UnsafeBufferPointer(
                     rebasing: weights[channel * taps..<(channel + 1) * taps])
                 {

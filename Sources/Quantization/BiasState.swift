@@ -1,8 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
-/// The biases of all convolutions: the only thing a correction changes, and the state every round hands on.
+/// The biases of all convolutions: the only thing a correction changes, and the state every round
+/// hands on.
 package struct BiasState: Hashable, Sendable {
-    /// One array per convolution, in topological order; int32 values with scale `input scale * weight scale`.
+    /// One array per convolution, in topological order; int32 values with scale `input scale *
+    /// weight scale`.
     package var layers: [[Int32]]
 
     package init(layers: [[Int32]]) {

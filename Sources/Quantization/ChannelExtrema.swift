@@ -1,4 +1,7 @@
-/// Smallest and largest value of every channel of every node after its clamp, over the calibration images.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Smallest and largest value of every channel of every node after its clamp, over the calibration
+/// images.
 package struct ChannelExtrema: Hashable, Sendable {
     /// One array per node, one element per channel.
     package var lower: [[Float]]

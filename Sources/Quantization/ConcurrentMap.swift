@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Dispatch
 
 /// The results of `body` for every index in `0..<count`, in order; calls run on all cores.

@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 
-/// Output channels of one layer whose activation never varies and whose weights widen the layer's scale.
+/// Output channels of one layer whose activation never varies and whose weights widen the layer's
+/// scale.
 package struct DeadChannels: Hashable, Sendable, Codable {
     /// Index into `graph.nodes`.
     package var node: Int
@@ -19,10 +22,11 @@ extension DeadChannels {
 
     /// Finds the dead channels of a network that are worth removing.
     ///
-    /// A BatchNormalization whose channel has almost no variance blows that channel's folded weights up, and one scale for
-    /// the whole layer then has to cover them. A channel is removed only if it is constant over all calibration images
-    /// and its weights lie outside the range of the channels that stay: removing any other gains nothing and costs accuracy
-    /// on images where it does fire. With one scale per channel there is nothing to gain at all.
+    /// A BatchNormalization whose channel has almost no variance blows that channel's folded
+    /// weights up, and one scale for the whole layer then has to cover them. A channel is removed
+    /// only if it is constant over all calibration images and its weights lie outside the range of
+    /// the channels that stay: removing any other gains nothing and costs accuracy on images where
+    /// it does fire. With one scale per channel there is nothing to gain at all.
     package static func find(
         in network: FloatNetwork, extrema: ChannelExtrema, scheme: QuantizationScheme
     ) -> [DeadChannels] {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Counts of a tensor's values in bins of equal width.
 package struct Histogram: Hashable, Sendable {
     /// At least one bin.
@@ -25,7 +27,8 @@ package struct Histogram: Hashable, Sendable {
         }
     }
 
-    /// Cuts off `100 - percentile` percent of the values at either end, in whole bins. A ReLU's zeros make the lower end its own.
+    /// Cuts off `100 - percentile` percent of the values at either end, in whole bins. A ReLU's
+    /// zeros make the lower end its own.
     private func range(percentile: Double) -> ActivationRange {
         let total = counts.reduce(0) { $0 &+ $1 }
         let cut = Double(total) * (100 - percentile) / 100
@@ -48,8 +51,8 @@ package struct Histogram: Hashable, Sendable {
     private static let step = 0.01
     private static let steps = 90
 
-    /// The range with the least squared error of the quantized values, each standing for the middle of its bin; candidates shrink
-    /// either end towards 0.
+    /// The range with the least squared error of the quantized values, each standing for the middle
+    /// of its bin; candidates shrink either end towards 0.
     private func leastError(type: IntegerType) -> ActivationRange {
         let middles = counts.indices.filter { counts[$0] > 0 }.map { bin in
             (Double(edges.lower) + (Double(bin) + 0.5) * width, Double(counts[bin]))

@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Keeps the sums of pairs of int8 weights within 16 bits, at the least cost.
 ///
-/// Where a pair of an output channel can saturate, the channel's scale grows, which makes all its weights smaller, or the pair's weights are cut,
-/// or both: of the scales from the given one to the first that needs no cut, the one with the least squared error of the weights.
+/// Where a pair of an output channel can saturate, the channel's scale grows, which makes all its
+/// weights smaller, or the pair's weights are cut, or both: of the scales from the given one to the
+/// first that needs no cut, the one with the least squared error of the weights.
 struct PairLimiter {
     let pairs: ProductPairs
     let quantizer: WeightQuantizer
@@ -15,7 +18,8 @@ struct PairLimiter {
     ///   - weights: int8, of one convolution; one scale per output channel or one for all.
     ///   - float: as many, before quantization.
     ///   - importance: of each weight's squared error, at least 0.
-    /// - Returns: weights none of whose pairs can saturate, and by which factor the importance-weighted squared error grew, at least 1.
+    /// - Returns: weights none of whose pairs can saturate, and by which factor the
+    ///   importance-weighted squared error grew, at least 1.
     func limit(
         _ weights: QuantizedWeights, float: [Float], importance: [Float]
     ) -> (weights: QuantizedWeights, cost: Double) {
@@ -90,8 +94,8 @@ struct PairLimiter {
             }
         }
 
-        /// Brings every pair within the limit. A cut only makes weights smaller, so a pair stays within it when the next, which may share a weight, is
-        /// cut.
+        /// Brings every pair within the limit. A cut only makes weights smaller, so a pair stays
+        /// within it when the next, which may share a weight, is cut.
         private func cut(_ values: inout [Int32], scale: Float) -> Bool {
             var isCut = false
             for pair in pairs {

@@ -1,13 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
-/// The sums of two products that x86 processors without VNNI form in 16 bits, with saturation (`vpmaddubsw`): 8-bit activations, stored
-/// unsigned, times signed weights, two neighbours along the reduction of a convolution or matrix product at a time.
+/// The sums of two products that x86 processors without VNNI form in 16 bits, with saturation
+/// (`vpmaddubsw`): 8-bit activations, stored unsigned, times signed weights, two neighbours along
+/// the reduction of a convolution or matrix product at a time.
 ///
-/// ONNX Runtime takes kernel rows, columns and input channels as one sequence; OpenVINO begins anew with every pixel. With an even number of channels
-/// the pairs are the same; with an odd one, as in a first layer, any two that follow each other are taken for a pair. Both compute depthwise
-/// convolutions, and uint8 weights, without such sums. Measured with both in `docs/onnx-runtime.md`.
+/// ONNX Runtime takes kernel rows, columns and input channels as one sequence; OpenVINO begins anew
+/// with every pixel. With an even number of channels the pairs are the same; with an odd one, as in
+/// a first layer, any two that follow each other are taken for a pair. Both compute depthwise
+/// convolutions, and uint8 weights, without such sums. Measured with both in
+/// `docs/onnx-runtime.md`.
 package struct ProductPairs: Hashable, Sendable {
-    /// Positions of the two weights within an output channel, `[kernelHeight, kernelWidth, inputChannels / groups]`.
+    /// Positions of the two weights within an output channel, `[kernelHeight, kernelWidth,
+    /// inputChannels / groups]`.
     struct Pair: Hashable, Sendable {
         var first: Int
         var second: Int
@@ -102,7 +108,8 @@ package struct ActivationReach: Hashable, Sendable {
     /// What other images may have beyond the largest value of these: the less, the more there are.
     private var margin: Float { 1 + 1 / Float(images).squareRoot() }
 
-    /// The largest 8-bit value of each channel of a node's output, as the executor stores it; padding, which is zero, counts.
+    /// The largest 8-bit value of each channel of a node's output, as the executor stores it;
+    /// padding, which is zero, counts.
     func largest(ofNode node: Int, _ quantization: TensorQuantization) -> [UInt8] {
         extrema.upper[node].map {
             max(quantization.stored($0 * margin), quantization.unsignedZeroPoint)
@@ -111,7 +118,8 @@ package struct ActivationReach: Hashable, Sendable {
 }
 
 extension QuantizedNetwork {
-    /// Convolutions whose sums can saturate where products are added in 16 bits, by node, on activations within reach.
+    /// Convolutions whose sums can saturate where products are added in 16 bits, by node, on
+    /// activations within reach.
     package func saturatingLayers(_ reach: ActivationReach) -> [Int] {
         graph.convolutions.filter { index in
             guard let parameters = parameters[index], parameters.type == .int8,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A network or its calibration data that cannot be quantized.
 package struct QuantizationError: Error, Hashable, Sendable {
     package enum Code: Hashable, Sendable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How many weights share one scale.
 package enum Granularity: String, Hashable, Sendable, Codable, CaseIterable {
     /// One scale per layer.
@@ -24,7 +26,8 @@ package enum WeightStorage: String, Hashable, Sendable, Codable, CaseIterable {
     case uint8
 }
 
-/// What becomes of int8 weights that saturate where processors add two products in 16 bits (``ProductPairs``).
+/// What becomes of int8 weights that saturate where processors add two products in 16 bits
+/// (``ProductPairs``).
 package enum WeightSaturation: String, Hashable, Sendable, Codable, CaseIterable {
     /// No pair of weights can, on activations as large as the calibration images'.
     case avoid
@@ -38,8 +41,8 @@ package enum WeightScaleEstimator: String, Hashable, Sendable, Codable, CaseIter
     case minmax
     /// The squared error of the weights.
     case mse
-    /// The squared error of the layer's output, every input channel counted by itself: the squared error of the weights, each
-    /// times the power of the channel it meets.
+    /// The squared error of the layer's output, every input channel counted by itself: the squared
+    /// error of the weights, each times the power of the channel it meets.
     case outputMSE = "output-mse"
 }
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 
 /// 8-bit storage type of a tensor.
@@ -30,7 +32,8 @@ package struct TensorQuantization: Hashable, Sendable, Codable {
 
 /// Quantized weights and bias of one convolution.
 package struct QuantizedParameters: Hashable, Sendable {
-    /// `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`, each in the range of `type`.
+    /// `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`, each in the range of
+    /// `type`.
     package var weights: [Int16]
     package var type: IntegerType
     /// One element (per tensor) or one per output channel.
@@ -60,8 +63,8 @@ package struct QuantizedNetwork: Hashable, Sendable {
     package var graph: Graph
     /// One entry per node; nil where the node is not a convolution.
     package var parameters: [QuantizedParameters?]
-    /// One entry per value. Nil for the output when it stays float, and for a layer's result that only means over all pixels
-    /// read. A max-pool shares its input's entry.
+    /// One entry per value. Nil for the output when it stays float, and for a layer's result that
+    /// only means over all pixels read. A max-pool shares its input's entry.
     package var activations: [TensorQuantization?]
 
     package init(

@@ -1,17 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 
 extension QuantizedNetwork {
     /// Quantizes a float network (dead channels already removed) with round-to-nearest weights.
     ///
-    /// Quantization points are the input, convolutions, additions, products, concatenations, average pools,
-    /// activations, normalizations and free-standing clamps; a max-pool keeps its input's scale, since it only selects values.
+    /// Quantization points are the input, convolutions, additions, products, concatenations,
+    /// average pools, activations, normalizations and free-standing clamps; a max-pool keeps its
+    /// input's scale, since it only selects values.
     /// - Parameters:
     ///   - network: the float network.
     ///   - inputRange: range of the network's input.
     ///   - ranges: of every node's output.
-    ///   - power: per value and channel, the mean square that counts for the layers that read it, for
-    ///     ``WeightScaleEstimator/outputMSE`` and where pairs of weights are limited; a value without any counts the same in all channels.
-    ///   - reach: of the activations, which says what pairs of weights can add up to; without it, any 8-bit value is expected.
+    ///   - power: per value and channel, the mean square that counts for the layers that read it,
+    ///     for ``WeightScaleEstimator/outputMSE`` and where pairs of weights are limited; a value
+    ///     without any counts the same in all channels.
+    ///   - reach: of the activations, which says what pairs of weights can add up to; without it,
+    ///     any 8-bit value is expected.
     ///   - scheme: granularity, symmetry, bits and types.
     /// - Throws: ``QuantizationError`` when a range is not finite or an accumulator could overflow.
     package init(
@@ -55,10 +60,10 @@ extension QuantizedNetwork {
     /// Most products per output: 255 · 255 · 33,025 is the last that fits int32.
     package static let longestReduction = 33_025
 
-    /// Checks what the integer executor relies on: no input may make an accumulator leave int32, and a float
-    /// output is made from accumulators or is a mean.
-    /// - Parameter acceptsBiases: of a network that somebody else quantized: biases may be so large that some input makes a sum leave
-    ///   int32. It wraps, as in the runtimes.
+    /// Checks what the integer executor relies on: no input may make an accumulator leave int32,
+    /// and a float output is made from accumulators or is a mean.
+    /// - Parameter acceptsBiases: of a network that somebody else quantized: biases may be so large
+    ///   that some input makes a sum leave int32. It wraps, as in the runtimes.
     /// - Throws: ``QuantizationError`` naming the first such layer.
     package func validate(acceptsBiases: Bool = false) throws(QuantizationError) {
         for value in activations.indices where activations[value] == nil {
@@ -120,10 +125,12 @@ extension QuantizedNetwork {
         return result
     }
 
-    /// Largest growth of a layer's squared weight error for which its pairs are limited where ``WeightStorage/automatic`` may take uint8 instead.
+    /// Largest growth of a layer's squared weight error for which its pairs are limited where
+    /// ``WeightStorage/automatic`` may take uint8 instead.
     private static let mostPairCost = 1.3
 
-    /// The weights in the type they are stored in, and where that is int8, kept from saturating in pairs.
+    /// The weights in the type they are stored in, and where that is int8, kept from saturating in
+    /// pairs.
     private static func stored(
         _ weights: QuantizedWeights, float: FloatParameters, scheme: QuantizationScheme,
         importance: [Float], pairs: ProductPairs?, quantizer: WeightQuantizer
@@ -182,8 +189,8 @@ extension Graph {
             && consumers[output.value].isEmpty
     }
 
-    /// Whether a value of a quantized network needs no quantizer: the output where it comes from accumulators or is a mean, and
-    /// accumulators that only means over all pixels read.
+    /// Whether a value of a quantized network needs no quantizer: the output where it comes from
+    /// accumulators or is a mean, and accumulators that only means over all pixels read.
     package func mayStayFloat(_ value: ValueID) -> Bool {
         value == output.value ? outputCanStayFloat || outputIsMean : onlyMeansRead(value)
     }
@@ -205,7 +212,8 @@ extension Graph {
             }
     }
 
-    /// What the squared error of each weight of a convolution counts: the power of the input channel it meets.
+    /// What the squared error of each weight of a convolution counts: the power of the input
+    /// channel it meets.
     fileprivate func importance(_ node: Node, weights: Int, power: [[Float]]) -> [Float] {
         let value = node.inputs[0]
         guard let convolution = node.convolution, power.indices.contains(value),

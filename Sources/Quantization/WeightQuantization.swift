@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Weights that are worked on together.
 typealias WeightLanes = SIMD8<Float>
 
@@ -97,7 +99,8 @@ struct WeightQuantizer {
         return min(max(Int(zero), levels.lowerBound), levels.upperBound)
     }
 
-    /// `clamp(round-half-even(weight / scale) + zeroPoint)`. The bounds are integers, so the clamp may come first.
+    /// `clamp(round-half-even(weight / scale) + zeroPoint)`. The bounds are integers, so the clamp
+    /// may come first.
     private func quantize(_ weights: WeightLanes, scale: Float, zeroPoint: Int) -> SIMD8<Int16> {
         let level = (weights / scale).limited(
             to: Float(levels.lowerBound - zeroPoint)...Float(levels.upperBound - zeroPoint))
@@ -108,7 +111,8 @@ struct WeightQuantizer {
         return SIMD8<Int16>(truncatingIfNeeded: steps &+ Int32(zeroPoint))
     }
 
-    /// Quantizes weights in groups of `weights.count / ranges.count`, each with its own range and scale.
+    /// Quantizes weights in groups of `weights.count / ranges.count`, each with its own range and
+    /// scale.
     /// - Parameters:
     ///   - weights: of one convolution.
     ///   - ranges: one per group.

@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Finds the range of a group of weights whose quantization error is least.
 ///
-/// A range that cuts off the largest weights has finer steps for all others. Candidates shrink the range from smallest to
-/// largest weight: both ends together, then each end alone around the best so far.
+/// A range that cuts off the largest weights has finer steps for all others. Candidates shrink the
+/// range from smallest to largest weight: both ends together, then each end alone around the best
+/// so far.
 struct WeightRangeSearch {
     let quantizer: WeightQuantizer
 
@@ -13,7 +16,8 @@ struct WeightRangeSearch {
     /// - Parameters:
     ///   - weights: of one group.
     ///   - importance: of each weight's squared error, at least 0; as many as weights.
-    /// - Returns: the candidate with the least `Σ importance (quantized - weight)²`; of equal ones the widest.
+    /// - Returns: the candidate with the least `Σ importance (quantized - weight)²`; of equal ones
+    ///   the widest.
     func range(of weights: ArraySlice<Float>, importance: ArraySlice<Float>) -> WeightRange {
         let full = WeightRange(of: weights)
         guard quantizer.scale(of: full) >= Float.leastNormalMagnitude else { return full }

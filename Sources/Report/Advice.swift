@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 
-/// A finding in plain words, with what to try where something can be done. Each follows from the numbers of the run by a fixed rule.
+/// A finding in plain words, with what to try where something can be done. Each follows from the
+/// numbers of the run by a fixed rule.
 package struct Advice: Hashable, Sendable {
     package enum Kind: String, Sendable {
         /// What the correction achieved.

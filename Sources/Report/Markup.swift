@@ -1,4 +1,7 @@
-/// A piece of HTML or SVG. What is interpolated into it as text is escaped; only markup goes in as it is.
+// SPDX-License-Identifier: Apache-2.0
+
+/// A piece of HTML or SVG. What is interpolated into it as text is escaped; only markup goes in as
+/// it is.
 package struct Markup: Hashable, Sendable, ExpressibleByStringInterpolation {
     package private(set) var text: String
 
@@ -27,7 +30,8 @@ package struct Markup: Hashable, Sendable, ExpressibleByStringInterpolation {
 
     static func + (left: Markup, right: Markup) -> Markup { "\(left)\(right)" }
 
-    /// For element content and quoted attributes. Control characters, which no XML may hold, become U+FFFD.
+    /// For element content and quoted attributes. Control characters, which no XML may hold, become
+    /// U+FFFD.
     private static func escape(_ value: String) -> String {
         var result = ""
         for scalar in value.unicodeScalars {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Calibration
 package import Cluster
 package import Quantization
@@ -78,7 +80,8 @@ extension Ledger.Layer {
 extension Ledger.Layer {
     /// Root mean square of the float activation, real units: the unit of ``mssrBefore``.
     ///
-    /// Recovered from the shifts, `sqrt(Σ shift² / channels) / MSSR`; 0 where there was no shift to recover it from.
+    /// Recovered from the shifts, `sqrt(Σ shift² / channels) / MSSR`; 0 where there was no shift to
+    /// recover it from.
     var signal: Double {
         let squares = channel.shiftBefore.reduce(0) { $0 + Double($1) * Double($1) }
         guard mssrBefore > 0, channels > 0 else { return 0 }

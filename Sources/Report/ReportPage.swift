@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The page as one HTML document that is also well-formed XML: no scripts, nothing from elsewhere.
 package struct ReportPage {
     let data: ReportData

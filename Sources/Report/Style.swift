@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The page's style: system fonts, Okabe and Ito's colors, a light and a dark set, rules for print.
 enum Style {
     static let markup: Markup = """

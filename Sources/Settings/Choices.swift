@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A bias correction method.
 package enum CorrectionMethod: String, Codable, Sendable, CaseIterable {
     /// Iterative bias correction: channel means, layer by layer.
@@ -10,7 +12,8 @@ package enum CorrectionMethod: String, Codable, Sendable, CaseIterable {
 package struct CorrectionMethods: Hashable, Sendable {
     package let list: [CorrectionMethod]
 
-    /// Takes methods that are all different, in the order of ``CorrectionMethod``; nil otherwise: IBC after BFT would undo it.
+    /// Takes methods that are all different, in the order of ``CorrectionMethod``; nil otherwise:
+    /// IBC after BFT would undo it.
     package init?(_ list: [CorrectionMethod]) {
         guard list == CorrectionMethod.allCases.filter(list.contains) else { return nil }
         self.list = list
@@ -121,7 +124,8 @@ package enum ScheduleKind: String, Codable, Sendable, CaseIterable {
     case cosine, step, constant
 }
 
-/// How resize and centre crop round to whole pixels: as torchvision, or the long side to the nearest.
+/// How resize and centre crop round to whole pixels: as torchvision, or the long side to the
+/// nearest.
 package enum ResizeGeometry: String, Codable, Sendable, CaseIterable {
     case torchvision, rounded
 }

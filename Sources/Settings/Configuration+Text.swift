@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension Configuration {
     /// Every key with its value as text, in the order of the documentation.
     package var keyValues: [(key: String, value: String)] {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a run does, every default filled in and every value validated.
 ///
 /// Relative paths are relative to the current directory, wherever they were written. Made by
@@ -174,7 +176,8 @@ package struct ClusterSettings: Codable, Hashable, Sendable {
     package var listen: String?
     /// Seconds of silence after which a worker's shards are given to others, in `[0.1, 3600]`.
     package var leaseSeconds: Double
-    /// Seconds without a finished shard after which a worker that is not silent loses its shards too, in `[1, 86400]`.
+    /// Seconds without a finished shard after which a worker that is not silent loses its shards
+    /// too, in `[1, 86400]`.
     package var shardLeaseSeconds: Double
     /// Share of the shards that a second worker computes again, in `[0, 1]`.
     package var audit: Double

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Extent to which an image's shorter side is resized before the crop.
 package enum ResizeShortSide: Hashable, Sendable {
     /// `round(longer side of the crop / 0.875)`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension PartialConfiguration {
     /// Fills in the defaults and validates every value and their combination.
     ///

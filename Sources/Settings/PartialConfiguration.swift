@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a user wrote, in a file or as flags: any key may be absent.
 ///
 /// For the meaning of each value see `Configuration`.
@@ -73,7 +75,8 @@ package struct PartialConfiguration: Equatable, Sendable {
 }
 
 extension PartialConfiguration {
-    /// Every default that depends on nothing else; those of fine-tuning that do: ``fillTuning()``. Keys in neither have none.
+    /// Every default that depends on nothing else; those of fine-tuning that do: ``fillTuning()``.
+    /// Keys in neither have none.
     package static let defaults: PartialConfiguration = {
         var defaults = PartialConfiguration()
         defaults.method = CorrectionMethods("ibc")
@@ -129,8 +132,9 @@ extension PartialConfiguration {
 
     /// Defaults that depend on how far fine-tuning has to go.
     ///
-    /// After IBC biases are nearly right, and few small steps are best. Without it they have to move by many output
-    /// steps, most of all where one scale serves a whole tensor (`docs/fine-tuning.md`).
+    /// After IBC biases are nearly right, and few small steps are best. Without it they have to
+    /// move by many output steps, most of all where one scale serves a whole tensor
+    /// (`docs/fine-tuning.md`).
     mutating func fillTuning() {
         if method?.list == [.bft] {
             bftEpochs = bftEpochs ?? 6

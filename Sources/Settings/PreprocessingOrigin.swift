@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Where the values of the section `preprocessing` come from.
 package struct PreprocessingOrigin: Codable, Hashable, Sendable {
     /// By key of the section: `default`, `model metadata` or the path of the configuration file.
@@ -28,7 +30,8 @@ package struct PreprocessingOrigin: Codable, Hashable, Sendable {
 }
 
 extension PreprocessingOrigin: CustomStringConvertible {
-    /// The file or `model metadata`, and which of the keys that every model needs are left to their defaults.
+    /// The file or `model metadata`, and which of the keys that every model needs are left to their
+    /// defaults.
     package var description: String {
         guard let source = sources.values.first(where: { $0 != Self.standard }) else {
             return Self.standard

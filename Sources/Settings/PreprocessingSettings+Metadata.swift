@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
-/// Preprocessing as a model's metadata carries it: one entry with the section `preprocessing` of a configuration file
-/// as a JSON object with sorted keys, every value resolved.
+/// Preprocessing as a model's metadata carries it: one entry with the section `preprocessing` of a
+/// configuration file as a JSON object with sorted keys, every value resolved.
 extension PreprocessingSettings {
     /// Key of the entry in `metadata_props`.
     package static let metadataKey = "counterbias.preprocessing"

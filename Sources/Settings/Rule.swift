@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Yams
 
 /// What values a key takes: how one is read from YAML, which are valid, how one is shown.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension Schema {
     /// The key that was probably meant by `name` in `section`, with its full path: one of the same
     /// name elsewhere, or the nearest by edit distance in the same section; nil if none is near.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Files that are replaced as a whole: a reader finds the old content or the new, never a part.
 package enum AtomicFile {
     /// Writes `bytes` to a temporary file beside `path`, then gives it that name.

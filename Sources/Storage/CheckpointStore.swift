@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Generations of one state in a directory: the newest, and the one before it as a fallback.
 ///
 /// A checkpoint is a sealed safetensors file `checkpoint-00000042.safetensors`; the number is the
@@ -12,7 +14,8 @@ package struct CheckpointStore: Sendable {
     package static let maximumBytes = 1 << 30
 
     private let fileSystem: any FileSystem
-    /// Generations in the directory that were read back or written durably; nil before the first look.
+    /// Generations in the directory that were read back or written durably; nil before the first
+    /// look.
     private var intact: Set<Int>?
     /// Largest generation seen, whatever its state; 0 if there is none.
     private var newest = 0

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CCrypto
 
 /// A SHA-256 digest: the name of models, images, configurations and states in this project.

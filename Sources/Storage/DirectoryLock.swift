@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// Who holds a lock, as its file says.
@@ -23,8 +25,9 @@ package final class DirectoryLock: Sendable {
     private let descriptor: Int32
 
     /// Takes the lock, without waiting. The directory must exist.
-    /// - Throws: `StorageError`, code `locked` if another process (or another object) holds it, `foreignLock` or
-    ///   `notRegularFile` if something else stands in its place; that stays as it is.
+    /// - Throws: `StorageError`, code `locked` if another process (or another object) holds it,
+    ///   `foreignLock` or `notRegularFile` if something else stands in its place; that stays as it
+    ///   is.
     package init(directory: String) throws(StorageError) {
         let path = joinedPath(directory, ".lock")
         let descriptor = try Self.open(path, O_RDWR | O_CREAT)
@@ -52,8 +55,8 @@ package final class DirectoryLock: Sendable {
         case held(LockHolder?)
     }
 
-    /// Looks without keeping the lock and without writing. For that moment nobody can take the lock, which
-    /// ``init(directory:)`` allows for.
+    /// Looks without keeping the lock and without writing. For that moment nobody can take the
+    /// lock, which ``init(directory:)`` allows for.
     /// - Throws: `StorageError` if the file exists and cannot be read, or is none.
     package static func look(directory: String) throws(StorageError) -> State {
         let path = joinedPath(directory, ".lock")
@@ -75,8 +78,9 @@ package final class DirectoryLock: Sendable {
         }
     }
 
-    /// Opens a file that nothing but this directory has: whoever may write the directory could let another name or a link
-    /// lead to a file of somebody else's, which would be written. Waits for nobody at a pipe.
+    /// Opens a file that nothing but this directory has: whoever may write the directory could let
+    /// another name or a link lead to a file of somebody else's, which would be written. Waits for
+    /// nobody at a pipe.
     private static func open(_ path: String, _ flags: Int32) throws(StorageError) -> Int32 {
         let descriptor: Int32
         do throws(StorageError) {

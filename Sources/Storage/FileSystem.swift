@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// An open file of some `FileSystem`.
 package struct OpenFile: Hashable, Sendable {
     package let descriptor: Int32
@@ -7,7 +9,8 @@ package struct OpenFile: Hashable, Sendable {
 /// The steps from which durable state is made; one call is one step that may fail or be the last
 /// before a crash. `POSIXFileSystem` performs them, simulations disturb them.
 ///
-/// Every failure is a `StorageError` with code `system`, `notRegularFile` or `tooLarge` and the path.
+/// Every failure is a `StorageError` with code `system`, `notRegularFile` or `tooLarge` and the
+/// path.
 package protocol FileSystem: Sendable {
     /// Creates an empty file that must not exist, for writing. `permissions` are mode bits before
     /// the process's mask, such as `0o644`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Tokens of JSON as safetensors headers use it: punctuation, strings, natural numbers.
 struct JSONScanner {
     private let bytes: [UInt8]

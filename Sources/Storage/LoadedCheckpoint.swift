@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The newest intact checkpoint of a directory.
 package struct LoadedCheckpoint: Sendable {
     package let generation: Int

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// The operating system's files. Interrupted calls are repeated, except `close`, which Linux

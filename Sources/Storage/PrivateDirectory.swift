@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// A temporary directory only this user can enter, for a socket.
 ///
-/// A process that is killed leaves its directory behind. So each holds a lock on a file in it for as long as it
-/// lives, and the next one removes those whose lock is free. What carries no lock file is left alone.
+/// A process that is killed leaves its directory behind. So each holds a lock on a file in it for
+/// as long as it lives, and the next one removes those whose lock is free. What carries no lock
+/// file is left alone.
 package final class PrivateDirectory: Sendable {
     package let path: String
     /// Of the locked file.

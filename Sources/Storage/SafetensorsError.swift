@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import PrintableText
 
 /// Why bytes are not an acceptable safetensors file, or why a tensor is not what was asked for.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension SafetensorsFile {
     /// Decodes a whole file. Everything is validated before any tensor is accepted: lengths,
     /// JSON, names, types, sizes without overflow, and that the tensors fill the data exactly.

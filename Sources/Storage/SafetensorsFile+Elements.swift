@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #if _endian(big)
     #error("tensors are copied as they lie in memory, which must be little-endian")
 #endif
 
 extension SafetensorsFile {
-    /// Appends float32 elements; `shape` defaults to one axis. Same errors as `add(_:type:shape:bytes:)`.
+    /// Appends float32 elements; `shape` defaults to one axis. Same errors as
+    /// `add(_:type:shape:bytes:)`.
     package mutating func add(
         _ name: String, _ elements: [Float], shape: [Int]? = nil
     ) throws(SafetensorsError) {

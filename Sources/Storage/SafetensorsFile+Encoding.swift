@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension SafetensorsFile {
     /// The file's bytes. Equal content gives equal bytes: tensors are laid out widest element
     /// first, then by name; metadata keys are sorted; the header is padded with spaces to a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension SafetensorsFile {
     /// The metadata key that holds a sealed file's digest.
     package static let sealKey = "sha256"

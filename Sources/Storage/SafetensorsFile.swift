@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A safetensors file in memory: named tensors and a map of strings.
 ///
 /// Layout: header length as little-endian UInt64; that many bytes of JSON; the tensors' elements,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Reads a safetensors header: the small part of JSON that it may use, strictly, without recursion.
 struct SafetensorsHeaderParser {
     /// One tensor as the header describes it; only the JSON has been checked.

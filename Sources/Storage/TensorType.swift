@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Element types of safetensors that this project stores.
 ///
 /// Declared in the order in which the reference implementation lays tensors out: widest first, so

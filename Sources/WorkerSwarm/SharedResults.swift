@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Cluster
 import Quantization
@@ -5,7 +7,8 @@ import Storage
 import Synchronization
 
 /// Computes a result once and hands it to every worker with the same question. All images of a
-/// ``SyntheticJob`` are the same, so a round takes one computation, and its results are the true ones.
+/// ``SyntheticJob`` are the same, so a round takes one computation, and its results are the true
+/// ones.
 final class SharedResults: Sendable {
     private struct Question: Hashable {
         var kind: RoundKind

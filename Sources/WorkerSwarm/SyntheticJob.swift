@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Cluster
 import NetworkGraph
 import Quantization
 import Storage
 
-/// A calibration whose computation is next to nothing: depthwise convolutions over one pixel, and every image the
-/// same. What is left is the cost of the protocol.
+/// A calibration whose computation is next to nothing: depthwise convolutions over one pixel, and
+/// every image the same. What is left is the cost of the protocol.
 struct SyntheticJob {
     /// Biases of all convolutions together, at least; every task carries them.
     var biases: Int

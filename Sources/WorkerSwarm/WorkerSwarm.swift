@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ArgumentParser
 
 /// Measures what many workers cost a coordinator; `scripts/benchmark-workers` runs both halves.

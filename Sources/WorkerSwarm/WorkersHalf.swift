@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ArgumentParser
 import Cluster
 import Foundation
@@ -58,7 +60,8 @@ struct WorkersHalf: ParsableCommand {
     }
 }
 
-/// Workers of one libzmq context: its limit is 1,023 sockets, a worker has three, and closed ones linger.
+/// Workers of one libzmq context: its limit is 1,023 sockets, a worker has three, and closed ones
+/// linger.
 private let workersPerContext = 100
 
 /// Runs workers on the calling thread until all of them have left.

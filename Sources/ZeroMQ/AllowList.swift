@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// The public keys a coordinator admits: a directory of `*.pub` files (a key's name is the file's),
 /// or one file with a key per line (`KEY` or `KEY NAME`; a comment is `#` alone or `#` and a
 /// space).
 ///
-/// ``AllowListWatch`` reads it again when it changes, so a key that was removed is refused from then
-/// on and its connections end.
+/// ``AllowListWatch`` reads it again when it changes, so a key that was removed is refused from
+/// then on and its connections end.
 package struct AllowList: Hashable, Sendable {
     /// Files in the directory, lines in the file.
     package static let maximumEntries = 4_096
@@ -21,8 +23,8 @@ package struct AllowList: Hashable, Sendable {
     ///
     /// In a directory, a file that cannot be used admits nobody and is reported in
     /// ``AllowedKeys/problems``; it does not lock out the others.
-    /// - Throws: `.allowListUnreadable`, `.allowListExposed` (somebody else could add a key: see ``PathTrust``),
-    ///   `.allowListMalformed` (single file).
+    /// - Throws: `.allowListUnreadable`, `.allowListExposed` (somebody else could add a key: see
+    ///   ``PathTrust``), `.allowListMalformed` (single file).
     package func load() throws(ZeroMQError) -> AllowedKeys {
         var status = stat()
         guard stat(path, &status) == 0 else { throw .system(.allowListUnreadable, file: path) }
@@ -97,7 +99,8 @@ package struct AllowedKeys: Equatable, Sendable {
         Set(names.keys) == Set(other.names.keys)
     }
 
-    /// Where an entry of a directory has become unusable, its earlier key stays: it may be half written.
+    /// Where an entry of a directory has become unusable, its earlier key stays: it may be half
+    /// written.
     func keeping(_ earlier: AllowedKeys) -> AllowedKeys {
         var kept = self
         let unusable = Set(problems.compactMap(\.file).compactMap { $0.split(separator: "/").last })

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 import Synchronization
 
-/// An ``AllowList`` that is read again when its files change. The authenticator's thread asks it at every handshake,
-/// the coordinator's thread about once a second.
+/// An ``AllowList`` that is read again when its files change. The authenticator's thread asks it at
+/// every handshake, the coordinator's thread about once a second.
 package final class AllowListWatch: Sendable {
     /// What is in force.
     package struct Reading: Sendable {
@@ -15,14 +17,16 @@ package final class AllowListWatch: Sendable {
 
     private struct State {
         var reading: Reading
-        /// What the files looked like when they were read; nil when that moment was too close to their last change.
+        /// What the files looked like when they were read; nil when that moment was too close to
+        /// their last change.
         var stamps: [FileStamp]?
     }
 
     package let allowList: AllowList
     private let state: Mutex<State>
 
-    /// - Throws: what ``AllowList/load()`` throws: at the start, a list that cannot be used is no list.
+    /// - Throws: what ``AllowList/load()`` throws: at the start, a list that cannot be used is no
+    ///   list.
     package init(_ allowList: AllowList) throws(ZeroMQError) {
         self.allowList = allowList
         let stamps = allowList.stamps()
@@ -31,9 +35,9 @@ package final class AllowListWatch: Sendable {
 
     /// Reads the list if its files changed since it was read last.
     ///
-    /// A malformed list leaves the earlier one in force, and so does an entry of a directory that has become
-    /// unusable. A list that is gone or that anybody may write leaves connected peers alone as well; whether it
-    /// admits new ones is up to the caller, who finds the fault here.
+    /// A malformed list leaves the earlier one in force, and so does an entry of a directory that
+    /// has become unusable. A list that is gone or that anybody may write leaves connected peers
+    /// alone as well; whether it admits new ones is up to the caller, who finds the fault here.
     /// - Parameter isForced: reads in any case.
     /// - Returns: what is in force from now on.
     package func refresh(isForced: Bool = false) -> Reading {
@@ -78,8 +82,8 @@ private struct FileStamp: Equatable {
 }
 
 extension AllowList {
-    /// Stamps of the list's files, nil if one of them is missing or so young that another change might leave the same
-    /// stamp: file times advance in steps of some milliseconds.
+    /// Stamps of the list's files, nil if one of them is missing or so young that another change
+    /// might leave the same stamp: file times advance in steps of some milliseconds.
     fileprivate func stamps() -> [FileStamp]? {
         guard let first = FileStamp(path) else { return nil }
         var stamps = [first]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CZeroMQ
 import Glibc
 import Synchronization
@@ -132,7 +134,8 @@ final class AuthenticatorCore: Sendable {
         guard request.mechanism == Array("CURVE".utf8), request.credentials.count == 1, let key
         else { return .refused("not a CURVE key") }
         let list = allowList.refresh()
-        // A malformed list leaves the earlier one in force; one that is gone or that anybody can write admits nobody.
+        // A malformed list leaves the earlier one in force; one that is gone or that anybody can
+        // write admits nobody.
         if let fault = list.fault, fault.code != .allowListMalformed {
             return .notNow(fault.description)
         }

@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
-/// Ends connections that libzmq would keep: of peers that have to go, that never say anything, that come in crowds, or that
-/// send a message without end.
+/// Ends connections that libzmq would keep: of peers that have to go, that never say anything, that
+/// come in crowds, or that send a message without end.
 ///
-/// libzmq tells nobody of a message before its last part, does not bound the parts, and closes no connection on
-/// request. It does tell the descriptor of every connection, and the kernel tells how much arrived on it. Shutting
-/// such a connection down is to libzmq as if the peer had left: what was received of a message is freed.
+/// libzmq tells nobody of a message before its last part, does not bound the parts, and closes no
+/// connection on request. It does tell the descriptor of every connection, and the kernel tells how
+/// much arrived on it. Shutting such a connection down is to libzmq as if the peer had left: what
+/// was received of a message is freed.
 ///
 /// A value; sockets of one process only, since descriptors are numbers of this process.
 package struct ConnectionGuard: Sendable {
@@ -36,7 +39,8 @@ package struct ConnectionGuard: Sendable {
     }
 
     private struct Connection: Hashable {
-        /// Number of the kernel's socket: a descriptor may be closed and given out again at any time.
+        /// Number of the kernel's socket: a descriptor may be closed and given out again at any
+        /// time.
         var socket: UInt64
         /// The peer's IP address, where it has one.
         var host: String
@@ -63,7 +67,8 @@ package struct ConnectionGuard: Sendable {
     private var hangUps: [Int32: HangUp] = [:]
     /// Connections that have said nothing yet.
     private var unspoken = 0
-    /// Descriptors and socket numbers in the order they were accepted; some may have spoken or ended.
+    /// Descriptors and socket numbers in the order they were accepted; some may have spoken or
+    /// ended.
     private var arrivals: [(descriptor: Int32, socket: UInt64)] = []
     /// Descriptors still to be looked at in this turn.
     private var turn: [Int32] = []
@@ -138,8 +143,8 @@ package struct ConnectionGuard: Sendable {
         hangUps[descriptor] = hangUps[descriptor] ?? HangUp(time: time, reason: reason)
     }
 
-    /// Ends connections that have said nothing, the oldest first, until there are at most `limit` of them and at most
-    /// `total` connections in all.
+    /// Ends connections that have said nothing, the oldest first, until there are at most `limit`
+    /// of them and at most `total` connections in all.
     /// - Returns: the connections shut down.
     package mutating func makeRoom(unspoken limit: Int, total: Int) -> [Ended] {
         guard unspoken > 0, unspoken > limit || connections.count > total else { return [] }
@@ -160,8 +165,8 @@ package struct ConnectionGuard: Sendable {
         hangUps.filter { now >= $0.value.time }.compactMap { end($0.key, because: $0.value.reason) }
     }
 
-    /// Shuts down what has to go, as far as it is this sweep's to look at. To be called when no whole message waits to
-    /// be read.
+    /// Shuts down what has to go, as far as it is this sweep's to look at. To be called when no
+    /// whole message waits to be read.
     /// - Returns: the connections shut down.
     package mutating func sweep(at now: Duration) -> [Ended] {
         var ended = endDismissed(at: now)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CZeroMQ
 
 /// A CURVE public key: 32 bytes, written as 40 characters of Z85.

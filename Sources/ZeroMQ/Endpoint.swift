@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// An address to bind or to connect: `tcp://HOST:PORT` or `ipc://PATH`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// Key files: short text, one per key.
@@ -35,8 +37,9 @@ package enum KeyFile {
         try SmallFile.create(path, text: text, mode: 0o644)
     }
 
-    /// - Throws: `.keyFileExposed` if group or others have any right to the file, `.keyFileReplaceable` if they could put
-    ///   another in its place (see ``PathTrust``), `.keyKindMismatch` for a public key file, `.keyMalformed`, `.keyPairMismatch`,
+    /// - Throws: `.keyFileExposed` if group or others have any right to the file,
+    ///   `.keyFileReplaceable` if they could put another in its place (see ``PathTrust``),
+    ///   `.keyKindMismatch` for a public key file, `.keyMalformed`, `.keyPairMismatch`,
     ///   `.fileUnreadable`.
     package static func readSecret(_ path: String) throws(ZeroMQError) -> CurveKeyPair {
         let (text, mode) = try SmallFile.read(path, limit: limit)
@@ -63,8 +66,8 @@ package enum KeyFile {
         }
     }
 
-    /// - Throws: `.keyKindMismatch` for a secret key file, `.keyFileReplaceable` as for a secret key, `.keyMalformed`,
-    ///   `.fileUnreadable`.
+    /// - Throws: `.keyKindMismatch` for a secret key file, `.keyFileReplaceable` as for a secret
+    ///   key, `.keyMalformed`, `.fileUnreadable`.
     package static func readPublic(_ path: String) throws(ZeroMQError) -> PublicKey {
         let text = try SmallFile.read(path, limit: limit).text
         try PathTrust.check(path, .keyFileReplaceable)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a ROUTER socket knows one connection by: opaque, and unique among its present connections.
 /// A peer that connects again has another one.
 package struct PeerID: Hashable, Sendable, CustomStringConvertible {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// Whether nobody but root and the user who runs this process can change what a path leads to.
@@ -13,11 +15,13 @@ enum PathTrust {
     /// More links than the system follows.
     private static let mostLinks = 40
 
-    /// Looks at the file or directory itself and, from the root on, at every directory and link that leads to it.
+    /// Looks at the file or directory itself and, from the root on, at every directory and link
+    /// that leads to it.
     ///
-    /// Each has to belong to the user or to root, and nobody else may write it. A directory on the way may be open to all if it
-    /// is sticky, as `/tmp` is: entries there are replaced by their owners alone, and those are looked at. What lies on a file
-    /// system mounted read-only, as containers have their configuration, is written by nobody.
+    /// Each has to belong to the user or to root, and nobody else may write it. A directory on the
+    /// way may be open to all if it is sticky, as `/tmp` is: entries there are replaced by their
+    /// owners alone, and those are looked at. What lies on a file system mounted read-only, as
+    /// containers have their configuration, is written by nobody.
     /// - Returns: nil as well where the path leads nowhere, which opening it will say.
     static func weakness(of path: String) -> Weakness? {
         let start = path.hasPrefix("/") ? path : currentDirectory + "/" + path

@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CZeroMQ
 import Glibc
 import Synchronization
 
 /// Routing ids of a ROUTER: those libzmq makes itself, a zero followed by a 32-bit counter.
 ///
-/// A peer may claim an id of its own in its handshake. libzmq 4.3.4 ends the process when its counter reaches an id that
-/// is claimed, and starts that counter with `rand()`, which it never seeds: every process would begin with the same one.
-/// So it begins where nobody can foresee, and peers whose id is none that the counter can have reached are ended.
+/// A peer may claim an id of its own in its handshake. libzmq 4.3.4 ends the process when its
+/// counter reaches an id that is claimed, and starts that counter with `rand()`, which it never
+/// seeds: every process would begin with the same one. So it begins where nobody can foresee, and
+/// peers whose id is none that the counter can have reached are ended.
 package struct RoutingIDSequence: Hashable, Sendable {
     /// The counter before the first connection from outside.
     private let start: UInt32
@@ -25,10 +28,12 @@ package struct RoutingIDSequence: Hashable, Sendable {
         return (1...max(1, accepted)).contains(UInt64(number &- start))
     }
 
-    /// Makes the start of the next socket's counter unpredictable. To be called right before it is made.
+    /// Makes the start of the next socket's counter unpredictable. To be called right before it is
+    /// made.
     static func scatter() { srand(UInt32.random(in: .min ... .max)) }
 
-    /// Asks a ROUTER that nobody can reach yet where its counter is, by a connection of this process.
+    /// Asks a ROUTER that nobody can reach yet where its counter is, by a connection of this
+    /// process.
     static func current(
         of router: Socket, _ context: Context
     ) throws(ZeroMQError) -> RoutingIDSequence {

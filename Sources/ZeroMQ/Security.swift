@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How a coordinator protects its socket. There is no way to ask for encryption without
 /// authentication: libzmq would then admit every key.
 package enum ServerSecurity: Sendable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CZeroMQ
 import Glibc
 
@@ -79,7 +81,8 @@ package final class Socket {
         authenticator?.stop()
     }
 
-    /// Whether processes of others may connect: not where only a private directory leads to the socket.
+    /// Whether processes of others may connect: not where only a private directory leads to the
+    /// socket.
     package var isExposed: Bool {
         if case .tcp = endpoint?.address { true } else { authenticator != nil }
     }
@@ -103,8 +106,9 @@ package final class Socket {
             "a ZeroMQ socket was used by a thread that does not own it")
     }
 
-    /// Makes the calling thread the owner, of the monitor too. Only for a socket the previous owner no longer
-    /// touches, across a hand-over that orders memory (such as starting a thread, or joining one).
+    /// Makes the calling thread the owner, of the monitor too. Only for a socket the previous owner
+    /// no longer touches, across a hand-over that orders memory (such as starting a thread, or
+    /// joining one).
     package func adopt() {
         owner = pthread_self()
         monitor?.socket.adopt()

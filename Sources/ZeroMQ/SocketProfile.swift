@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// All socket options in one place. The defaults were measured against libzmq 4.3.4 under link
 /// failures; each states why it is not libzmq's own.
 package struct SocketProfile: Equatable, Sendable {
@@ -14,8 +16,9 @@ package struct SocketProfile: Equatable, Sendable {
     package var maximumParts = 32
     /// Messages with more bytes come back as `.oversized`; without the routing id.
     package var maximumMessageBytes = 8 << 20
-    /// The kernel asks a peer that has been quiet for so long whether it is there, in seconds. libzmq's own pings are left
-    /// off: the application has heartbeats, and thousands of timers keep the I/O thread from everything else.
+    /// The kernel asks a peer that has been quiet for so long whether it is there, in seconds.
+    /// libzmq's own pings are left off: the application has heartbeats, and thousands of timers
+    /// keep the I/O thread from everything else.
     package var keepaliveIdle: Int32 = 10
     /// Between two such questions, in seconds.
     package var keepaliveInterval: Int32 = 5
@@ -32,8 +35,8 @@ package struct SocketProfile: Equatable, Sendable {
     package var reconnectIntervalMaximum: Int32 = 2_000
     /// Unacknowledged TCP data for so long ends the connection, in milliseconds.
     package var tcpMaximumRetransmit: Int32 = 10_000
-    /// Coordinator only: connections the kernel keeps until they are accepted. With libzmq's 100, a hundred strangers
-    /// that arrive at once keep workers out for seconds.
+    /// Coordinator only: connections the kernel keeps until they are accepted. With libzmq's 100, a
+    /// hundred strangers that arrive at once keep workers out for seconds.
     package var backlog: Int32 = 1_024
     /// How long ``Socket/close(goodbye:)`` may go on sending, in milliseconds; at most 1,000.
     package var goodbyeLinger: Int32 = 1_000

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Z85 (ZeroMQ RFC 32): four bytes as five printable characters.
 enum Z85 {
     private static let alphabet = Array(

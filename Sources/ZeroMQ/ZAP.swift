@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// One question of libzmq to the authenticator (ZeroMQ RFC 27).
 struct ZAPRequest: Equatable {
     let requestID: [UInt8]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension ZeroMQError {
     /// One clause per code; ``description`` adds subject, cause and advice.
     var summary: String {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import NetworkGraph
 import Quantization
@@ -39,7 +41,8 @@ import Testing
         }
     }
 
-    /// Every state kept is no worse than all before it, and a layer taken back has the biases it began with.
+    /// Every state kept is no worse than all before it, and a layer taken back has the biases it
+    /// began with.
     @Test(arguments: Match.allCases)
     func whatMakesThingsWorseIsTakenBack(match: Match) throws {
         let job = try Self.cluster().finish(Self.options(tuned: true, match: match))

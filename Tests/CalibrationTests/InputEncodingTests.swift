@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import TestSupport
 import Testing
 
 @testable import Calibration
 
 @Suite struct InputEncodingTests {
-    /// Those of the encoded values themselves, whatever the tables' order; a few pixels leave most entries unused.
+    /// Those of the encoded values themselves, whatever the tables' order; a few pixels leave most
+    /// entries unused.
     @Test func extremaAreThoseOfTheEncodedImage() throws {
         var generator = SeededGenerator(seed: TestSeed.value)
         let tables = (0..<3).map { _ in

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 import TestSupport
@@ -7,7 +9,8 @@ import Testing
 
 /// One round stands for many steps where outputs follow their biases in a straight line.
 @Suite struct LayerCorrectorTests {
-    /// One channel whose pixels are either far below a clamp at 0 or above it, so that its slope is their share.
+    /// One channel whose pixels are either far below a clamp at 0 or above it, so that its slope is
+    /// their share.
     private struct Channel {
         /// Sums of the pixels that pass, in steps of the accumulator; the others give 0.
         var passing: [Int32]
@@ -68,7 +71,8 @@ import Testing
                 [accumulators], [outputs], [raised]
             )
 
-            // In real numbers: the closed form, then each step takes out what is left behind the clamp.
+            // In real numbers: the closed form, then each step takes out what is left behind the
+            // clamp.
             let slope = Double(channel.passing.count) / count
             var expected = -(Double(accumulators) / count - meanBefore)
             for _ in 0..<iterations {

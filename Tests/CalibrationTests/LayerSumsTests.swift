@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import Kernels
 import NetworkGraph
@@ -38,7 +40,8 @@ import Testing
         return sums
     }
 
-    /// All rows at once, a few at a time and a rest, one by one; accumulators kept and computed again.
+    /// All rows at once, a few at a time and a rest, one by one; accumulators kept and computed
+    /// again.
     @Test(arguments: [1 << 16, 60, 1], [1, .max])
     func areThoseOfWholeRuns(cachedCount: Int, keptReduction: Int) throws {
         let clamped = SmallNetwork.clamped(seed: TestSeed.value)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import NetworkGraph
 import Quantization
@@ -69,7 +71,8 @@ struct LocalCluster {
     }
 }
 
-/// Stops a job after every round in turn; everything but its progress is lost, and another cluster goes on with it.
+/// Stops a job after every round in turn; everything but its progress is lost, and another cluster
+/// goes on with it.
 func expectSameBitsAfterResuming(
     _ options: CalibrationOptions, _ cluster: ([Int]) -> LocalCluster
 ) throws {

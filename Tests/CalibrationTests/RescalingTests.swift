@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 import TestSupport
@@ -5,13 +7,15 @@ import Testing
 
 @testable import Calibration
 
-/// What an equalized job has from passes of the network as given is what passes of the equalized network would give.
+/// What an equalized job has from passes of the network as given is what passes of the equalized
+/// network would give.
 @Suite struct RescalingTests {
     private static let networks: [@Sendable (UInt64) -> FloatNetwork] = [
         SmallNetwork.everything(seed:), SmallNetwork.gated(seed:), absorbing(seed:),
     ]
 
-    /// Half of the first layer's channels stay well above 0, and below the bound of ReLU6 where that is behind them.
+    /// Half of the first layer's channels stay well above 0, and below the bound of ReLU6 where
+    /// that is behind them.
     @Sendable private static func absorbing(seed: UInt64) -> FloatNetwork {
         var small = SmallNetwork(input: FeatureShape(height: 6, width: 6, channels: 3), seed: seed)
         let clamp = seed % 2 == 0 ? Clamp(lower: 0) : Clamp(lower: 0, upper: 6)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Execution
 import NetworkGraph
@@ -46,7 +48,8 @@ import Testing
 
     @Test(arguments: TuningOptions.Loss.allCases)
     func mirroredImagesAreImagesOfTheirOwn(loss: TuningOptions.Loss) throws {
-        // A pool that holds the mirrored images itself sees the same images; only their order in batches differs.
+        // A pool that holds the mirrored images itself sees the same images; only their order in
+        // batches differs.
         let options = Self.options(loss: loss, images: 7, mirrors: true)
         let job = try Self.cluster(threads: [1, 2]).finish(options)
         let stage = try #require(job.tuning)

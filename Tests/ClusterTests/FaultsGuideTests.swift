@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import TestSupport
 import Testing
 
-/// docs/faults.md is true: its tests exist, each asks for the bits and for an event of its row, and every event is asked for.
+/// docs/faults.md is true: its tests exist, each asks for the bits and for an event of its row, and
+/// every event is asked for.
 @Suite struct FaultsGuideTests {
     /// Members of the suites of one file, by name, as text.
     private struct Members {

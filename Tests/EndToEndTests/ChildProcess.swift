@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
-/// A real `counterbias` process with its output captured line by line. Every wait has a deadline; one that passes
-/// kills the process and fails with what it wrote.
+/// A real `counterbias` process with its output captured line by line. Every wait has a deadline;
+/// one that passes kills the process and fails with what it wrote.
 final class ChildProcess: @unchecked Sendable {
     // Sendable: everything mutable is read and written under `condition`.
 
@@ -38,8 +40,8 @@ final class ChildProcess: @unchecked Sendable {
     private var lines: [String] = []
     private var consumed = 0
 
-    /// Starts `counterbias` in the repository's root, in the network of `host` (nil: this process's own) and with
-    /// `environment` added to this process's own.
+    /// Starts `counterbias` in the repository's root, in the network of `host` (nil: this process's
+    /// own) and with `environment` added to this process's own.
     init(
         _ arguments: [String], on host: Laboratory.Host? = nil, environment: [String: String] = [:]
     ) throws {
@@ -95,7 +97,8 @@ final class ChildProcess: @unchecked Sendable {
         {}
     }
 
-    /// Waits for the next line of the log that contains all `parts`, looking behind the lines earlier waits saw.
+    /// Waits for the next line of the log that contains all `parts`, looking behind the lines
+    /// earlier waits saw.
     @discardableResult
     func line(containing parts: String...) throws -> String {
         var found: String?

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -61,7 +63,8 @@ extension EndToEnd {
             let sources = (pixels["origin"] as? [String: Any])?["sources"] as? [String: String]
             #expect(sources?["mean"] == config && sources?["geometry"] == "default")
 
-            // The metadata entry is a configuration's section: with it, and without any, the same numbers.
+            // The metadata entry is a configuration's section: with it, and without any, the same
+            // numbers.
             let bytes = try scratch.bytes("out/model.int8.onnx")
             let entry =
                 #"{"channel_order":"bgr","crop":[28,28],"exif_orientation":"ignore","#
@@ -80,7 +83,8 @@ extension EndToEnd {
             }
             #expect(numbers[0] == numbers[1] && numbers[0] != numbers[2], "\(numbers)")
 
-            // As a given quantization it is corrected with what this run says, which had better be the same.
+            // As a given quantization it is corrected with what this run says, which had better be
+            // the same.
             let given = ["--quantized", out + "/model.int8.onnx", "--out", scratch("corrected")]
             for (file, isOther) in [(Example.config, true), (config, false)] {
                 let run = try ChildProcess.run(
@@ -114,7 +118,8 @@ extension EndToEnd {
             #expect(try warnings(summary()).contains { $0.contains(warning) })
         }
 
-        /// Networks that normalize inside take pixels as they are; that and the defaults are no mistakes.
+        /// Networks that normalize inside take pixels as they are; that and the defaults are no
+        /// mistakes.
         @Test(arguments: [
             "{resize_short_side: none, mean: 0, std: 1}", "{resize_short_side: none}",
         ])
@@ -180,7 +185,8 @@ extension EndToEnd {
             #expect(run.log.contains("all 8 images have the same pixels"), "\(run.log)")
         }
 
-        /// Samples in one array, in two, or in files of their own, channels first or last: the same job.
+        /// Samples in one array, in two, or in files of their own, channels first or last: the same
+        /// job.
         @Test func arraysOfSamples() throws {
             let size = 3 * 28 * 28
             let samples = (0..<8).map { sample in

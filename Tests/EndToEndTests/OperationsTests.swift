@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import FoundationNetworking
 import Testing
@@ -117,7 +119,8 @@ extension EndToEnd {
             ])
             let workerServing = try worker.line(containing: "serving metrics")
             try cluster.coordinator.line(containing: "round opened", "round=2 ")
-            // The job waits for its only worker while the coordinator is asked, and the other way round.
+            // The job waits for its only worker while the coordinator is asked, and the other way
+            // round.
             worker.signal(SIGSTOP)
             let page = try await scrape(serving)
             for sample in [

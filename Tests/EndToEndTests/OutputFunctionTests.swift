@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import NetworkGraph
 import ONNXFormat
@@ -19,7 +21,8 @@ extension EndToEnd {
             return data
         }
 
-        /// A network that ends in Softmax goes the whole way; the exported file ends in it, and is compared before it.
+        /// A network that ends in Softmax goes the whole way; the exported file ends in it, and is
+        /// compared before it.
         @Test(arguments: [[], ["--float-output"]])
         func softmaxIsKept(flags: [String]) throws {
             let scratch = try Scratch()

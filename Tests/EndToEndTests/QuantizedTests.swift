@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -50,7 +52,8 @@ extension EndToEnd {
             #expect(other.contains("the quantized model (\(theirs)"), "\(other)")
         }
 
-        /// Killed in the middle, continued by a coordinator with two workers: the bits of `calibrate` in one go.
+        /// Killed in the middle, continued by a coordinator with two workers: the bits of
+        /// `calibrate` in one go.
         @Test(arguments: ["pre", "post"])
         func isCorrectedAcrossWorkersAndResumed(match: String) throws {
             let made = ["calibrate"] + Example.flags(out: scratch("theirs")) + ["--method", "none"]

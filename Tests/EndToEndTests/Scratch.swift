@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import TestSupport
 
@@ -51,8 +53,8 @@ enum Example {
     static let labels = "example/labels.csv"
     static let config = "config/example.yaml"
 
-    /// Flags of a job that is quick in a debug build: 8 images, 4 shards in every round, one round per layer
-    /// unless means are matched behind the activation.
+    /// Flags of a job that is quick in a debug build: 8 images, 4 shards in every round, one round
+    /// per layer unless means are matched behind the activation.
     static func flags(
         out: String, config: String = config, match: String = "pre", images: Int = 8
     ) -> [String] {
@@ -76,7 +78,8 @@ enum Example {
         ]
     }
 
-    /// One where silence is no reason to give a worker up, for tests of other reasons on a busy machine.
+    /// One where silence is no reason to give a worker up, for tests of other reasons on a busy
+    /// machine.
     static func patient(in scratch: Scratch) throws -> String {
         try configuration(["  lease_seconds: 2.5": "  lease_seconds: 30"], in: scratch)
     }
@@ -164,7 +167,8 @@ struct Cluster {
         try coordinator.hasLogged("worker admitted", "pid=\(worker.identifier)")
     }
 
-    /// Starts a worker that connects to `endpoint` (nil: the coordinator's own) from the network of `host`.
+    /// Starts a worker that connects to `endpoint` (nil: the coordinator's own) from the network of
+    /// `host`.
     func worker(
         threads: Int = 1, security: [String] = [], endpoint: String? = nil,
         on host: Laboratory.Host? = nil, environment: [String: String] = [:]

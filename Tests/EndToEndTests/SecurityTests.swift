@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -118,7 +120,8 @@ extension EndToEnd {
             #expect(try worker.finish().status == 0)
         }
 
-        /// As containers have their secrets: in a directory open to all, on a disk that nobody can write.
+        /// As containers have their secrets: in a directory open to all, on a disk that nobody can
+        /// write.
         @Test(.enabled(if: Capabilities.mounts)) func keysOnAReadOnlyDisk() throws {
             let disk = try SmallDisk(kibibytes: 256)
             let keys = try keys("keys")

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -12,8 +14,8 @@ extension EndToEnd {
             out = scratch("out")
         }
 
-        /// Runs a command with at most so many descriptors, soft and hard, and none of this process's: what lies above the
-        /// limit would stand in its way.
+        /// Runs a command with at most so many descriptors, soft and hard, and none of this
+        /// process's: what lies above the limit would stand in its way.
         private func run(
             _ arguments: [String], descriptors: Int
         ) throws -> (status: Int32, log: String) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -47,7 +49,8 @@ extension EndToEnd {
                 flags: Example.flags(out: out, config: try Example.patient(in: scratch)))
             let first = try cluster.worker()
             try cluster.coordinator.line(containing: "worker admitted", "pid=\(first.identifier)")
-            // It rests until the other one is there too: the whole job takes little longer than a start.
+            // It rests until the other one is there too: the whole job takes little longer than a
+            // start.
             first.signal(SIGSTOP)
             let second = try cluster.worker(threads: 2)
             try cluster.coordinator.line(containing: "worker admitted", "pid=\(second.identifier)")

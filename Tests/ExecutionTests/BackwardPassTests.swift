@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import Kernels
 import NetworkGraph
@@ -103,8 +105,8 @@ import Testing
         values.reduce(0) { $0 + $1 * $1 }.squareRoot()
     }
 
-    /// Central differences of a linear loss along random directions of each layer's biases. The loss is linear
-    /// between kinks, so a small step leaves only rounding.
+    /// Central differences of a linear loss along random directions of each layer's biases. The
+    /// loss is linear between kinks, so a small step leaves only rounding.
     @Test func equalsFiniteDifferences() {
         var generator = SeededGenerator(seed: TestSeed.value)
         for (seed, quantized) in GradientExecutorTests.networks(40, using: &generator) {

@@ -1,16 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import NetworkGraph
 import Quantization
 
-/// A float network in Double, by definition: what finite differences are taken of, and where its masks come from.
+/// A float network in Double, by definition: what finite differences are taken of, and where its
+/// masks come from.
 struct DoubleNetwork {
     let graph: Graph
     var weights: [[Double]?]
     /// By node.
     var biases: [[Double]?]
 
-    /// The quantized network without its quantizers. Biases lie between their levels: one that is zero would
-    /// put windows of padding on the kink of a Relu.
+    /// The quantized network without its quantizers. Biases lie between their levels: one that is
+    /// zero would put windows of padding on the kink of a Relu.
     init(_ network: QuantizedNetwork) {
         graph = network.graph
         weights = network.parameters.map { $0?.dequantizedWeights.map(Double.init) }

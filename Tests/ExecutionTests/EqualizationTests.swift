@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Execution
 import Foundation
@@ -167,7 +169,8 @@ import Testing
         #expect(equalization.layers.last?.reason?.contains("output") == true)
     }
 
-    /// One weight scale per channel: what a depthwise layer reads fills its range, and nothing else changes.
+    /// One weight scale per channel: what a depthwise layer reads fills its range, and nothing else
+    /// changes.
     @Test func leastNoisePerChannelFillsWhatDepthwiseLayersRead() throws {
         let network = Self.unbalanced(seed: 11)
         let images = Self.images(4, network.graph.input.shape, seed: 12)
@@ -246,7 +249,8 @@ import Testing
         }
     }
 
-    /// Their statistics are taken element by element here, which takes minutes without optimization.
+    /// Their statistics are taken element by element here, which takes minutes without
+    /// optimization.
     private static var takesRealModels: Bool {
         #if DEBUG
             print("SKIPPED: real models are equalized in optimized builds only.")

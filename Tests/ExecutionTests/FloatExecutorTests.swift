@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import Kernels
 import NetworkGraph
@@ -74,8 +76,8 @@ import Testing
         }
     }
 
-    /// Pointwise convolutions whose wide output a depthwise one reads: alone, beside another reader, and where it
-    /// is the network's output too.
+    /// Pointwise convolutions whose wide output a depthwise one reads: alone, beside another
+    /// reader, and where it is the network's output too.
     private static func pairs(seed: UInt64) -> [FloatNetwork] {
         var network = SmallNetwork(
             input: FeatureShape(height: 60, width: 61, channels: 5), seed: seed)

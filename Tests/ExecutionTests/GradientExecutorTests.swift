@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import Kernels
 import NetworkGraph
@@ -78,7 +80,8 @@ import Testing
         compare(network, seed: seed, &generator)
     }
 
-    /// A clamp in place of bounds that nothing meets; concatenations and pools with clamps of their own.
+    /// A clamp in place of bounds that nothing meets; concatenations and pools with clamps of their
+    /// own.
     @Test func clampsOfEveryNodeCount() {
         var generator = SeededGenerator(seed: TestSeed.value)
         for (seed, original) in Self.networks(30, using: &generator) {
@@ -141,7 +144,8 @@ import Testing
         }
     }
 
-    /// The same bits on every machine and instruction set, for as long as the numerics contract stands.
+    /// The same bits on every machine and instruction set, for as long as the numerics contract
+    /// stands.
     @Test(arguments: InstructionSet.available.indices)
     func digestIsUnchanged(isa: Int) {
         var generator = SeededGenerator(seed: 20_190_607)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import Foundation
 import NetworkGraph
@@ -6,7 +8,8 @@ import Quantization
 import TestSupport
 import Testing
 
-/// Gradients of biases against PyTorch's autograd on the same files (scripts/make-gradient-goldens).
+/// Gradients of biases against PyTorch's autograd on the same files
+/// (scripts/make-gradient-goldens).
 @Suite struct GradientGoldenTests {
     struct Golden: Decodable {
         struct Image: Decodable {
@@ -87,8 +90,8 @@ import Testing
         #expect(distances.filter { $0 > 0.01 }.count >= 4, "\(distances)")
     }
 
-    /// Masks that all pass; masks taken from the stored values, of which those at the ends of the range may or may
-    /// not have been inside it.
+    /// Masks that all pass; masks taken from the stored values, of which those at the ends of the
+    /// range may or may not have been inside it.
     @Test func wrongMasksShow() throws {
         var fromStored: [Double] = []
         for name in Self.names {

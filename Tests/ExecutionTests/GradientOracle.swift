@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import Kernels
 import NetworkGraph
 import Quantization
 
-/// The straight-through estimator by definition: every node by its scalar twin, on the trace of the integer oracle.
+/// The straight-through estimator by definition: every node by its scalar twin, on the trace of the
+/// integer oracle.
 struct GradientOracle {
     let network: QuantizedNetwork
     let trace: IntegerOracle.Trace

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import NetworkGraph
 import Quantization
@@ -5,7 +7,8 @@ import TestSupport
 import Testing
 
 @Suite struct IntegerExecutorTests {
-    /// `SmallNetwork.everything` under every scheme, its activations' scales and zero points disturbed.
+    /// `SmallNetwork.everything` under every scheme, its activations' scales and zero points
+    /// disturbed.
     static func quantized(
         seed: UInt64, _ scheme: QuantizationScheme, using generator: inout SeededGenerator
     ) throws -> QuantizedNetwork {
@@ -37,7 +40,8 @@ import Testing
         return network
     }
 
-    /// Scales that no range would give, zero points from end to end, some random weights and large biases.
+    /// Scales that no range would give, zero points from end to end, some random weights and large
+    /// biases.
     private static func disturb(
         _ network: inout QuantizedNetwork, using generator: inout SeededGenerator
     ) {
@@ -106,7 +110,8 @@ import Testing
         }
     }
 
-    /// Dilations, groups, odd pads, pools of every kind, fully connected layers, mixed weight types.
+    /// Dilations, groups, odd pads, pools of every kind, fully connected layers, mixed weight
+    /// types.
     @Test func randomNetworksEqualTheirScalarTwins() throws {
         var generator = SeededGenerator(seed: TestSeed.value)
         var count = 0

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import NetworkGraph
 import TestSupport
 
 extension Workspace {
-    /// Leaves buffers of every size a network takes, full of NaN and 0xA5, and scratch memory of the same kind.
+    /// Leaves buffers of every size a network takes, full of NaN and 0xA5, and scratch memory of
+    /// the same kind.
     func poison(for graph: Graph) {
         let counts = (0..<graph.valueCount).map { graph.shape(of: $0).count }
         let buffers = counts.flatMap { [take(byteCount: $0), take(byteCount: 4 * $0)] }

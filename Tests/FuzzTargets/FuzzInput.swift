@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// An input as one file: each frame behind its length (little-endian UInt32).
 package enum FuzzInput {
     package static func encode(_ frames: [[UInt8]]) -> [UInt8] {

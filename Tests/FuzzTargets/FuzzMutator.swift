@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Cluster
 import TestSupport
 
@@ -48,7 +50,8 @@ package struct FuzzMutator {
         guard isSafetensors, let end = Self.headerEnd(frame), below(10) > 0 else {
             return damage(&frame)
         }
-        // The parts by themselves, with a length that fits: else nothing gets behind the length check.
+        // The parts by themselves, with a length that fits: else nothing gets behind the length
+        // check.
         var header = Array(frame[8..<end])
         var data = Array(frame[end...])
         if below(5) == 0 { damage(&data, asText: false) } else { damage(&header, asText: true) }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Cluster
 import NetworkGraph
@@ -16,8 +18,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         package var description: String
     }
 
-    /// Decodes the input. What the decoder refuses is fine, and so is what it accepts, if it is the same after
-    /// another turn; traps, hangs and memory without bound are for the caller to notice.
+    /// Decodes the input. What the decoder refuses is fine, and so is what it accepts, if it is the
+    /// same after another turn; traps, hangs and memory without bound are for the caller to notice.
     /// - Returns: whether it was accepted.
     /// - Throws: ``Broken``.
     package func run(_ frames: [[UInt8]]) throws -> Bool {
@@ -46,8 +48,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         }
     }
 
-    /// Decodes, encodes and decodes again: both encodings must be the same bytes. Values are not compared: NaN
-    /// differs from itself.
+    /// Decodes, encodes and decodes again: both encodings must be the same bytes. Values are not
+    /// compared: NaN differs from itself.
     private static func again<Value>(
         _ bytes: [UInt8], decode: ([UInt8]) throws -> Value, encode: (Value) throws -> [UInt8]
     ) throws -> Bool {
@@ -132,8 +134,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         return true
     }
 
-    /// Results of a round, the number of which is in the first frame: what has the right form must not end the
-    /// process, whatever its numbers say.
+    /// Results of a round, the number of which is in the first frame: what has the right form must
+    /// not end the process, whatever its numbers say.
     private static func results(_ frames: [[UInt8]]) throws -> Bool {
         let states = FuzzSamples.shared.states
         guard let index = frames.first?.first, Int(index) < states.count,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -49,7 +51,8 @@ import Testing
         #expect(error?.concernsOneImage == true)
     }
 
-    /// Everything that is no image of a kind that is read, by kind; nothing waits for a pipe's writer.
+    /// Everything that is no image of a kind that is read, by kind; nothing waits for a pipe's
+    /// writer.
     @Test func whatIsLeftOutIsCounted() throws {
         let names = ["a.png", "b.WEBP", "c.bmp", "d.gif", "e.tif", "f.tiff", "g.heic", "h.avif"]
         try withFolder(names + ["n01440764/", "n01443537/", ".DS_Store", "labels.csv"]) { path in

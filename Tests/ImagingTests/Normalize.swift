@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Imaging
 
 /// The network input a prepared image stands for, `[height][width][channels]`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "KernelGoldens.h"
 
 #include <math.h>
@@ -195,8 +197,8 @@ static uint64_t digest_observed_convolution(const ck_isa *isa, ptrdiff_t index) 
     return DIGEST(hash, s.high, channels);
 }
 
-/// Weights anywhere in [-255, 255]; bytes minus a zero point, one per channel; or small ones with a hundredth
-/// anywhere, as trained networks have them.
+/// Weights anywhere in [-255, 255]; bytes minus a zero point, one per channel; or small ones with a
+/// hundredth anywhere, as trained networks have them.
 typedef enum weight_kind { WIDE, BYTES, TRAINED } weight_kind;
 
 static void draw_weights(

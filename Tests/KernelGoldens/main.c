@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Compares every kernel with the golden digests on every instruction set this machine runs. With
 // --print, prints the digests of the portable kernels instead, as the contents of digests.h. With
 // --best NAME, also fails unless NAME is the instruction set chosen here.

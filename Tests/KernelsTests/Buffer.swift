@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Memory for kernel arguments: aligned, poisoned, with guard bytes behind that must survive. Never
 /// freed, so that a pointer into it cannot outlive it.
 struct Buffer<Element: BitwiseCopyable> {

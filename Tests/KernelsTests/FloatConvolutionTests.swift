@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Kernels
 import NetworkGraph
 import TestSupport
@@ -46,7 +48,8 @@ import Testing
         }
     }
 
-    /// Outputs of several bands of 256 KiB: gathered windows, depthwise ones and the image's own pixels.
+    /// Outputs of several bands of 256 KiB: gathered windows, depthwise ones and the image's own
+    /// pixels.
     @Test(arguments: [(3, 3, 1), (3, 48, 48), (1, 5, 1)])
     func statisticsOfSeveralBands(kernel: Int, inputs: Int, groups: Int) {
         var random = Random(seed: 11)

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Kernels
 import NetworkGraph
 import TestSupport
 import Testing
 
-/// Products, activation functions and local response normalization against their scalar twins, and the
-/// twins against their definitions.
+/// Products, activation functions and local response normalization against their scalar twins, and
+/// the twins against their definitions.
 @Suite struct FunctionTests {
     private static func quantizations(_ random: inout Random) -> [ByteQuantization] {
         (0..<3).map { _ in

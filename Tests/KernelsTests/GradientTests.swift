@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Kernels
 import NetworkGraph
 import TestSupport
@@ -29,8 +31,8 @@ import Testing
         check(ConvolutionCase(seed: seed))
     }
 
-    /// Strides beyond kernels (phases without taps), strides that share factors with dilations, more
-    /// phases than inputs, outputs that leave inputs unread, kernels that cover the input.
+    /// Strides beyond kernels (phases without taps), strides that share factors with dilations,
+    /// more phases than inputs, outputs that leave inputs unread, kernels that cover the input.
     @Test(arguments: [
         (5, 5, Window(kernelHeight: 1, kernelWidth: 1, strideHeight: 2, strideWidth: 3)),
         (

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Kernels
 import NetworkGraph
 import TestSupport
@@ -94,7 +96,8 @@ import Testing
         }
     }
 
-    /// Neighbours whose products with 255 add up to the edge of 16 bits and beyond, in a third of the quads.
+    /// Neighbours whose products with 255 add up to the edge of 16 bits and beyond, in a third of
+    /// the quads.
     @Test(arguments: [
         [127, 1], [128, 0], [-128, 0], [-128, -128], [127, 127], [-255, -255], [255, -255],
     ])

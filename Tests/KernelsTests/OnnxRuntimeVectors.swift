@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Made by scripts/make-kernel-vectors.py with onnxruntime 1.32.0; do not edit.
 // swift-format-ignore-file
 import Kernels

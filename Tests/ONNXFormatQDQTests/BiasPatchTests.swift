@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import NetworkGraph
 import Quantization
@@ -10,7 +12,8 @@ import Testing
 
 /// Other biases in somebody's file: nothing else may change, and everything comes back.
 @Suite struct BiasPatchTests {
-    /// New biases of every layer but those that are constants; small, since float biases stand for any int32 below 2^24.
+    /// New biases of every layer but those that are constants; small, since float biases stand for
+    /// any int32 below 2^24.
     private static func biases(
         of network: QuantizedNetwork, constants: [Int] = [], seed: UInt64
     ) -> BiasState {
@@ -47,7 +50,8 @@ import Testing
         try Self.expectOnlyBiases(bytes, patched, before.biases.compactMap { $0 })
     }
 
-    /// Walks both files: the same messages but for the elements of biases, and what an added bias needs.
+    /// Walks both files: the same messages but for the elements of biases, and what an added bias
+    /// needs.
     private static func expectOnlyBiases(
         _ old: [UInt8], _ new: [UInt8], _ biases: [BiasTensor]
     ) throws {

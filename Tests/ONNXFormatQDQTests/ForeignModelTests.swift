@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Execution
 import Foundation
 import NetworkGraph
@@ -56,7 +58,8 @@ import Testing
         }
     }
 
-    /// Outputs are those of ONNX Runtime: to the bit where they are 8-bit, within rounding where they are float.
+    /// Outputs are those of ONNX Runtime: to the bit where they are 8-bit, within rounding where
+    /// they are float.
     @Test(arguments: names)
     func outputsAreThoseOfONNXRuntime(name: String) throws {
         let network = try QDQModel.load(path: Self.path(name))

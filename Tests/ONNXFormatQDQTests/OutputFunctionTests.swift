@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import NetworkGraph
 import Quantization
@@ -17,7 +19,8 @@ import Testing
         return network
     }
 
-    /// The file of `network()` with the Softmax's result as `p`, and what `change` puts behind it up to `y`.
+    /// The file of `network()` with the Softmax's result as `p`, and what `change` puts behind it
+    /// up to `y`.
     private static func read(
         _ network: QuantizedNetwork = Self.network(),
         _ change: (inout Onnx_ModelProto) throws -> Void

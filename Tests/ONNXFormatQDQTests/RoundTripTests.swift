@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import NetworkGraph
 import Quantization
@@ -26,7 +28,8 @@ import Testing
         #expect(decoded == network, "seed \(seed)")
     }
 
-    /// A Softmax behind the logits comes back as well, whatever their form; it changes nothing before it.
+    /// A Softmax behind the logits comes back as well, whatever their form; it changes nothing
+    /// before it.
     @Test(arguments: [Graph.OutputFunction.softmax, .logSoftmax])
     func outputFunctionsComeBack(function: Graph.OutputFunction) throws {
         var forms: Set<String> = []
@@ -152,7 +155,8 @@ import Testing
 
     @Test func trailingPoolPadsBeyondTheKernelComeBack() throws {
         let shape = FeatureShape(height: 5, width: 5, channels: 2)
-        // Windows begin at rows -2 and 2 and at columns 0 and 4; none reaches rows 5 to 7 or column 6.
+        // Windows begin at rows -2 and 2 and at columns 0 and 4; none reaches rows 5 to 7 or column
+        // 6.
         let window = Window(
             kernelHeight: 3, kernelWidth: 2, strideHeight: 4, strideWidth: 4, padTop: 2,
             padBottom: 3,

@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import NetworkGraph
 
-/// Evaluates a float network by definition: plain loops in Double, nothing shared with the executors.
+/// Evaluates a float network by definition: plain loops in Double, nothing shared with the
+/// executors.
 struct NaiveEvaluator {
     let network: FloatNetwork
 

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import SwiftProtobuf
 import TestSupport
 
 @testable import ONNXFormat
 
-/// A model whose weights were left out (scripts/onnx_skeleton.py) and are made up again here, by the
-/// same rule bit for bit.
+/// A model whose weights were left out (scripts/onnx_skeleton.py) and are made up again here, by
+/// the same rule bit for bit.
 struct Skeleton {
     private(set) var model: Onnx_ModelProto
     let name: String

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import PrintableText
 import TestSupport
 import Testing
@@ -26,7 +28,8 @@ import Testing
         #expect("abcdef".cut(bytes: 5) == "ab…")
     }
 
-    /// Nothing that is escaped is left, no result is too long, and nothing is lost where all of it fits.
+    /// Nothing that is escaped is left, no result is too long, and nothing is lost where all of it
+    /// fits.
     @Test func anyTextIsSafeAndShort() {
         var generator = SeededGenerator(seed: TestSeed.value)
         let scalars: [Unicode.Scalar] = [

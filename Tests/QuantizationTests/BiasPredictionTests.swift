@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 import TestSupport
@@ -27,7 +29,8 @@ import Testing
             parameters: parameters)
     }
 
-    /// Means in front of the activation are those of the float network, up to half a step of the bias.
+    /// Means in front of the activation are those of the float network, up to half a step of the
+    /// bias.
     @Test(arguments: [1, 3, 12], [Granularity.tensor, .channel])
     func makesUpForWhatWeightsLost(groups: Int, granularity: Granularity) throws {
         var generator = SeededGenerator(seed: TestSeed.value)

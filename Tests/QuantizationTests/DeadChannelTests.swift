@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 import TestSupport
@@ -22,7 +24,8 @@ import Testing
 
     @Test func onlyConstantChannelsThatWidenTheScaleGo() {
         var network = Self.network(weights: [1, -32, 0.5, 7])
-        // 1 is constant and sets the range; 2 is constant and does not; 3 sets the range and varies.
+        // 1 is constant and sets the range; 2 is constant and does not; 3 sets the range and
+        // varies.
         let dead = DeadChannels.find(
             in: network, extrema: Self.extrema(constant: [1, 2], channels: 4),
             scheme: QuantizationScheme())

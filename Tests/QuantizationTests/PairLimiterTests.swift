@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import TestSupport
 import Testing
@@ -40,7 +42,8 @@ import Testing
         // One channel of pixels is no depthwise convolution.
         let pixels = Self.pairs(kernel: 2, channels: 1, outputs: 2)
         #expect(Self.listed(pixels) == [[0, 1], [1, 2], [2, 3]])
-        // Groups of two channels; depthwise ones have nothing to add, those with several outputs a channel do.
+        // Groups of two channels; depthwise ones have nothing to add, those with several outputs a
+        // channel do.
         #expect(Self.listed(Self.pairs(channels: 4, outputs: 4, groups: 2)) == [[0, 1]])
         #expect(Self.pairs(kernel: 2, channels: 4, outputs: 4, groups: 4) == nil)
         #expect(Self.pairs(kernel: 2, channels: 4, outputs: 8, groups: 4) != nil)

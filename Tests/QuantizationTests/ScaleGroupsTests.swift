@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import TestSupport
 import Testing
@@ -27,7 +29,8 @@ import Testing
             } == [["1.0"], ["1.1"]])
     }
 
-    /// Values 1 and 2 meet the network's input in an addition: a scale of theirs would need one of the input's.
+    /// Values 1 and 2 meet the network's input in an addition: a scale of theirs would need one of
+    /// the input's.
     @Test func additionsOfTheInputPinTheOtherOperand() {
         #expect(
             Self.groups { small in

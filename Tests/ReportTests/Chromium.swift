@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
-/// A headless browser. Where there is none its tests are skipped, loudly; with `CI=true` they run and fail.
+/// A headless browser. Where there is none its tests are skipped, loudly; with `CI=true` they run
+/// and fail.
 enum Chromium {
     struct Outcome {
         var output: String

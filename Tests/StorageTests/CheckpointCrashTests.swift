@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 import Storage
 import TestSupport
@@ -142,7 +144,8 @@ func roundNumber(_ checkpoint: LoadedCheckpoint?) -> Int {
 
     /// Many saves under random crashes and errors: nothing acknowledged is ever lost.
     ///
-    /// The last two seeds lose the directory itself, which nobody made again once it had been looked at.
+    /// The last two seeds lose the directory itself, which nobody made again once it had been
+    /// looked at.
     @Test(
         arguments: TestSeed.values(20)
             + [13_471_744_055_303_168_399, 1_380_858_162_958_537_173])

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// SplitMix64: reproducible randomness; a failing test names its seed.

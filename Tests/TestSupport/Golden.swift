@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 package import NetworkGraph
 
@@ -28,7 +30,8 @@ package struct Golden: Decodable, Sendable {
     }
 
     /// Runs the images of a fixture through `run`, NHWC in and out.
-    /// - Returns: all outputs in the layout of the model, and the largest magnitude of the goldens, at least 1.
+    /// - Returns: all outputs in the layout of the model, and the largest magnitude of the goldens,
+    ///   at least 1.
     package func outputs(
         of graph: Graph, _ run: ([Double]) -> [Double]
     ) -> (values: [Double], scale: Double) {

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 package import Quantization
 
-/// Quantized networks with random structure over all operations, layouts, types and granularities. Scales are
-/// chosen so that values neither vanish nor saturate everywhere.
+/// Quantized networks with random structure over all operations, layouts, types and granularities.
+/// Scales are chosen so that values neither vanish nor saturate everywhere.
 package struct RandomNetworks {
     package struct Options: Sendable {
         package var nodes = 9

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// splitmix64: the same numbers on every machine for the same seed.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
@@ -18,8 +20,8 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
 
 /// The seed of everything random in a run of the tests; printed, and again with every failure.
 ///
-/// It is the same from run to run, so that no run of one checkout depends on luck: `scripts/test` takes it from the commit,
-/// `scripts/soak` tries others, and `COUNTERBIAS_SEED` repeats any.
+/// It is the same from run to run, so that no run of one checkout depends on luck: `scripts/test`
+/// takes it from the commit, `scripts/soak` tries others, and `COUNTERBIAS_SEED` repeats any.
 package enum TestSeed {
     package static let value: UInt64 = {
         let seed = ProcessEnvironment.seed ?? 0

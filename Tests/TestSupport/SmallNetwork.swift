@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Calibration
 package import NetworkGraph
 
@@ -64,7 +66,8 @@ package struct SmallNetwork {
             parameters: parameters)
     }
 
-    /// Depthwise-separable, with a residual, a concatenation, all pools, a free-standing clamp and a head.
+    /// Depthwise-separable, with a residual, a concatenation, all pools, a free-standing clamp and
+    /// a head.
     package static func everything(seed: UInt64) -> FloatNetwork {
         var small = SmallNetwork(
             input: FeatureShape(height: 13, width: 11, channels: 3), seed: seed)
@@ -114,7 +117,8 @@ package struct SmallNetwork {
         return small.network()
     }
 
-    /// HardSwish, squeeze-and-excitation, local response normalization and a product of equal shapes.
+    /// HardSwish, squeeze-and-excitation, local response normalization and a product of equal
+    /// shapes.
     package static func gated(seed: UInt64) -> FloatNetwork {
         var small = SmallNetwork(
             input: FeatureShape(height: 9, width: 11, channels: 3), seed: seed)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 import Testing
 
@@ -39,7 +41,8 @@ import Testing
         try write(list([keys[0]]), to: path)
         try age(path)
         let watch = try AllowListWatch(AllowList(path: path))
-        // The change time cannot be set back, so the watch may not trust the stamp yet; what it gives is the same.
+        // The change time cannot be set back, so the watch may not trust the stamp yet; what it
+        // gives is the same.
         #expect(watch.refresh().keys == watch.refresh().keys)
         try write("", to: path)
         #expect(watch.refresh().keys.names.isEmpty)

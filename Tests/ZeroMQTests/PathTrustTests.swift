@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 import Testing
 
 @testable import ZeroMQ
 
-/// Keys and allow-lists that somebody else could change. Directories of tests lie in `/tmp`, which is sticky.
+/// Keys and allow-lists that somebody else could change. Directories of tests lie in `/tmp`, which
+/// is sticky.
 @Suite struct PathTrustTests {
     private static let stranger: uid_t = 12_345
     private let directory: TemporaryDirectory

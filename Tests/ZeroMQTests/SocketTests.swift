@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 import Testing
 
@@ -58,7 +60,8 @@ import Testing
         #expect(try next(coordinator).frames == [[7]])
     }
 
-    /// Whatever the C library's generator would give next: libzmq takes the first id from it, and never seeds it.
+    /// Whatever the C library's generator would give next: libzmq takes the first id from it, and
+    /// never seeds it.
     @Test func routingIDsCannotBeForeseen() throws {
         let ids = try (0..<2).map { _ in
             srand(1)

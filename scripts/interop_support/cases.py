@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The models and configurations that scripts/interop goes through."""
 
 import dataclasses

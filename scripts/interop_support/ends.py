@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a model makes of its logits at its end."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float logits against ONNX Runtime's."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The quantizers of ONNX Runtime and NNCF, as their documentation tells to use them."""
 
 import logging

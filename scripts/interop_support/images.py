@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reproducible PNG files to run networks on where there are no photographs."""
 
 import struct

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """QDQ models: which tensors are 8-bit, and the cut into models of one layer."""
 
 import onnx

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A slow evaluator of QDQ models in NumPy: exact integer convolutions, ONNX semantics for the rest.
 
 An oracle that shares no code with Counterbias or ONNX Runtime; reads the file by its patterns.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ONNX Runtime sessions: one thread, and the execution mode chosen by name."""
 
 import collections

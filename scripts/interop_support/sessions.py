@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What people's default sessions make of exported models on an x86 processor with AVX2 and without VNNI.
 
     sessions.py RUNTIME LIST.json RESULT.json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Safetensors files, as traces are stored: reading and writing without another dependency."""
 
 import json

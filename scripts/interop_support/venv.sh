@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sets `python` to an interpreter that has the packages of $requirements (default: those of interop), made once in
 # .venv-NAME for requirements-NAME.txt. To be sourced in the repository's root, where `fail MESSAGE` is defined.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Photographs as Counterbias prepares them, with Pillow: the same pixels (Sources/Imaging gives Pillow's bits)."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The post-training quantizers compared with, by name: each takes a float model and calibration tensors."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Forward passes per second on one thread: `counterbias bench`, ONNX Runtime and OpenVINO."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Training images per second of bias fine-tuning: Counterbias with one and two workers, and an eager PyTorch loop.
 
 MobileNet-v1 (1.0, 224) with made-up weights, batch 32, Adam, distillation from the float logits, 8-bit activations, weights per

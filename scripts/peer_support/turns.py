@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sides that take turns, and the ratios that come of it."""
 
 import dataclasses

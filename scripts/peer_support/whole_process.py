@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Seconds of whole processes that correct biases: `counterbias calibrate` with two workers, and NNCF's BiasCorrection."""
 
 import pathlib

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #pragma once
 
 #include <stddef.h>
@@ -22,7 +24,8 @@ typedef struct {
     /// Set once the header was read, else 0.
     uint32_t width;
     uint32_t height;
-    /// Whether a PNG file has a channel of alpha, and whether it makes a color or palette entries transparent.
+    /// Whether a PNG file has a channel of alpha, and whether it makes a color or palette entries
+    /// transparent.
     uint8_t has_alpha;
     uint8_t has_color_key;
     /// Empty on success, else the codec's reason.
@@ -53,8 +56,8 @@ typedef struct {
     const int32_t *weights;
 } cic_taps;
 
-/// Resizes `rows` rows along x. `source` is where column `first_column` of the first of them is, its
-/// rows `stride` bytes apart; destination rows are taps->outputs pixels without gaps.
+/// Resizes `rows` rows along x. `source` is where column `first_column` of the first of them is,
+/// its rows `stride` bytes apart; destination rows are taps->outputs pixels without gaps.
 void cic_resample_rows(const uint8_t *source, size_t stride, int32_t first_column, int32_t rows,
                        int32_t channels, const cic_taps *taps, uint8_t *destination);
 

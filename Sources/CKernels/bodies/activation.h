@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Elementwise functions that are no clamp, and the gradient of any function of a byte.
 
 /// max(0, min(1, alpha * x + beta)), product and sum rounded apart; NaN gives 0.

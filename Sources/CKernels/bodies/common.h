@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the bodies share. A body is included once per instruction set, by isa_<name>.c, which
 // defines CK_ATTRIBUTES (the target attribute, or nothing); its functions are static there.
 #include <assert.h>
@@ -28,7 +30,8 @@ CK_INLINE float round_small(float value) {
     return (value + shift) - shift;
 }
 
-/// clamp(rint(value), lower - zero_point, upper - zero_point). The bounds are integers, so they may come first.
+/// clamp(rint(value), lower - zero_point, upper - zero_point). The bounds are integers, so they may
+/// come first.
 CK_INLINE int32_t to_steps(float value, ck_target target) {
     float lower = (float)(target.lower - target.zero_point);
     float upper = (float)(target.upper - target.zero_point);
@@ -47,7 +50,8 @@ CK_INLINE int32_t wrapping_add(int32_t a, int32_t b) {
     return (int32_t)((uint32_t)a + (uint32_t)b);
 }
 
-/// A block of rows of an integer convolution's matrix, as the weights' layout wants them; `stride` in elements.
+/// A block of rows of an integer convolution's matrix, as the weights' layout wants them; `stride`
+/// in elements.
 typedef struct ck_integer_rows {
     const void *values;
     ptrdiff_t stride;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the AVX2 bodies share.
 #include <immintrin.h>
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the AVX-512 bodies share.
 
 /// Before a loop over registers: one left rolled would keep its array in memory.

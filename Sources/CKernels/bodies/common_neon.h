@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the bodies for aarch64 share.
 #include <arm_neon.h>
 

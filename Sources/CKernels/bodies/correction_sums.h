@@ -1,5 +1,7 @@
-// What a correction round adds up per channel, in one pass over the accumulators: themselves, and the bytes they
-// give with two biases.
+// SPDX-License-Identifier: Apache-2.0
+
+// What a correction round adds up per channel, in one pass over the accumulators: themselves, and
+// the bytes they give with two biases.
 
 #define CK_SUM_LANES 16
 /// Pixels a block of channels stays in registers for; sums of so many half words fit a word.
@@ -18,12 +20,13 @@ typedef struct ck_sums16 {
     ck_words16 outputs[2];
 } ck_sums16;
 
-/// Adding it rounds a float of less than 2^22 to an integer, ties to even, as `round_small` does; the sum's bits are
-/// the shift's and that integer.
+/// Adding it rounds a float of less than 2^22 to an integer, ties to even, as `round_small` does;
+/// the sum's bits are the shift's and that integer.
 #define CK_SHIFT 12582912.0f
 #define CK_SHIFT_BITS 0x4B400000u
 
-/// Steps above the zero point of a block of accumulators, as floats around `CK_SHIFT`: see `to_steps`.
+/// Steps above the zero point of a block of accumulators, as floats around `CK_SHIFT`: see
+/// `to_steps`.
 CK_INLINE void add_steps(
     ck_words16 *sums, const ck_words16 *row, const ck_words16 *bias, const ck_floats16 *multipliers,
     ck_target target) {

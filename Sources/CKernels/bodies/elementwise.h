@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Sums of two tensors, and the clamp that no producer could take in.
 
 CK_FUNCTION void float_add(

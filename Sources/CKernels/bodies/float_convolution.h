@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Float convolution of one image: blocks of output pixels times weight panels (float_gemm), or
 // rows of pixels (CK_FLOAT_DEPTHWISE_ROW); and two of them, the second on the heels of the first.
 
@@ -114,8 +116,9 @@ CK_FUNCTION void float_pixels(
     }
 }
 
-/// Output rows [first, end) of any convolution. `input` is the whole image; of a depthwise one it may begin at row `top`. With
-/// `statistics`, the clamp waits for theirs, which find the rows in the cache.
+/// Output rows [first, end) of any convolution. `input` is the whole image; of a depthwise one it
+/// may begin at row `top`. With `statistics`, the clamp waits for theirs, which find the rows in
+/// the cache.
 CK_FUNCTION void float_rows(
     const ck_float_convolution *c, ptrdiff_t first, ptrdiff_t end, const float *input,
     ptrdiff_t top, float *output, const ck_statistics *statistics, void *scratch) {

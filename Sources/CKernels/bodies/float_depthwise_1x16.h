@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Float depthwise convolution of a run of pixels of one output row that read the same taps.
 //
 // Shared contract of the float_depthwise bodies:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Float depthwise convolution, 4 pixels x 16 channels in 8 registers. Contract:
 // float_depthwise_1x16.h.
 

@@ -1,5 +1,7 @@
-// Float depthwise convolution, up to 8 pixels x 8 channels in 16 registers. Where the kernel is 3 or
-// 5 wide and neighbours overlap, a tile reads each column of a row once. Contract:
+// SPDX-License-Identifier: Apache-2.0
+
+// Float depthwise convolution, up to 8 pixels x 8 channels in 16 registers. Where the kernel is 3
+// or 5 wide and neighbours overlap, a tile reads each column of a row once. Contract:
 // float_depthwise_1x16.h.
 
 typedef struct ck_float_pair {

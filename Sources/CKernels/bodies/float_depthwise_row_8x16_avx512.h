@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One output row of a float depthwise convolution, tiles of up to 8 pixels x 16 channels. Where the
 // kernel is 3 or 5 wide and neighbours overlap, a tile reads each column of an input row once, and
 // leaves out those in padding. Contract: float_depthwise_runs.h.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One output row of a float depthwise convolution as runs of pixels that read the same column taps:
 // the interior, and each border pixel by itself.
 //

@@ -1,6 +1,8 @@
-// Float matrix product with up to two weight panels, 12 rows x 32 channels in 24 registers. Where the
-// last panel has at most 8 channels its products are half as wide, which take half the time. Contract:
-// float_gemm_4x16.h.
+// SPDX-License-Identifier: Apache-2.0
+
+// Float matrix product with up to two weight panels, 12 rows x 32 channels in 24 registers. Where
+// the last panel has at most 8 channels its products are half as wide, which take half the time.
+// Contract: float_gemm_4x16.h.
 
 #define CK_FLOAT_PANELS 2
 #define CK_FLOAT_DEPTH 512
@@ -45,8 +47,8 @@ CK_INLINE void float_gemm_step(
     }
 }
 
-/// `halves` of a panel, 8 channels each: 1 to 4. `next_weights`: a line to prefetch for each two steps
-/// of the reduction.
+/// `halves` of a panel, 8 channels each: 1 to 4. `next_weights`: a line to prefetch for each two
+/// steps of the reduction.
 CK_INLINE void float_gemm_tile(
     const int rows, const int halves, ptrdiff_t depth, const float *a, ptrdiff_t a_stride,
     const float *w, ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp,
@@ -120,7 +122,8 @@ CK_FUNCTION void float_gemm(
     ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp, ptrdiff_t channels,
     float *output, ptrdiff_t output_stride) {
     int halves = (int)(channels + 7) / 8;
-    // Four tiles ask together for the two panels that come next; the first level has no room for them.
+    // Four tiles ask together for the two panels that come next; the first level has no room for
+    // them.
     for (ptrdiff_t quarter = 0; rows > 0; quarter = (quarter + 1) % 4) {
         const float *next = w + (CK_FLOAT_PANELS + quarter / 2) * w_panel
             + quarter % 2 * (depth / 2) * CK_PANEL;

@@ -1,6 +1,8 @@
-// Float matrix product: 3 rows x two weight panels, or 6 rows x one, in 12 registers. Two threads that share a core
-// take turns at fetching instructions, so a step should have few of them: 19 for 12 products, where 6 rows take 20 and what
-// addresses need. Contract: float_gemm_4x16.h.
+// SPDX-License-Identifier: Apache-2.0
+
+// Float matrix product: 3 rows x two weight panels, or 6 rows x one, in 12 registers. Two threads
+// that share a core take turns at fetching instructions, so a step should have few of them: 19 for
+// 12 products, where 6 rows take 20 and what addresses need. Contract: float_gemm_4x16.h.
 
 #define CK_FLOAT_PANELS 2
 /// Two panels of this depth take half of a first-level cache of 32 KiB.
@@ -80,8 +82,8 @@ CK_INLINE void prefetch_later(const float *address) {
     _mm_prefetch((const char *)address, _MM_HINT_T1);
 }
 
-/// One step of 3 rows x 32 channels: weights go through one register each, which all three rows use. Operands 0 to 11 are
-/// the sums, four of a row side by side.
+/// One step of 3 rows x 32 channels: weights go through one register each, which all three rows
+/// use. Operands 0 to 11 are the sums, four of a row side by side.
 #define CK_STEP(x, w) \
     "vbroadcastss " x "(%[a]), %%ymm0\n\t" \
     "vbroadcastss " x "(%[a],%[stride]), %%ymm1\n\t" \
@@ -104,7 +106,8 @@ CK_INLINE void prefetch_later(const float *address) {
         : [a] "r"(a), [stride] "r"(a_stride * 4), [w] "r"(w), [panel] "r"(w_panel * 4) \
         : "xmm0", "xmm1", "xmm2", "xmm3", "memory")
 
-/// 3 rows of two whole panels, in assembly: it takes all sixteen registers, and compilers spill sums.
+/// 3 rows of two whole panels, in assembly: it takes all sixteen registers, and compilers spill
+/// sums.
 CK_INLINE void float_gemm_pair(
     ptrdiff_t depth, const float *a, ptrdiff_t a_stride, const float *w, ptrdiff_t w_panel,
     int is_first, const float *bias, ck_clamp clamp, float *output, ptrdiff_t output_stride) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Float matrix product with weight panels: out[row][c] (+)= a[row][k] * w[k][c], k ascending,
 // fused.
 //
@@ -10,8 +12,8 @@
 //   bias, clamp      bias of whole panels, applied after the last step; NULL: not the last block
 //   output           [rows][channels], stride in elements; channels in [1, 16 * CK_FLOAT_PANELS]
 
-/// Weight panels that one call takes, and the reduction steps: a panel's part then stays in the first-level cache, or (512
-/// steps, 32 KiB) comes from the second.
+/// Weight panels that one call takes, and the reduction steps: a panel's part then stays in the
+/// first-level cache, or (512 steps, 32 KiB) comes from the second.
 #define CK_FLOAT_PANELS 1
 #define CK_FLOAT_DEPTH 512
 

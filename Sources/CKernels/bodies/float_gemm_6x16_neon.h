@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Float matrix product with one weight panel, 6 rows x 16 channels in 24 registers; of the other 8,
 // six hold four steps of each row. Contract: float_gemm_4x16.h.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Sums per channel: pixels in order, plain multiplications and additions, vectorized across
 // channels. A block of 8 channels keeps its sums in registers over 64 pixels.
 
@@ -10,8 +12,8 @@ typedef int32_t ck_ints8 __attribute__((vector_size(32)));
 typedef uint8_t ck_bytes8 __attribute__((vector_size(8)));
 typedef double ck_doubles8 __attribute__((vector_size(64)));
 
-/// `condition ? a : b` per lane; the condition's lanes are 0 or -1. A macro, since vectors wider than the baseline's
-/// registers have no agreed way into a function.
+/// `condition ? a : b` per lane; the condition's lanes are 0 or -1. A macro, since vectors wider
+/// than the baseline's registers have no agreed way into a function.
 #define CK_SELECT8(condition, a, b) \
     ((ck_floats8)(((condition) & (ck_ints8)(a)) | (~(condition) & (ck_ints8)(b))))
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The backward pass without weights: masks with sums per channel, and pools.
 
 /// A few pixels, so that memory is read as it lies.

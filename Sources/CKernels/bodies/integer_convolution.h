@@ -1,6 +1,9 @@
-// Integer convolution of one image: blocks of output pixels times weight panels (integer_rows, integer_panel), or
-// runs of pixels (integer_depthwise). Packed weights of a depthwise one are int16, [tap][panels * 16]; the
-// others' layout belongs to `pack_panels`. Missing channels and steps are zero.
+// SPDX-License-Identifier: Apache-2.0
+
+// Integer convolution of one image: blocks of output pixels times weight panels (integer_rows,
+// integer_panel), or runs of pixels (integer_depthwise). Packed weights of a depthwise one are
+// int16, [tap][panels * 16]; the others' layout belongs to `pack_panels`. Missing channels and
+// steps are zero.
 
 CK_FUNCTION int integer_pack(ck_integer_convolution *c, const int16_t *weights) {
     const ck_plan *plan = &c->plan;

@@ -1,8 +1,10 @@
-// Integer convolution of one image with the layout of integer_quads.h: blocks of output pixels times
-// pairs of weight panels, or lines of a depthwise convolution.
+// SPDX-License-Identifier: Apache-2.0
 
-/// Bytes of scratch: rows as gathered, and 16 more (depthwise: interleaved columns), their sums, accumulators of
-/// a masked run.
+// Integer convolution of one image with the layout of integer_quads.h: blocks of output pixels
+// times pairs of weight panels, or lines of a depthwise convolution.
+
+/// Bytes of scratch: rows as gathered, and 16 more (depthwise: interleaved columns), their sums,
+/// accumulators of a masked run.
 typedef struct ck_quad_scratch {
     ptrdiff_t rows, sums, accumulators;
 } ck_quad_scratch;
@@ -53,7 +55,8 @@ CK_FUNCTION void quad_block(
     }
 }
 
-/// Output pixels [first_row, end_row) into `sink`; with `pass`, through accumulators, and its mask too.
+/// Output pixels [first_row, end_row) into `sink`; with `pass`, through accumulators, and its mask
+/// too.
 CK_FUNCTION void quad_convolution(
     const ck_integer_convolution *c, const uint8_t *input, ptrdiff_t first_row, ptrdiff_t end_row,
     ck_sink sink, const ck_pass *pass, uint8_t *scratch) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Integer depthwise convolution of a run of pixels that read the same taps: sums of
 // (x - zero_point) * w. Arguments as float_depthwise; output int32 [pixels][channels].
 

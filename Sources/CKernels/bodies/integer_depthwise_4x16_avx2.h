@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Integer depthwise convolution, 4 pixels x 16 channels in 8 registers, two taps at a time
 // (vpmaddwd). Contract: integer_depthwise_1x16.h.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Integer depthwise convolution, 4 pixels x 16 channels in 4 registers. Four input rows are
 // interleaved once per output row, so that one vpdpbusd adds four taps of a kernel column; columns
 // in padding hold the zero point, so no border is special.
@@ -12,7 +14,8 @@ CK_INLINE __m128i load_channels(const int is_whole, __mmask16 mask, const uint8_
     return is_whole ? _mm_loadu_si128((const __m128i *)bytes) : _mm_maskz_loadu_epi8(mask, bytes);
 }
 
-/// Four rows of 16 channels: where they start and how far their pixels are apart, 0 for a row of padding.
+/// Four rows of 16 channels: where they start and how far their pixels are apart, 0 for a row of
+/// padding.
 typedef struct ck_row_quad {
     const uint8_t *bytes[4];
     ptrdiff_t steps[4];
@@ -23,8 +26,8 @@ CK_INLINE __m512i quad_bytes_of(__m128i row, const int place) {
     return _mm512_slli_epi32(_mm512_cvtepu8_epi32(row), 8 * place);
 }
 
-/// Interleaves pixels [begin, end) of four rows, of which the last is left out where `count` is 3. No branch depends on a
-/// row: that took longer than the shuffles.
+/// Interleaves pixels [begin, end) of four rows, of which the last is left out where `count` is 3.
+/// No branch depends on a row: that took longer than the shuffles.
 CK_INLINE void interleave_rows(
     const int is_whole, const int count, __mmask16 mask, ck_row_quad rows, ptrdiff_t begin,
     ptrdiff_t end, __m512i *target) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Integer depthwise convolution, 4 pixels x 16 channels in 16 registers: bytes are widened with the
 // zero point subtracted (usubl) and multiplied into int32 (smlal). Contract:
 // integer_depthwise_1x16.h.
@@ -38,8 +40,8 @@ CK_INLINE void integer_depthwise_tile(
     }
 }
 
-/// All channels of `pixels` pixels. Of a last block that is not whole, some are computed twice; fewer
-/// than 16 channels are computed one by one.
+/// All channels of `pixels` pixels. Of a last block that is not whole, some are computed twice;
+/// fewer than 16 channels are computed one by one.
 CK_INLINE void integer_depthwise_pixels(
     const int pixels, ptrdiff_t channels, ptrdiff_t taps_y, ptrdiff_t taps_x, const uint8_t *x,
     ptrdiff_t pixel_step, ptrdiff_t row_step, ptrdiff_t column_step, const int16_t *w,

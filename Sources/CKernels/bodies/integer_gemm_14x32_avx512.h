@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Integer matrix product with two weight panels, 14 rows x 32 channels in 28 registers. One step
 // multiplies a broadcast quad of unsigned inputs with 16 quads of signed weights (vpdpbusd), whose
 // products are exact; sums wrap modulo 2^32, so everything added for the input's zero point and the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Integer matrix product with one weight panel: out[row][c] (+)= a[row][k] * w[k][c], exact in
 // int32.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Integer matrix product with one weight panel, 6 rows x 16 channels in 12 registers. Contract:
 // integer_gemm_4x16.h. One step multiplies a broadcast pair of int16 with 8 weight pairs and adds
 // them in int32 (vpmaddwd), which cannot saturate here: 2 * 255 * 255 is far below 2^31.

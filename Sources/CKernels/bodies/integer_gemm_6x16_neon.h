@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Integer matrix product with one weight panel, 6 rows x 16 channels in 24 registers; of the other
-// 8, six hold eight steps of each row. Contract: integer_gemm_4x16.h. Products of int16 are added in
-// int32 (smlal), one step at a time, so steps are not paired.
+// 8, six hold eight steps of each row. Contract: integer_gemm_4x16.h. Products of int16 are added
+// in int32 (smlal), one step at a time, so steps are not paired.
 
 #define CK_INTEGER_STEPS 1
 

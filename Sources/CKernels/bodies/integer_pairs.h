@@ -1,16 +1,18 @@
-// Weights for an instruction that multiplies unsigned with signed bytes and adds neighbours in 16 bits, where it would
-// saturate (vpmaddubsw): a pair of bytes holds at most 128 of either sign, so that 255 times it fits. What a weight
-// has beyond that goes to further quads of 8 channels: up to seven thousandths of all in trained networks where one scale serves a
-// tensor, an eighth to a third where every channel has its own (benchmarks/NOTES.md).
+// SPDX-License-Identifier: Apache-2.0
+
+// Weights for an instruction that multiplies unsigned with signed bytes and adds neighbours in 16
+// bits, where it would saturate (vpmaddubsw): a pair of bytes holds at most 128 of either sign, so
+// that 255 times it fits. What a weight has beyond that goes to further quads of 8 channels: up to
+// seven thousandths of all in trained networks where one scale serves a tensor, an eighth to a
+// third where every channel has its own (benchmarks/NOTES.md).
 //
-//   weights        [group][panel][quad][16][4], four steps of the reduction
-//   constants      -zero point * sum of the weights, [group][panels * 16]
-//   extra_starts   half panel h, 8 channels, has the extra quads [extra_starts[h], extra_starts[h + 1])
-//   extra_quads    which quad of the reduction each belongs to
-//   extra_weights  [extra][8][4]
+//   weights        [group][panel][quad][16][4], four steps of the reduction constants      -zero
+//   point * sum of the weights, [group][panels * 16] extra_starts   half panel h, 8 channels, has
+//   the extra quads [extra_starts[h], extra_starts[h + 1]) extra_quads    which quad of the
+//   reduction each belongs to extra_weights  [extra][8][4]
 //
-// Then sum((x - zero) * w) = constant + sum(x * weights) + sum(x * extra_weights), all modulo 2^32. Padding is the
-// zero point.
+// Then sum((x - zero) * w) = constant + sum(x * weights) + sum(x * extra_weights), all modulo 2^32.
+// Padding is the zero point.
 
 /// Largest sum of one sign in a pair.
 #define CK_PAIR_MOST 128
@@ -36,7 +38,8 @@ CK_INLINE int take_quad(int32_t rest[4], int8_t taken[4]) {
     return is_left != 0;
 }
 
-/// Extra quads of a half panel, of which `channels` exist, and their weights unless `quads` is NULL.
+/// Extra quads of a half panel, of which `channels` exist, and their weights unless `quads` is
+/// NULL.
 CK_FUNCTION ptrdiff_t pack_extras(
     const ck_plan *plan, const int16_t *weights, ptrdiff_t channels, int32_t *quads, int8_t *bytes) {
     ptrdiff_t count = 0;
@@ -73,7 +76,8 @@ CK_FUNCTION ptrdiff_t pack_half(
         quads, bytes);
 }
 
-/// Whether few enough weights exceed a pair for this layout to be faster than int16: further quads for two fifths.
+/// Whether few enough weights exceed a pair for this layout to be faster than int16: further quads
+/// for two fifths.
 CK_FUNCTION int is_fit_for_pairs(const ck_plan *plan, const int16_t *weights) {
     ptrdiff_t groups = plan->geometry.groups, extras = 0;
     for (ptrdiff_t half = 0; half < 2 * groups * plan->panels; half++) {

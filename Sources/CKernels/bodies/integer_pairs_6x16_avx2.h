@@ -1,7 +1,9 @@
-// Integer matrix product with one weight panel, 6 rows x 16 channels in 12 registers. One step multiplies a broadcast quad
-// of unsigned inputs with 8 quads of signed weights: vpmaddubsw adds pairs in 16 bits, which integer_pairs.h
-// keeps from saturating, vpmaddwd adds the pairs of a quad in 32. Contract of the functions
-// pair_rows_bytes, pair_rows and pair_panel: integer_words.h.
+// SPDX-License-Identifier: Apache-2.0
+
+// Integer matrix product with one weight panel, 6 rows x 16 channels in 12 registers. One step
+// multiplies a broadcast quad of unsigned inputs with 8 quads of signed weights: vpmaddubsw adds
+// pairs in 16 bits, which integer_pairs.h keeps from saturating, vpmaddwd adds the pairs of a quad
+// in 32. Contract of the functions pair_rows_bytes, pair_rows and pair_panel: integer_words.h.
 
 CK_INLINE ptrdiff_t pair_rows_bytes(const ck_integer_convolution *c) {
     return is_direct(&c->plan) ? 0 : c->plan.block_rows * c->padded_depth;
@@ -25,8 +27,8 @@ CK_INLINE __m256i broadcast_quad(const uint8_t *x) {
     return _mm256_set1_epi32(quad);
 }
 
-/// sum + the products of a quad with eight quads of weights. They are read from memory each time: twelve sums leave
-/// no registers for them, and a compiler would rather spill.
+/// sum + the products of a quad with eight quads of weights. They are read from memory each time:
+/// twelve sums leave no registers for them, and a compiler would rather spill.
 CK_INLINE __m256i add_products(__m256i sum, __m256i quad, const int8_t *w) {
     __m256i pairs;
     __asm__("vpmaddubsw %2, %1, %0" : "=x"(pairs) : "x"(quad), "m"(*(const __m256i *)w));

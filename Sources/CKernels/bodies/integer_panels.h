@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Every convolution that is not depthwise has its matrix in int16. Contract: integer_words.h.
 
 #define pack_panels pack_words

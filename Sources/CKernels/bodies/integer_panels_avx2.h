@@ -1,5 +1,7 @@
-// Bytes where the weights allow, else int16: with further quads for two fifths of all, both take about as long. Contract:
-// integer_words.h.
+// SPDX-License-Identifier: Apache-2.0
+
+// Bytes where the weights allow, else int16: with further quads for two fifths of all, both take
+// about as long. Contract: integer_words.h.
 
 CK_INLINE int is_words(const ck_integer_convolution *c) { return c->extra_starts == NULL; }
 

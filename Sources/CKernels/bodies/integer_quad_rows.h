@@ -1,5 +1,8 @@
-// Rows of the matrix as bytes, in quads of reduction steps: the input as it lies, or windows gathered from it by `copy_run`. Where
-// that writes behind its bytes, the table's scratch has room for it.
+// SPDX-License-Identifier: Apache-2.0
+
+// Rows of the matrix as bytes, in quads of reduction steps: the input as it lies, or windows
+// gathered from it by `copy_run`. Where that writes behind its bytes, the table's scratch has room
+// for it.
 
 /// Whether rows of the input serve as rows of the matrix as they lie.
 CK_INLINE int is_direct(const ck_plan *plan) {

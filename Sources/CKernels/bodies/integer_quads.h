@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Weights for instructions that multiply four unsigned with four signed bytes and add: the layout.
 //
-//   weights      [group][panel][part][quad][16][4]; a quad is four steps of the reduction (depthwise:
+//   weights      [group][panel][part][quad][16][4]; a quad is four steps of the reduction
+//   (depthwise:
 //                [panel][part][row quad][kernel column][16][4], four kernel rows of one column)
 //   offsets      a channel's weights are offset + part 0; 0 and NULL where no channel needs one
 //   panel_parts  parts of a panel that are not zero throughout: 1 wherever a channel's weights span

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where a tile of accumulators goes, 16 channels at a time: to int32, or requantized to bytes.
 
 /// Exactly one of `sums` and `bytes` is set; it points at the first row and channel. `stride` in

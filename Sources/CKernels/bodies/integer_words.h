@@ -1,5 +1,8 @@
-// The matrix of an integer convolution in int16: rows are widened with the zero point subtracted, so padding is 0. Packed
-// weights, S = CK_INTEGER_STEPS of the gemm body: [group][panel][depth / S][16][S].
+// SPDX-License-Identifier: Apache-2.0
+
+// The matrix of an integer convolution in int16: rows are widened with the zero point subtracted,
+// so padding is 0. Packed weights, S = CK_INTEGER_STEPS of the gemm body: [group][panel][depth /
+// S][16][S].
 //
 // Shared contract of the functions by which integer_convolution.h meets a layout:
 //   pack_*         weights of all groups; 0 if memory is short

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Local response normalization across channels (ONNX LRN), in Double inside.
 
 CK_INLINE uint64_t double_bits(double value) {

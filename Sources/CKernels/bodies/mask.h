@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Masks: one bit per element that lets a gradient pass, `ck_mask_stride` bytes per pixel.
 
 /// Bounds that a value must lie strictly inside.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Part of mask_gradient: up to 8 channels of a few pixels.
 //
 // Shared contract of the mask_gradient_block bodies:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Part of mask_gradient, 8 channels with their sums in two registers. Contract:
 // mask_gradient_1x8.h.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Products of two tensors. The second operand moves on by `step_b` elements per pixel: by the
 // channels, or by none where one pixel serves all.
 

@@ -1,7 +1,10 @@
-// What a processor can do at most: independent chains of the arithmetic of the kernels, in registers alone.
+// SPDX-License-Identifier: Apache-2.0
+
+// What a processor can do at most: independent chains of the arithmetic of the kernels, in
+// registers alone.
 //
-// Shared contract of the peak bodies: `rounds` steps of every chain; returns the operations done, two
-// per multiplication and addition, and leaves in `*rest` what depends on all of them.
+// Shared contract of the peak bodies: `rounds` steps of every chain; returns the operations done,
+// two per multiplication and addition, and leaves in `*rest` what depends on all of them.
 
 CK_FUNCTION double float_peak(ptrdiff_t rounds, float *rest) {
     enum { chains = 64 };

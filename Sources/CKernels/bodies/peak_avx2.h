@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Peak of the AVX2 kernels' arithmetic: vfmadd; vpmaddubsw, vpmaddwd and vpaddd. Contract: peak.h.
 
 /// Chains: more than the four cycles of a sum times two units.

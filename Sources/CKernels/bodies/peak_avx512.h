@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Peak of the AVX-512 kernels' arithmetic: vfmadd and vpdpbusd. Contract: peak.h.
 
 /// Chains: more than the five cycles of a sum times two units.

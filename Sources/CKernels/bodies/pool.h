@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Pooling: every output pixel combines its taps in (row, column) order, vectorized across channels.
 
 /// Taps of one output pixel that lie inside the input, and where the first one is.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Between float and integers (ONNX QuantizeLinear and DequantizeLinear), and table lookup.
 
 CK_FUNCTION void quantize(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // From accumulators to 8 bits; strides in elements.
 
 CK_FUNCTION void requantize(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // From accumulators to 8 bits, 16 channels at a time.
 
 CK_INLINE __m256i requantize_lanes(
@@ -36,7 +38,8 @@ CK_INLINE void requantize_columns(
     __m128i zero_point = _mm_set1_epi16((int16_t)target.zero_point);
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
         const __m256i *sums = (const __m256i *)(accumulators + pixel * accumulator_stride);
-        // Two blocks of channels ahead: their pixels lie whole rows apart, which the processor does not foresee.
+        // Two blocks of channels ahead: their pixels lie whole rows apart, which the processor does
+        // not foresee.
         _mm_prefetch((const char *)(sums + 4), _MM_HINT_T0);
         __m256i sum0 = _mm256_add_epi32(_mm256_loadu_si256(sums), bias0);
         __m256i sum1 = _mm256_add_epi32(_mm256_loadu_si256(sums + 1), bias1);
@@ -56,7 +59,8 @@ CK_INLINE void requantize_columns(
     }
 }
 
-/// Pixels whose channels are requantized before the next ones': few enough that what is asked for ahead stays cached.
+/// Pixels whose channels are requantized before the next ones': few enough that what is asked for
+/// ahead stays cached.
 #define CK_REQUANTIZE_RUN 16
 
 CK_FUNCTION void requantize(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // From accumulators to 8 bits, 16 channels at a time.
 
 /// 16 sums as bytes. fmaxnm and fminnm take the bound for NaN, as `to_byte` does.

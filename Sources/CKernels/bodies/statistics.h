@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Sums per channel of integers, and of errors: see float_statistics.h.
 
 CK_FUNCTION void accumulator_sums(

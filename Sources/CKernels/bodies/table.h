@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Members of a function table, in the order of struct ck_isa.
 #define CK_TABLE(isa_name) \
     { \

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Compute kernels of both executors. See ../README.md for layout, order and rounding rules.
 //
 // All functions are re-entrant, allocate nothing and keep no state. Sizes are checked by the Swift
@@ -237,8 +239,8 @@ void ck_integer_average_pool_masked(
 void ck_lookup_mask(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *input,
     const uint8_t table[256], uint8_t *mask);
-/// Of `ck_quantize`: passes where rint(x / scale) + zero_point lies in [0, 255] and x strictly inside
-/// `clamp`.
+/// Of `ck_quantize`: passes where rint(x / scale) + zero_point lies in [0, 255] and x strictly
+/// inside `clamp`.
 void ck_quantize_mask(
     const ck_isa *isa, ptrdiff_t pixels, ptrdiff_t channels, const float *input, float scale,
     int32_t zero_point, ck_clamp clamp, uint8_t *mask);
@@ -307,8 +309,9 @@ void ck_error_statistics(
 
 // For benchmarks.
 
-/// `rounds` steps of the kernels' arithmetic in registers alone, as fast as the processor goes: what
-/// no kernel of this table can exceed. Returns the operations done, two per multiplication and addition.
+/// `rounds` steps of the kernels' arithmetic in registers alone, as fast as the processor goes:
+/// what no kernel of this table can exceed. Returns the operations done, two per multiplication and
+/// addition.
 double ck_float_peak(const ck_isa *isa, ptrdiff_t rounds, float *rest);
 double ck_integer_peak(const ck_isa *isa, ptrdiff_t rounds, int32_t *rest);
 

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What the guard remembers between rounds.
 ///
-/// Images held out of every correction judge it: their loss with the biases reached is compared with the loss before. A layer's correction,
-/// or the result of fine-tuning, that raises it is taken back. The judgement costs one pass of the integer network
-/// over the held-out images per convolution, and one for fine-tuning.
+/// Images held out of every correction judge it: their loss with the biases reached is compared
+/// with the loss before. A layer's correction, or the result of fine-tuning, that raises it is
+/// taken back. The judgement costs one pass of the integer network over the held-out images per
+/// convolution, and one for fine-tuning.
 package struct GuardProgress: Hashable, Sendable {
     /// What is judged next.
     package enum Step: Hashable, Sendable {
@@ -31,7 +34,8 @@ package struct GuardProgress: Hashable, Sendable {
 }
 
 extension GuardProgress {
-    /// Squared distance of the logits over that of the float network's: one over the signal to noise ratio.
+    /// Squared distance of the logits over that of the float network's: one over the signal to
+    /// noise ratio.
     static let loss = TuningLoss(.relativeL2, temperature: 1)
 
     /// - Returns: whether the judged state may stay; a loss that is no number may not.
@@ -46,8 +50,8 @@ extension GuardProgress {
 /// What the guard did, for the ledger.
 package struct GuardSummary: Hashable, Sendable, Codable {
     package var images: Int
-    /// Mean squared distance of the held-out images' logits, as a share of the float network's: before any correction, and in the end.
-    /// Nil where it is no number.
+    /// Mean squared distance of the held-out images' logits, as a share of the float network's:
+    /// before any correction, and in the end. Nil where it is no number.
     package var lossBefore: Double?
     package var lossAfter: Double?
     /// Names of convolutions whose correction was taken back.

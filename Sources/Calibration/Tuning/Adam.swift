@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Adam with bias correction (Kingma, Ba, arXiv 1412.6980) as `torch.optim.Adam` computes it,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Which images are held out, and in which order the others are learned from; a function of the
 /// arguments alone.
 ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Learning rate of every step: a linear rise over the warm-up, then the schedule from its start.

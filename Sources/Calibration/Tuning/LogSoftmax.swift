@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// `log softmax(x / T)` in Double, elements in order.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Quantization
 
 /// Between int32 biases and the real-valued master biases the optimizer steps on: one flat list
@@ -36,7 +38,8 @@ package struct MasterBiases: Hashable, Sendable {
         return values
     }
 
-    /// Derivatives by the masters, from sums of derivatives by the real biases over `images` images.
+    /// Derivatives by the masters, from sums of derivatives by the real biases over `images`
+    /// images.
     package func gradients(_ sums: [Double], images: Int) -> [Double] {
         var gradients: [Double] = []
         gradients.reserveCapacity(count)

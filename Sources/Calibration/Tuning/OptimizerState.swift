@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What an optimizer remembers between steps: enough, with its settings, to go on with equal bits.
 package struct OptimizerState: Hashable, Sendable {
     /// Steps taken since the moments were zero.

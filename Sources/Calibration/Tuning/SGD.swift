@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Gradient descent with momentum as `torch.optim.SGD` computes it: no dampening, no weight decay,
 /// no Nesterov step.
 package struct SGD: Hashable, Sendable {

@@ -1,4 +1,7 @@
-// Shard results of fine-tuning as they travel; ``CalibrationError`` with code `malformedResult` for any other size.
+// SPDX-License-Identifier: Apache-2.0
+
+// Shard results of fine-tuning as they travel; ``CalibrationError`` with code `malformedResult` for
+// any other size.
 
 extension LossSums {
     /// `[images Int64][loss Double]`
@@ -58,7 +61,8 @@ extension TeacherLogits {
 }
 
 extension TuningResults {
-    /// Reads the results of a round, in shard order; the content of a teacher round is the caller's to read.
+    /// Reads the results of a round, in shard order; the content of a teacher round is the caller's
+    /// to read.
     package init(
         payloads: [[UInt8]], of kind: TuningRound.Kind, channels: Int
     ) throws(CalibrationError) {

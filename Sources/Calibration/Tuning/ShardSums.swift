@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// One shard's loss with the biases as they are: the result of a validation round.
 package struct LossSums: Hashable, Sendable {
     package var images: Int

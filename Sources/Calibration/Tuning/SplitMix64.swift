@@ -1,7 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Pseudorandom numbers from a 64-bit seed: SplitMix64 (Steele, Lea, Flood, "Fast splittable
-/// pseudorandom number generators", OOPSLA 2014; constants of Vigna's public-domain `splitmix64.c`).
+/// pseudorandom number generators", OOPSLA 2014; constants of Vigna's public-domain
+/// `splitmix64.c`).
 ///
-/// Bounded numbers and shuffles are written out here, since the standard library may change its own.
+/// Bounded numbers and shuffles are written out here, since the standard library may change its
+/// own.
 struct SplitMix64: Hashable, Sendable {
     private static let increment: UInt64 = 0x9E37_79B9_7F4A_7C15
     private var state: UInt64

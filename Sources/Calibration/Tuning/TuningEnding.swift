@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Why fine-tuning ended.
 package enum TuningEnding: String, Hashable, Sendable, Codable, CaseIterable {
     /// All epochs were run.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Fine-tuning that cannot start or go on.
 package struct TuningError: Error, Hashable, Sendable {
     /// Where a shard's sums stopped being finite.

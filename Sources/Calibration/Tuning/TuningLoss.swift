@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What one image's student logits should be.
 package enum TuningTarget: Hashable, Sendable {
     /// The float network's logits, as many as the student's.
@@ -20,7 +22,8 @@ package struct TuningLoss: Hashable, Sendable {
         self.temperature = temperature
     }
 
-    /// Whether a target is of the kind this loss compares with, and fits a network of that many logits.
+    /// Whether a target is of the kind this loss compares with, and fits a network of that many
+    /// logits.
     package func takes(_ target: TuningTarget, classes: Int) -> Bool {
         switch (kind, target) {
         case (.kl, .logits(let logits)), (.relativeL2, .logits(let logits)):
@@ -77,7 +80,8 @@ package struct TuningLoss: Hashable, Sendable {
         return (temperature * temperature * sum, gradient)
     }
 
-    /// `|s - t|² / |t|²`, gradient `2 (s - t) / |t|²`; a target of zeros alone divides by 1 instead.
+    /// `|s - t|² / |t|²`, gradient `2 (s - t) / |t|²`; a target of zeros alone divides by 1
+    /// instead.
     private func distance(_ student: [Float], _ target: [Float]) -> (Double, [Double]) {
         precondition(student.count == target.count)
         var square = 0.0

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension TuningOptions {
     /// Checks every field against its documented range.
     /// - Throws: ``TuningError`` with code `option`, naming the first field out of range.

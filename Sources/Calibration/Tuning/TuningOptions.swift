@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Settings of bias fine-tuning (BFT, arXiv 1906.03193): everything that decides its bits besides
 /// network, images and start.
 package struct TuningOptions: Hashable, Sendable, Codable {

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Quantization
 
 /// The state of fine-tuning between two rounds: everything a checkpoint has to hold.
 ///
-/// Epochs count from 1; epoch 0 is the start. No value is NaN: a loss that is not finite, or was not
-/// measured since its epoch was given up, is recorded as infinity.
+/// Epochs count from 1; epoch 0 is the start. No value is NaN: a loss that is not finite, or was
+/// not measured since its epoch was given up, is recorded as infinity.
 package struct TuningProgress: Hashable, Sendable {
     package enum Phase: Hashable, Sendable {
         /// → validating(epoch: 0)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// One round of fine-tuning: a map over groups of images, one shard each.
 package struct TuningRound: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable, CaseIterable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension TuningStage {
     /// Refuses a state that these options, layers and images cannot have led to.
     /// - Throws: ``CalibrationError`` with code `checkpointMismatch`, naming the field.

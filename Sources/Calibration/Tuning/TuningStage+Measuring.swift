@@ -1,5 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension TuningStage {
-    /// The loss of the state reached after `epoch` epochs: keeps it if it is the best, and decides how to go on.
+    /// The loss of the state reached after `epoch` epochs: keeps it if it is the best, and decides
+    /// how to go on.
     func measured(_ results: [LossSums], epoch: Int) throws(TuningError) -> TuningProgress {
         let groups = measured
         precondition(results.count == groups.count)

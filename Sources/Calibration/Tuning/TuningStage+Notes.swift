@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension TuningStage {
     /// What a user should know of images and batches before it starts, one sentence each.
     package var notes: [String] {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension TuningStage {
     /// One step of the optimizer.
     func stepped(
@@ -44,7 +46,8 @@ extension TuningStage {
         !(loss <= Self.divergenceFactor * reference + Self.divergenceMargin)
     }
 
-    /// Goes on from the best state with a lower learning rate, or ends where that was done too often.
+    /// Goes on from the best state with a lower learning rate, or ends where that was done too
+    /// often.
     func rollBack(_ next: inout TuningProgress, epoch: Int) {
         next.divergedEpochs.append(epoch)
         if next.divergedEpochs.count > Self.rollbackLimit {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Quantization
 
 /// Bias fine-tuning (BFT, arXiv 1906.03193) as a value: emits rounds, consumes their results, knows
@@ -8,11 +10,11 @@ package import Quantization
 /// state with the least loss is the result; if none is below the start's, the start is.
 ///
 /// An epoch has diverged when the loss measured after it, or its running training loss, is above
-/// ``divergenceFactor`` times the start's plus ``divergenceMargin``, or when a loss or a moment is not finite. Then tuning
-/// goes on from the best state with a tenth of the learning rate and fresh moments, at most
-/// ``rollbackLimit`` times. The running loss counts once it covers as many images as the measurement,
-/// and is compared with the larger of the start's loss and that of the first step, which saw the
-/// start too.
+/// ``divergenceFactor`` times the start's plus ``divergenceMargin``, or when a loss or a moment is
+/// not finite. Then tuning goes on from the best state with a tenth of the learning rate and fresh
+/// moments, at most ``rollbackLimit`` times. The running loss counts once it covers as many images
+/// as the measurement, and is compared with the larger of the start's loss and that of the first
+/// step, which saw the start too.
 ///
 /// The state between rounds is ``progress``; a stage rebuilt from it goes on with the same bits.
 package struct TuningStage: Sendable {

@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Storage
 import ZeroMQ
 
-/// The coordinator's own computer: decides between workers whose results differ, and confirms shards where there is no second worker.
+/// The coordinator's own computer: decides between workers whose results differ, and confirms
+/// shards where there is no second worker.
 ///
 /// Most jobs never need it, so it starts with the first shard it is given.
 struct Arbiter {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Calibration
 import Foundation
 package import NetworkGraph
@@ -6,7 +8,8 @@ import Storage
 import Synchronization
 import ZeroMQ
 
-/// A worker's compute thread: takes requests in order, answers through a queue the socket thread drains.
+/// A worker's compute thread: takes requests in order, answers through a queue the socket thread
+/// drains.
 final class ComputeService: Sendable {
     enum Outcome: Sendable {
         case computed(TaskID, biases: Digest, payload: [UInt8])

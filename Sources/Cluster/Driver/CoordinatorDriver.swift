@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Calibration
 import Foundation
 package import Logging
@@ -16,8 +18,8 @@ package enum CoordinatorNews: Sendable {
     case tuned(TuningStage)
 }
 
-/// Runs a job on the calling thread: performs what ``CoordinatorCore`` decides about what the ``Reception`` hands on, hands every
-/// round's result to a ``CheckpointWriter``.
+/// Runs a job on the calling thread: performs what ``CoordinatorCore`` decides about what the
+/// ``Reception`` hands on, hands every round's result to a ``CheckpointWriter``.
 package final class CoordinatorDriver {
     /// Everything that defines the job.
     package struct Job {
@@ -152,7 +154,8 @@ package final class CoordinatorDriver {
             do {
                 try checkpoints.finish()
             } catch let disk {
-                // Its text says that the work is saved. Any other reason matters more than the disk.
+                // Its text says that the work is saved. Any other reason matters more than the
+                // disk.
                 if error is Interrupted { throw disk }
             }
             try told.get()
@@ -183,7 +186,8 @@ package final class CoordinatorDriver {
 
     // MARK: Rounds
 
-    /// Runs the job again from its first round, as another incarnation that no result of this one can reach.
+    /// Runs the job again from its first round, as another incarnation that no result of this one
+    /// can reach.
     private func startOver() throws {
         mustStartOver = false
         job.calibration = try job.calibration.restarted()
@@ -281,8 +285,8 @@ package final class CoordinatorDriver {
         }
     }
 
-    /// A result of another form would end the job when the round is reduced, long after anybody knows whose it was; numbers that no
-    /// computation gives are checked before they can.
+    /// A result of another form would end the job when the round is reduced, long after anybody
+    /// knows whose it was; numbers that no computation gives are checked before they can.
     private func classify(
         _ message: Message, from worker: WorkerID, _ credentials: Credentials
     ) throws(WireError) -> CoordinatorCore.Event {
@@ -357,7 +361,8 @@ package final class CoordinatorDriver {
         }
     }
 
-    /// What an entry is written with; nil if it is about a worker of whose key there have been too many lines.
+    /// What an entry is written with; nil if it is about a worker of whose key there have been too
+    /// many lines.
     private func teller(of entry: CoordinatorLog) -> Logger? {
         guard let worker = entry.worker, logger.logLevel <= entry.level else { return logger }
         return reception.teller(of: worker, logger)

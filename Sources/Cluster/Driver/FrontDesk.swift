@@ -1,16 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Synchronization
 import ZeroMQ
 
-/// Serves a coordinator's socket while its job is prepared, on a thread of its own: who greets hears that somebody is
-/// there, and who leaves meanwhile is forgotten.
+/// Serves a coordinator's socket while its job is prepared, on a thread of its own: who greets
+/// hears that somebody is there, and who leaves meanwhile is forgotten.
 final class FrontDesk: Sendable {
     private let isClosing = Atomic<Bool>(false)
     private let failure = Mutex<(any Error)?>(nil)
     private let wakeup: Wakeup
     private let thread: Mutex<DedicatedThread?>
 
-    /// From here to ``close()`` the reception belongs to the desk. `upkeep` is called again and again; its first error is
-    /// kept for ``close()``.
+    /// From here to ``close()`` the reception belongs to the desk. `upkeep` is called again and
+    /// again; its first error is kept for ``close()``.
     /// - Throws: when the process is out of threads or descriptors.
     init(_ reception: Reception, upkeep: @escaping @Sendable () throws -> Void) throws {
         wakeup = try Wakeup()
@@ -28,7 +30,8 @@ final class FrontDesk: Sendable {
         thread.withLock { $0 = started }
     }
 
-    /// Ends the service; a second call does nothing. The reception then belongs to the caller, who has to adopt it.
+    /// Ends the service; a second call does nothing. The reception then belongs to the caller, who
+    /// has to adopt it.
     /// - Returns: the first error there was.
     func close() -> (any Error)? {
         isClosing.store(true, ordering: .releasing)
@@ -45,7 +48,8 @@ final class FrontDesk: Sendable {
             do {
                 try upkeep()
             } catch {
-                // Whoever prepares the job is to hear of it. Connections are served as long as that takes.
+                // Whoever prepares the job is to hear of it. Connections are served as long as that
+                // takes.
                 failure.withLock { $0 = error }
             }
         }

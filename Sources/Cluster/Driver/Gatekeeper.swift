@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 import Logging
 import ZeroMQ
 
-/// What the coordinator does about peers that are no workers, or may be none any more: drops their messages unread,
-/// ends their connections, and tells the operator without letting strangers fill the log.
+/// What the coordinator does about peers that are no workers, or may be none any more: drops their
+/// messages unread, ends their connections, and tells the operator without letting strangers fill
+/// the log.
 struct Gatekeeper {
     private let logger: Logger
     private let authenticator: Authenticator?
@@ -42,7 +45,8 @@ struct Gatekeeper {
     }
 
     private static let sweepInterval = Duration.milliseconds(100)
-    /// Connections that have not said anything yet: as many as the kernel keeps for us until we accept them.
+    /// Connections that have not said anything yet: as many as the kernel keeps for us until we
+    /// accept them.
     private static let unspokenLimit = 1_024
     /// Time for a revoked worker to read why it has to go.
     private static let grace = Duration.seconds(2)
@@ -59,7 +63,8 @@ struct Gatekeeper {
 
     // MARK: Messages
 
-    /// Whether a connection's number is one that can have been given, as far as the monitor has told.
+    /// Whether a connection's number is one that can have been given, as far as the monitor has
+    /// told.
     func hasNumbered(_ peer: PeerID) -> Bool { routingIDs?.includes(peer) ?? true }
 
     /// Whether a message may be decoded at all.
@@ -87,8 +92,8 @@ struct Gatekeeper {
             "malformed message", metadata: ["worker": "\(worker)", "error": "\(error)"])
     }
 
-    /// What a line about a peer is written with: the name of its key and its address. Nil if there have been too many
-    /// about this key.
+    /// What a line about a peer is written with: the name of its key and its address. Nil if there
+    /// have been too many about this key.
     mutating func teller(of peer: Credentials, _ logger: Logger, at now: Duration) -> Logger? {
         lines.spend(peer, at: now) ? peer.named(logger) : nil
     }
@@ -138,7 +143,8 @@ struct Gatekeeper {
         return false
     }
 
-    /// Ends connections that have not said anything where there are too many, so that newcomers get in.
+    /// Ends connections that have not said anything where there are too many, so that newcomers get
+    /// in.
     mutating func makeRoom(at now: Duration) {
         guard isExposed else { return }
         let isNearLimit = connections.count > room
@@ -203,8 +209,8 @@ struct Gatekeeper {
         if garbled > 0 { logger.warning("malformed messages", metadata: ["more": "\(garbled)"]) }
     }
 
-    /// Ends connections that have to go. What a connection has delivered since its last message can be told only where
-    /// `isEverythingRead`: no whole message waits.
+    /// Ends connections that have to go. What a connection has delivered since its last message can
+    /// be told only where `isEverythingRead`: no whole message waits.
     mutating func sweep(at now: Duration, isEverythingRead: Bool) {
         guard now >= nextSweep else { return }
         nextSweep = now + Self.sweepInterval

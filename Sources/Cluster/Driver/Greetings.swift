@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ZeroMQ
 
-/// Greetings that were read and not handed on yet: a worker that hears nothing gives its connection up and greets on
-/// another, so that what has waited long may be of nobody.
+/// Greetings that were read and not handed on yet: a worker that hears nothing gives its connection
+/// up and greets on another, so that what has waited long may be of nobody.
 struct Greetings {
     private struct Entry {
         var hello: Hello

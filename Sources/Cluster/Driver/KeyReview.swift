@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ZeroMQ
 
-/// Holds connected peers to the allow-list while a job runs: libzmq checks a key once, when the connection is made.
+/// Holds connected peers to the allow-list while a job runs: libzmq checks a key once, when the
+/// connection is made.
 struct KeyReview {
     /// Something to tell the operator.
     enum Finding: Equatable {

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 package import Logging
 import Synchronization
 
-/// Worker processes on this machine, started by `calibrate`; one that dies is replaced. One thread may start them while another
-/// looks after those that run.
+/// Worker processes on this machine, started by `calibrate`; one that dies is replaced. One thread
+/// may start them while another looks after those that run.
 package final class LocalWorkers: Sendable {
     /// Local workers died faster than replacing them makes sense.
     package struct Exhausted: Error, CustomStringConvertible {
@@ -60,7 +62,8 @@ package final class LocalWorkers: Sendable {
         }
     }
 
-    /// Ends those that have not ended by themselves, kills those that do not listen, and waits for all.
+    /// Ends those that have not ended by themselves, kills those that do not listen, and waits for
+    /// all.
     package func terminate() {
         let processes = state.withLock { state in
             state.areEnding = true

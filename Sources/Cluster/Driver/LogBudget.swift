@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// At most so many lines per second of what strangers can cause; the rest is only counted.
 struct LogBudget {
     private var window = Duration.zero

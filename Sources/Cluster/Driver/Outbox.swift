@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ZeroMQ
 
 /// Messages a full queue did not take, kept in order and bounded.

@@ -1,5 +1,7 @@
-/// Lines of log that connected peers cause: so many for each key, or for each address where there are no keys. What is
-/// beyond that is counted.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Lines of log that connected peers cause: so many for each key, or for each address where there
+/// are no keys. What is beyond that is counted.
 struct PeerLines {
     private struct Account {
         var credit: Double

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ZeroMQ
 
 /// Connections by number, with what waits to be sent on each.
@@ -19,7 +21,8 @@ struct PeerTable {
         var isOverrun = false
     }
 
-    /// Messages that wait for one peer: twice the chunks a worker asks for at a time, and as many others.
+    /// Messages that wait for one peer: twice the chunks a worker asks for at a time, and as many
+    /// others.
     static let outboxLimit = 64
 
     private var entries = SortedTable<WorkerID, Entry>()
@@ -59,8 +62,8 @@ struct PeerTable {
     var waiting: [WorkerID] { unsent.ascending }
     var isAnyWaiting: Bool { unsent.count > 0 }
 
-    /// - Returns: false if as much waits for the peer as may. Then this message and all later ones are dropped; they are
-    ///   not told.
+    /// - Returns: false if as much waits for the peer as may. Then this message and all later ones
+    ///   are dropped; they are not told.
     mutating func post(_ item: Item, to worker: WorkerID) -> Bool {
         guard entries[worker]?.isOverrun == false,
             let isTaken = entries[worker]?.outbox.append(item)

@@ -1,7 +1,11 @@
-/// When to ask the peers whether they are still there, after the monitor has said that some connection ended.
+// SPDX-License-Identifier: Apache-2.0
+
+/// When to ask the peers whether they are still there, after the monitor has said that some
+/// connection ended.
 ///
-/// Asking once is not enough: libzmq tells the monitor before it takes the connection away from the socket, and until
-/// then the peer seems to be there. So it is asked again, ever more rarely, for half a second.
+/// Asking once is not enough: libzmq tells the monitor before it takes the connection away from the
+/// socket, and until then the peer seems to be there. So it is asked again, ever more rarely, for
+/// half a second.
 struct ProbeSchedule {
     private var next: Duration?
     private var interval = Duration.zero

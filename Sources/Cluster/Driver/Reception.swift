@@ -1,10 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Logging
 import Storage
 import ZeroMQ
 
-/// A coordinator's connections: reads and checks everything that comes, knows who is there, and sends what is to be sent.
+/// A coordinator's connections: reads and checks everything that comes, knows who is there, and
+/// sends what is to be sent.
 ///
-/// Used by the thread that owns the socket: the ``FrontDesk``'s while a job is prepared, then the driver's.
+/// Used by the thread that owns the socket: the ``FrontDesk``'s while a job is prepared, then the
+/// driver's.
 final class Reception {
     /// Something for the protocol.
     enum Event {
@@ -54,14 +58,16 @@ final class Reception {
         gatekeeper = Gatekeeper(socket, logger: logger)
     }
 
-    /// Makes the calling thread the one that may use this. Only across a hand-over that orders memory.
+    /// Makes the calling thread the one that may use this. Only across a hand-over that orders
+    /// memory.
     func adopt() { socket.adopt() }
 
     func close() { socket.close(goodbye: true) }
 
     // MARK: Reading
 
-    /// Sends what can be sent, then waits at most `limit` milliseconds for something to happen here or to `others`.
+    /// Sends what can be sent, then waits at most `limit` milliseconds for something to happen here
+    /// or to `others`.
     func wait(beside others: [Wakeup] = [], atMost limit: Int = tick) throws {
         var items = [PollItem.socket(socket)] + others.map { .wakeup($0) }
         if let monitor = socket.monitor { items.append(.monitor(monitor)) }
@@ -186,7 +192,8 @@ final class Reception {
         post(.message(.heartbeat(progress: 0)), to: worker)
     }
 
-    /// To be called when nothing waits to be read: only then libzmq knows which connections have ended.
+    /// To be called when nothing waits to be read: only then libzmq knows which connections have
+    /// ended.
     private func handOnGreetings(_ take: (Event) throws -> Void) throws {
         guard isOpen, !greetings.isEmpty else { return }
         for (worker, hello) in greetings.take() { try handOn(hello, of: worker, take) }
@@ -277,7 +284,8 @@ final class Reception {
 
     func post(_ item: PeerTable.Item, to worker: WorkerID) {
         if peers.post(item, to: worker) { return }
-        // It asks for more than a worker may, or reads nothing; what it would miss it would wait for.
+        // It asks for more than a worker may, or reads nothing; what it would miss it would wait
+        // for.
         if let logger = teller(of: worker, logger) {
             logger.warning("worker does not take messages", metadata: ["worker": "\(worker)"])
         }

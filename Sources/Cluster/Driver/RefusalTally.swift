@@ -1,5 +1,8 @@
-/// What is told of peers that are turned away: the first time at once; as long as it goes on, how often meanwhile, at intervals that
-/// double from 5 seconds to 10 minutes. So nobody who tries for ever fills the log.
+// SPDX-License-Identifier: Apache-2.0
+
+/// What is told of peers that are turned away: the first time at once; as long as it goes on, how
+/// often meanwhile, at intervals that double from 5 seconds to 10 minutes. So nobody who tries for
+/// ever fills the log.
 struct RefusalTally<Cause: Hashable> {
     private struct Entry {
         /// When to tell next, and how long that was put off.

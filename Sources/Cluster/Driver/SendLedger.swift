@@ -1,19 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ZeroMQ
 
-/// Bytes on their way to each connection: handed to libzmq, and not confirmed by the kernel at the other end.
+/// Bytes on their way to each connection: handed to libzmq, and not confirmed by the kernel at the
+/// other end.
 ///
-/// libzmq counts messages and not bytes, and keeps a whole window of chunks for everybody who asks and does not read. So
-/// bytes are bounded here: for one connection, for all connections of one key, and for all. A value; the kernel's counts
-/// are asked for by a function.
+/// libzmq counts messages and not bytes, and keeps a whole window of chunks for everybody who asks
+/// and does not read. So bytes are bounded here: for one connection, for all connections of one
+/// key, and for all. A value; the kernel's counts are asked for by a function.
 struct SendLedger {
     struct Limits: Hashable {
-        /// Bytes on their way to one connection: what a worker may ask for at a time, with room for tasks.
+        /// Bytes on their way to one connection: what a worker may ask for at a time, with room for
+        /// tasks.
         var connection = 16 * BlobChunk.limit + 1 << 20
         /// Bytes on their way to all connections of one key.
         var key = 32 << 20
         /// Bytes on their way to all connections.
         var total = 128 << 20
-        /// Part of `key` and of `total` that is there besides, for connections that have nothing on their way.
+        /// Part of `key` and of `total` that is there besides, for connections that have nothing on
+        /// their way.
         var reserve = 0.5
     }
 
@@ -30,7 +35,8 @@ struct SendLedger {
     }
 
     private let limits: Limits
-    /// Bytes that the other end of a connection has confirmed; nil where nobody counts, as on Unix domain sockets.
+    /// Bytes that the other end of a connection has confirmed; nil where nobody counts, as on Unix
+    /// domain sockets.
     private let confirmed: (Int32) -> UInt64?
     private var flows: [PeerID: Flow] = [:]
     /// Connections with something on the way.
@@ -86,8 +92,8 @@ struct SendLedger {
 
     // MARK: Bytes
 
-    /// Whether so many bytes may be handed over now. Parts of blobs and tasks are large; anything else goes while the
-    /// connection takes it.
+    /// Whether so many bytes may be handed over now. Parts of blobs and tasks are large; anything
+    /// else goes while the connection takes it.
     mutating func allows(
         _ count: Int, to peer: PeerID, isLarge: Bool, at now: Duration
     ) -> Bool {
@@ -110,7 +116,8 @@ struct SendLedger {
         add(count, to: flow.key)
     }
 
-    /// Connections to which something has been on its way for so long without a byte of it being confirmed.
+    /// Connections to which something has been on its way for so long without a byte of it being
+    /// confirmed.
     mutating func stalled(
         for patience: Duration, at now: Duration
     ) -> [(peer: PeerID, descriptor: Int32)] {

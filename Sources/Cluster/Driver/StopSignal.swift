@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 import Synchronization
 import ZeroMQ
 
 /// SIGINT and SIGTERM as something a poll loop can wait for.
 ///
-/// A handler, not an ignored signal with a watcher: there is no moment in which a signal is lost, and processes
-/// started from here do not inherit that it is ignored.
+/// A handler, not an ignored signal with a watcher: there is no moment in which a signal is lost,
+/// and processes started from here do not inherit that it is ignored.
 package final class StopSignal: Sendable {
     let wakeup: Wakeup
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Logging
 package import ZeroMQ
 
@@ -15,8 +17,8 @@ package struct CoordinatorAddress: Sendable {
     }
 }
 
-/// A bound coordinator socket. Bound before the model is read, so that workers find it at once, and served from then on; belongs to
-/// the thread that made it.
+/// A bound coordinator socket. Bound before the model is read, so that workers find it at once, and
+/// served from then on; belongs to the thread that made it.
 package final class CoordinatorListener {
     private let reception: Reception
     private let desk: FrontDesk
@@ -50,8 +52,9 @@ package final class CoordinatorListener {
         return reception
     }
 
-    /// To be called when nobody who knows the address goes on connecting to it, as local workers do until they end: what comes in
-    /// the moment of closing gets no answer to its handshake. What was said last may still leave.
+    /// To be called when nobody who knows the address goes on connecting to it, as local workers do
+    /// until they end: what comes in the moment of closing gets no answer to its handshake. What
+    /// was said last may still leave.
     package func close() {
         _ = desk.close()
         reception.adopt()
@@ -78,7 +81,8 @@ extension SocketProfile {
         var profile = SocketProfile()
         profile.maximumParts = MessageCodec.frameLimit
         profile.maximumMessageBytes = MessageCodec.byteLimit
-        // Whole messages; what a worker may ask for at a time is the real bound, and ``SendLedger`` counts bytes.
+        // Whole messages; what a worker may ask for at a time is the real bound, and ``SendLedger``
+        // counts bytes.
         profile.highWaterMark = 64
         return profile
     }()

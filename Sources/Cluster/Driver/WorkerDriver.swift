@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Kernels
 package import Logging
@@ -176,7 +178,8 @@ package final class WorkerDriver {
     private func rejection(_ failure: HandshakeFailure) -> Rejection {
         switch failure {
         case .noDetail:
-            // Unix domain sockets connect only while somebody listens, but say nothing of what came.
+            // Unix domain sockets connect only while somebody listens, but say nothing of what
+            // came.
             witness.map { $0.hasHeard ?? hasKeys } ?? false ? .brokenOff : .nobody
         case .mechanismMismatch: .mechanismMismatch
         case .wrongKey: .brokenOff

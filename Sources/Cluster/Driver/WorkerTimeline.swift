@@ -1,6 +1,10 @@
-/// Who computed how many shards when, in one incarnation of a coordinator. For people; no result depends on it.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Who computed how many shards when, in one incarnation of a coordinator. For people; no result
+/// depends on it.
 ///
-/// Bounded: time is cut into ``bins`` of equal width, which doubles when they are used up, and workers beyond ``rows`` share the last row.
+/// Bounded: time is cut into ``bins`` of equal width, which doubles when they are used up, and
+/// workers beyond ``rows`` share the last row.
 package struct WorkerTimeline: Hashable, Sendable, Codable {
     package struct Row: Hashable, Sendable, Codable {
         package var worker: String

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 
 /// What a coordinator counts, as a value; fed by its driver, read by whoever scrapes.

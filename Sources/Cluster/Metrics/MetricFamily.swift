@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// One metric with its samples, in the text exposition format of Prometheus (version 0.0.4).
 package struct MetricFamily: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable { case counter, gauge, histogram }

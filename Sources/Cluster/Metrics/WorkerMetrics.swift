@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a worker counts, as a value; fed by its driver, read by whoever scrapes.
 package struct WorkerMetrics: Hashable, Sendable {
     private var isConnected = false

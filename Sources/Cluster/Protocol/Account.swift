@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Whose word something is. Peers without keys cannot be told apart: all of them are one.
 enum Principal: Hashable, Sendable {
     case key(String)

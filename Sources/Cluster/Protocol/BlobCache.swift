@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Storage
 
 /// Content-addressed blobs of a worker: complete ones, and those that arrive chunk by chunk.
 struct BlobCache: Hashable, Sendable {
-    /// A blob on its way. It takes the memory of what has arrived, not of what it is said to become.
+    /// A blob on its way. It takes the memory of what has arrived, not of what it is said to
+    /// become.
     private struct Partial: Hashable {
         /// From the first byte on.
         private(set) var bytes: [UInt8] = []
@@ -23,7 +26,8 @@ struct BlobCache: Hashable, Sendable {
             ahead[offset] = chunk
             while let next = ahead.removeValue(forKey: bytes.count) {
                 if bytes.count + next.count > bytes.capacity {
-                    // Twice as much each time, so that few bytes are copied often, and no more than the blob in the end.
+                    // Twice as much each time, so that few bytes are copied often, and no more than
+                    // the blob in the end.
                     bytes.reserveCapacity(
                         min(total, max(BlobCache.firstReservation, 2 * bytes.count)))
                 }
@@ -34,8 +38,8 @@ struct BlobCache: Hashable, Sendable {
 
     /// Largest blob a worker accepts.
     static let limit = 2 << 30
-    /// Bytes reserved at the first chunk, so that most blobs are never copied: address space, which becomes memory only where
-    /// something is written to it.
+    /// Bytes reserved at the first chunk, so that most blobs are never copied: address space, which
+    /// becomes memory only where something is written to it.
     static let firstReservation = 32 << 20
 
     private var complete: [Digest: [UInt8]] = [:]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 
 /// Handing out shards. Order is fixed by worker numbers and shard indices.
@@ -85,10 +87,12 @@ extension CoordinatorCore {
 
     // MARK: Stragglers
 
-    /// How long a shard may take before its worker counts as a straggler. Sooner where it has been one before.
+    /// How long a shard may take before its worker counts as a straggler. Sooner where it has been
+    /// one before.
     private func stragglerAge(of worker: Admitted) -> Duration {
         guard let median = open?.medianDuration ?? earlierMedian else {
-            // Workers without keys may share this machine, where a second computation slows the first.
+            // Workers without keys may share this machine, where a second computation slows the
+            // first.
             return worker.account.principal == .keyless
                 ? limits.firstStragglerAge : limits.stragglerAge
         }
@@ -97,8 +101,8 @@ extension CoordinatorCore {
             limits.stragglerAge / (1 << min(worker.pace.strikes, 4)))
     }
 
-    /// Gives what waits for a straggler to others, and what it holds to a further worker once that is all the round waits for; to the
-    /// coordinator if there is no other.
+    /// Gives what waits for a straggler to others, and what it holds to a further worker once that
+    /// is all the round waits for; to the coordinator if there is no other.
     mutating func relieveStragglers(at now: Duration) -> [Action] {
         guard open != nil else { return [] }
         let stragglers = SortedSet(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Losing workers.
 extension CoordinatorCore {
     mutating func lose(_ worker: WorkerID, because cause: WorkerLoss) -> [Action] {
@@ -10,7 +12,8 @@ extension CoordinatorCore {
         if !isKeyless, count > 0 { strikes[principal] = max(strikes[principal] ?? 0, count) }
         for shard in shards { open?.abandon(shard, by: worker) }
         var actions: [Action] = [.log(.workerLost(lost.account, cause, shards: shards.sorted()))]
-        // Workers compute in order: the first shard is the one that may have been too much for it, if it has seen it at all.
+        // Workers compute in order: the first shard is the one that may have been too much for it,
+        // if it has seen it at all.
         if let first = shards.first, cause.mayBeTheShardsFault,
             let since = lost.since[first], lost.lastHeard > since,
             let losses = open?.countLoss(of: first, by: principal)
@@ -20,7 +23,8 @@ extension CoordinatorCore {
         return actions
     }
 
-    /// One key can lose its workers on purpose; different ones do so over a shard that is too much for them.
+    /// One key can lose its workers on purpose; different ones do so over a shard that is too much
+    /// for them.
     private mutating func conclude(
         from losses: [Principal: Int], of shard: Int, _ reason: String
     ) -> [Action] {
@@ -31,7 +35,8 @@ extension CoordinatorCore {
         return [fail(shard, of: round, attempts: total, reason: reason)]
     }
 
-    /// A coordinator that was stopped itself has not heard what was said meanwhile: it is in nobody's disfavour.
+    /// A coordinator that was stopped itself has not heard what was said meanwhile: it is in
+    /// nobody's disfavour.
     mutating func forgive(_ pause: Duration) {
         for worker in workers.keys.ascending {
             workers[worker]?.forgive(pause)

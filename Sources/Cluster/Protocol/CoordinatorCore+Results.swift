@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Storage
 
@@ -92,7 +94,8 @@ extension CoordinatorCore {
                 reason: reason))
     }
 
-    /// Who tries next what this worker could not compute: the next one that may work; anybody, if there is none.
+    /// Who tries next what this worker could not compute: the next one that may work; anybody, if
+    /// there is none.
     private func successor(of worker: WorkerID) -> WorkerID? {
         let able = workers.filter { mayWork($0.value) }.map(\.key)
         return able.first { $0 > worker } ?? able.first

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Calibration
 package import Storage
 
@@ -11,10 +13,12 @@ package struct WorkerID: Hashable, Sendable, Comparable, CustomStringConvertible
     package var description: String { "worker-\(number)" }
 }
 
-/// The coordinator's half of the round protocol: who is admitted, which shard goes where, which results count.
+/// The coordinator's half of the round protocol: who is admitted, which shard goes where, which
+/// results count.
 ///
-/// A value without sockets, clock or randomness. Unknown workers, duplicates, late and stale results are ordinary events. The results of a
-/// round leave it in shard order, whatever order they came in.
+/// A value without sockets, clock or randomness. Unknown workers, duplicates, late and stale
+/// results are ordinary events. The results of a round leave it in shard order, whatever order they
+/// came in.
 package struct CoordinatorCore: Sendable {
     package enum Event: Hashable, Sendable {
         case received(WorkerID, Message, Credentials = .none)
@@ -27,7 +31,8 @@ package struct CoordinatorCore: Sendable {
         /// The worker's key is no longer admitted.
         case revoked(WorkerID)
         case opened(Round, RoundContext)
-        /// The latest complete round's results make no sense together: the coordinator checks them all before anything is concluded.
+        /// The latest complete round's results make no sense together: the coordinator checks them
+        /// all before anything is concluded.
         case unreduced(round: Int)
         /// The coordinator's own result, asked for by ``Action/recompute(_:)``.
         case recomputed(TaskID, payload: [UInt8])
@@ -45,10 +50,12 @@ package struct CoordinatorCore: Sendable {
         case sendChunk(WorkerID, BlobRange)
         /// The worker's number will not come up again unless it speaks.
         case forget(WorkerID)
-        /// Compute this shard here: workers disagree about it, or nobody else can do it or confirm it.
+        /// Compute this shard here: workers disagree about it, or nobody else can do it or confirm
+        /// it.
         case recompute(TaskMessage)
         case complete(round: Int, results: [[UInt8]])
-        /// Rounds that are over hold results of a quarantined worker: run the job again from the start.
+        /// Rounds that are over hold results of a quarantined worker: run the job again from the
+        /// start.
         case startOver
         case fail(CoordinatorFailure)
         case log(CoordinatorLog)
@@ -104,7 +111,8 @@ package struct CoordinatorCore: Sendable {
         var account: Account
         var lastHeard: Duration
         var pace: Pace
-        /// Shards of the open round that wait for this worker's answer, in the order of their tasks.
+        /// Shards of the open round that wait for this worker's answer, in the order of their
+        /// tasks.
         var shards: [Held] = []
         /// When it got each of them.
         var since: [Int: Duration] = [:]
@@ -125,7 +133,8 @@ package struct CoordinatorCore: Sendable {
     ///   - job: names the job; results of another are ignored.
     ///   - epoch: this incarnation.
     ///   - network: digest of the float network's blob.
-    ///   - golden: this build's golden digest; a worker with another computes other bits and is refused.
+    ///   - golden: this build's golden digest; a worker with another computes other bits and is
+    ///     refused.
     ///   - limits: leases, attempts, audits.
     ///   - isResumed: whether rounds are done already.
     package init(
@@ -143,7 +152,8 @@ package struct CoordinatorCore: Sendable {
 
     package var workerCount: Int { workers.count }
 
-    /// Workers that were shut out because their results were wrong, in the order of their discovery.
+    /// Workers that were shut out because their results were wrong, in the order of their
+    /// discovery.
     package var quarantined: [Account] { quarantine.accounts }
 
     /// Shards done and in total of the open round.
@@ -360,7 +370,8 @@ package struct CoordinatorCore: Sendable {
         return [.complete(round: round.round.index, results: round.results)]
     }
 
-    /// Opens the latest complete round again, to have the coordinator compute every shard that it has not decided.
+    /// Opens the latest complete round again, to have the coordinator compute every shard that it
+    /// has not decided.
     private mutating func doubt(round index: Int) -> [Action] {
         guard open == nil, closed?.round.index == index, let round = closed else { return [] }
         (open, closed) = (round, nil)
@@ -372,7 +383,8 @@ package struct CoordinatorCore: Sendable {
         return actions + close()
     }
 
-    /// Keeps ``hungry`` right after a change of who is there or who rests. What waited for one that gets nothing is anybody's.
+    /// Keeps ``hungry`` right after a change of who is there or who rests. What waited for one that
+    /// gets nothing is anybody's.
     mutating func refreshAppetites() {
         let round = open?.round.index ?? 0
         isAnybodyFit = workers.contains { _, worker in
@@ -385,7 +397,8 @@ package struct CoordinatorCore: Sendable {
         hungry = SortedSet(ascending: able.filter(isHungry))
     }
 
-    /// Whether a worker may be given anything: it owes no answer, and rests only where nobody else is there.
+    /// Whether a worker may be given anything: it owes no answer, and rests only where nobody else
+    /// is there.
     func mayWork(_ worker: Admitted) -> Bool {
         worker.owed.isEmpty
             && !(isAnybodyFit && worker.pace.rests(in: open?.round.index ?? 0))
@@ -395,7 +408,8 @@ package struct CoordinatorCore: Sendable {
         workers[worker].map { mayWork($0) && $0.shards.count < limits.shardsInFlight } ?? false
     }
 
-    /// The coordinator goes on by itself when nobody has been there for a lease after somebody was shut out.
+    /// The coordinator goes on by itself when nobody has been there for a lease after somebody was
+    /// shut out.
     private mutating func goOnAlone(at now: Duration) -> [Action] {
         guard !isAlone, !quarantine.isEmpty, workers.isEmpty, open != nil,
             let lastWorkerSeen, now - lastWorkerSeen > limits.lease

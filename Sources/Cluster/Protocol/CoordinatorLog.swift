@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Calibration
 
 /// Why a worker was given up.
@@ -47,7 +49,8 @@ package enum CoordinatorLog: Hashable, Sendable {
     case computingHere(round: Int, shard: Int, ComputingHere)
     /// After a quarantine nobody is left: the coordinator goes on by itself.
     case computingAlone
-    /// Two computations of a shard gave other bits; the coordinator computes it itself to tell who is right. Nil stands for the coordinator.
+    /// Two computations of a shard gave other bits; the coordinator computes it itself to tell who
+    /// is right. Nil stands for the coordinator.
     case resultsDiffer(round: Int, shard: Int, [Account?])
     case workerQuarantined(Account, round: Int, shard: Int)
     /// A quarantined worker's results are in earlier rounds, which are run again.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Who is behind a connection as the transport proved it. Nothing in it is the peer's own word.
 package struct Credentials: Hashable, Sendable {
     /// The public key in Z85; nil on transports without keys.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Storage
 
@@ -138,7 +140,8 @@ struct OpenRound: Sendable {
         return taken
     }
 
-    /// Whether none of a shard's claims is this principal's: only then its result would be a second opinion.
+    /// Whether none of a shard's claims is this principal's: only then its result would be a second
+    /// opinion.
     func isFresh(_ principal: Principal, for shard: Int) -> Bool {
         shards[shard].claims.allSatisfy { $0.account?.principal != principal }
     }
@@ -188,8 +191,9 @@ struct OpenRound: Sendable {
         case disputed
     }
 
-    /// Notes a worker's result, if it answers an attempt that was given to its key and is not answered yet. `took` says how long the worker had
-    /// it; nil if the connection was not given this attempt.
+    /// Notes a worker's result, if it answers an attempt that was given to its key and is not
+    /// answered yet. `took` says how long the worker had it; nil if the connection was not given
+    /// this attempt.
     mutating func accept(
         _ payload: [UInt8], of shard: Int, attempt: Int, from account: Account, took: Duration?
     ) -> Acceptance {
@@ -301,7 +305,8 @@ struct OpenRound: Sendable {
         audits.append(shard)
     }
 
-    /// Changes a shard and keeps the counts right. A late answer settles a waiting shard all the same.
+    /// Changes a shard and keeps the counts right. A late answer settles a waiting shard all the
+    /// same.
     private mutating func change(_ shard: Int, _ body: (inout ShardState) -> Void) {
         let before = shards[shard]
         body(&shards[shard])
@@ -313,8 +318,8 @@ struct OpenRound: Sendable {
 
     // MARK: Stragglers
 
-    /// Shards that only stragglers hold, if it is time to give them to somebody else as well: enough of the round is done, or nothing else is
-    /// left of it.
+    /// Shards that only stragglers hold, if it is time to give them to somebody else as well:
+    /// enough of the round is done, or nothing else is left of it.
     func stuck(with stragglers: SortedSet<WorkerID>, share: Double) -> [Int] {
         guard waiting == 0 else { return [] }
         let held = shards.indices.filter {

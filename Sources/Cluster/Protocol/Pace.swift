@@ -1,6 +1,9 @@
-/// How a worker keeps up. One that keeps a round waiting until somebody else has done its shard, or fails at it, rests until the round is over
-/// while others are there; from the second time on for further rounds, twice as many every time. It takes more rounds in which it keeps up to
-/// take one time back.
+// SPDX-License-Identifier: Apache-2.0
+
+/// How a worker keeps up. One that keeps a round waiting until somebody else has done its shard, or
+/// fails at it, rests until the round is over while others are there; from the second time on for
+/// further rounds, twice as many every time. It takes more rounds in which it keeps up to take one
+/// time back.
 struct Pace: Hashable, Sendable {
     private static let most = 16
     /// Rounds to take a first time back; twice as many for every further one.

@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Who is shut out because its results were wrong: keys, and connections of peers that have none.
 struct Quarantine: Hashable, Sendable {
-    /// So many connections without a key make all of them untrustworthy: whoever is behind them comes back under another name.
+    /// So many connections without a key make all of them untrustworthy: whoever is behind them
+    /// comes back under another name.
     static let keylessLimit = 3
 
     /// In the order of their discovery.

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Why a connection did not become one on which messages flow, as a worker sees it.
 package enum Rejection: Hashable, Sendable {
     /// Nobody answered: there is no coordinator, or it is about to end.
     case nobody
-    /// Whoever listens answered and then ended the handshake. A coordinator does so when its public key is another than the worker has.
+    /// Whoever listens answered and then ended the handshake. A coordinator does so when its public
+    /// key is another than the worker has.
     case brokenOff
     /// The worker's key is not admitted.
     case keyNotAdmitted

@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Storage
 
 /// What a round's tasks have in common.
 package struct RoundContext: Hashable, Sendable {
     package var network: Digest
     package var quantized: Digest?
-    /// From the network to the one that was quantized, in rounds that need it; nil where their channels are the same.
+    /// From the network to the one that was quantized, in rounds that need it; nil where their
+    /// channels are the same.
     package var rescaling: Digest?
     package var biases: [UInt8]
     package var biasDigest: Digest

@@ -1,4 +1,7 @@
-/// The median of values that come one by one: one half of them in each of two heaps, with the middle on top.
+// SPDX-License-Identifier: Apache-2.0
+
+/// The median of values that come one by one: one half of them in each of two heaps, with the
+/// middle on top.
 struct RunningMedian<Value: Comparable & Sendable>: Sendable {
     private var lower = Heap<Value> { $0 > $1 }
     private var upper = Heap<Value> { $0 < $1 }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Shards nobody holds, by who should take them: the worker that keeps their state, or anybody.
 ///
 /// Taking and giving back cost constant time but for a shard that is put in out of order.
@@ -13,7 +15,8 @@ struct ShardQueues: Sendable {
     private var free: [Int] = []
     /// Shards of the round by owner, waiting or not.
     private var owned: [WorkerID: Set<Int>] = [:]
-    /// Workers that keep more than ``share`` and have some of it waiting, in descending order; entries of others are leftovers.
+    /// Workers that keep more than ``share`` and have some of it waiting, in descending order;
+    /// entries of others are leftovers.
     private var rich: [WorkerID] = []
     /// An equal share of all shards when it was last asked for.
     private var share: Int?
@@ -54,8 +57,8 @@ struct ShardQueues: Sendable {
         count -= 1
     }
 
-    /// Takes the next shard for a worker: one it keeps, else one nobody keeps, else one of a worker that keeps more than an equal
-    /// share of all.
+    /// Takes the next shard for a worker: one it keeps, else one nobody keeps, else one of a worker
+    /// that keeps more than an equal share of all.
     /// - Parameters:
     ///   - worker: who asks.
     ///   - workers: all there are; nobody else keeps anything.

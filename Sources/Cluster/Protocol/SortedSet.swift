@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A set whose members are at hand in ascending order, so that no step has to sort them.
 ///
-/// Adding a member above all others and removing one cost constant time in the mean, adding one in between moves those
-/// above it, going through all is linear.
+/// Adding a member above all others and removing one cost constant time in the mean, adding one in
+/// between moves those above it, going through all is linear.
 struct SortedSet<Member: Hashable & Comparable> {
     private var members: Set<Member> = []
     /// Ascending; some may have been removed, at most as many as are left.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Storage
 
 /// A task whose blobs are all here.
@@ -14,7 +16,8 @@ package struct ComputeRequest: Hashable, Sendable {
 /// Limits of the protocol on a worker's side.
 package struct WorkerLimits: Hashable, Sendable {
     package var heartbeat: Duration = .seconds(1)
-    /// A coordinator that says nothing for so long gets a new connection: libzmq never revives some dead ones.
+    /// A coordinator that says nothing for so long gets a new connection: libzmq never revives some
+    /// dead ones.
     package var silence: Duration = .seconds(5)
     /// Bytes of blobs kept besides those the tasks at hand need.
     package var blobBytes = 512 << 20
@@ -31,7 +34,8 @@ package struct WorkerLimits: Hashable, Sendable {
     package init() {}
 }
 
-/// The worker's half of the round protocol: greets, fetches what tasks need, hands them to the compute thread in order.
+/// The worker's half of the round protocol: greets, fetches what tasks need, hands them to the
+/// compute thread in order.
 ///
 /// A value without sockets, clock or randomness.
 package struct WorkerCore: Sendable {
@@ -59,7 +63,8 @@ package struct WorkerCore: Sendable {
         case log(WorkerLog)
     }
 
-    /// greeting → serving, resting, left; serving → greeting (new connection), resting, left; resting → greeting, left
+    /// greeting → serving, resting, left; serving → greeting (new connection), resting, left;
+    /// resting → greeting, left
     private enum State: Hashable {
         case greeting
         case serving(Welcome)
@@ -161,7 +166,8 @@ package struct WorkerCore: Sendable {
         case .goodbye(let reason, let isFinished):
             if isFinished {
                 state = .left
-                // The coordinator waits for this: a last message may be lost together with its connection.
+                // The coordinator waits for this: a last message may be lost together with its
+                // connection.
                 return [
                     .send(.goodbye(reason: reason, isFinished: true)), .exit(.finished(reason)),
                 ]
@@ -176,7 +182,8 @@ package struct WorkerCore: Sendable {
         guard case .serving(let welcome) = state, task.id.job == welcome.job,
             task.id.epoch == welcome.epoch
         else { return [] }
-        // The coordinator runs one round at a time: what waits for an older one is not wanted any more.
+        // The coordinator runs one round at a time: what waits for an older one is not wanted any
+        // more.
         tasks.removeAll { $0.id.round < task.id.round }
         if !tasks.contains(where: { $0.id == task.id }), computing != task.id {
             // Each brings biases along; nobody who keeps to the protocol sends so many.

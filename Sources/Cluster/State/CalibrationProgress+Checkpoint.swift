@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Calibration
 import Quantization
 package import Storage
@@ -42,7 +44,8 @@ package struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertib
     }
 }
 
-/// A job's state between two rounds, as the checkpoint file and the statistics file beside it hold it.
+/// A job's state between two rounds, as the checkpoint file and the statistics file beside it hold
+/// it.
 package struct JobCheckpoint: Hashable, Sendable {
     package var job: Digest
     /// Incarnation of the coordinator that wrote it.
@@ -53,8 +56,8 @@ package struct JobCheckpoint: Hashable, Sendable {
     /// Rounds the job takes at most, for reports; nil in checkpoints that do not say.
     package var roundLimit: Int?
 
-    /// Counts up whenever a release would misread another's checkpoint. One that names none has format 1; in format 2, the statistics of an
-    /// equalized job are those of the network as given.
+    /// Counts up whenever a release would misread another's checkpoint. One that names none has
+    /// format 1; in format 2, the statistics of an equalized job are those of the network as given.
     package static let format = 2
 
     package init(
@@ -104,7 +107,8 @@ extension JobCheckpoint {
         return file
     }
 
-    /// Statistics and teacher logits, which never change after their rounds: kept beside the checkpoints, written after those rounds.
+    /// Statistics and teacher logits, which never change after their rounds: kept beside the
+    /// checkpoints, written after those rounds.
     package func statisticsFile() throws -> SafetensorsFile? {
         guard let statistics = progress.statistics else { return nil }
         var file = SafetensorsFile(metadata: ["job": job.hex])

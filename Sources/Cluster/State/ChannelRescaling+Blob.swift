@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 package import Quantization
 import Storage
@@ -11,7 +13,8 @@ extension ChannelRescaling {
         return file.encoded()
     }
 
-    /// - Throws: ``BlobError`` when it does not fit the graph, or the safetensors decoder's error when the bytes are no such blob.
+    /// - Throws: ``BlobError`` when it does not fit the graph, or the safetensors decoder's error
+    ///   when the bytes are no such blob.
     package init(decoding bytes: [UInt8], for graph: Graph) throws {
         let file = try SafetensorsFile(decoding: bytes)
         self.init(scales: try file.floats("scales"), offsets: try file.floats("offsets"))

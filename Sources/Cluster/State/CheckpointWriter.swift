@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Dispatch
 import Logging
@@ -5,8 +7,8 @@ import Synchronization
 
 /// Makes a job's states durable while the job goes on: rounds do not wait for the disk.
 ///
-/// States that a newer one overtakes before their turn are not written. What a crash loses are rounds, and running them again
-/// gives the same bits.
+/// States that a newer one overtakes before their turn are not written. What a crash loses are
+/// rounds, and running them again gives the same bits.
 final class CheckpointWriter: Sendable {
     private struct State {
         /// Not begun yet.

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Calibration
 import Foundation
 package import NetworkGraph
 package import Storage
 
-/// What a worker needs to run float rounds, as one content-addressed blob: graph, weights and pixel encoding.
+/// What a worker needs to run float rounds, as one content-addressed blob: graph, weights and pixel
+/// encoding.
 package struct NetworkBlob: Hashable, Sendable {
     package var network: FloatNetwork
     package var encoding: InputEncoding

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Execution
 import NetworkGraph
@@ -6,8 +8,9 @@ package import Storage
 
 /// A tiny job whose result digest stands for a build's arithmetic.
 ///
-/// Every kernel takes part: dense, pointwise, depthwise, grouped and strided convolutions, pools, additions, products,
-/// concatenations, clamps, activations, normalization, statistics, histograms and requantization. Two processes with the same digest compute the same bits.
+/// Every kernel takes part: dense, pointwise, depthwise, grouped and strided convolutions, pools,
+/// additions, products, concatenations, clamps, activations, normalization, statistics, histograms
+/// and requantization. Two processes with the same digest compute the same bits.
 package enum GoldenShard {
     package static let digest: Digest = compute()
 

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 extension Graph {
-    /// Why this graph cannot run, as far as its structure tells; nil if it can. Executors rely on what is checked here: they
-    /// compute addresses from these numbers.
+    /// Why this graph cannot run, as far as its structure tells; nil if it can. Executors rely on
+    /// what is checked here: they compute addresses from these numbers.
     var fault: String? {
         guard (0..<valueCount).contains(output.value) else { return "output value out of range" }
         guard input.shape.isReasonable else { return "the input has no reasonable shape" }

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Quantization
 import Storage
 
-/// What tasks name and workers fetch, by digest: both networks, what lies between their channels, the images, and what the network should
-/// answer on them.
+/// What tasks name and workers fetch, by digest: both networks, what lies between their channels,
+/// the images, and what the network should answer on them.
 struct JobBlobs {
     private(set) var bytes: [Digest: [UInt8]] = [:]
     /// Of the float network as given, which rounds run.
@@ -31,8 +33,9 @@ struct JobBlobs {
         try update(with: job)
     }
 
-    /// Takes in what the job has come to know: the channels' scales, the quantized network, and targets with the start of a stage that
-    /// compares logits or after that's first round. None changes any more within its stage, unless the job starts over.
+    /// Takes in what the job has come to know: the channels' scales, the quantized network, and
+    /// targets with the start of a stage that compares logits or after that's first round. None
+    /// changes any more within its stage, unless the job starts over.
     mutating func update(with job: CalibrationJob) throws {
         if job.quantized == nil { (rescaling, quantized, targets) = (nil, nil, nil) }
         if rescaling == nil, let equalization = job.equalization {

@@ -1,12 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Calibration
 import Quantization
 
-/// Differences between two starts of a job, in the user's words: keys of the configuration, old and new values, files.
+/// Differences between two starts of a job, in the user's words: keys of the configuration, old and
+/// new values, files.
 package enum JobDifferences {
     /// Names listed before only their number is given.
     private static let namesListed = 3
 
-    /// Differing keys of the configuration that decide the bits. A key without effect on either side is not listed.
+    /// Differing keys of the configuration that decide the bits. A key without effect on either
+    /// side is not listed.
     package static func of(
         _ old: CalibrationOptions, _ new: CalibrationOptions
     ) -> [String] {
@@ -35,13 +39,14 @@ package enum JobDifferences {
                 change("the quantized model", named(old.quantized), named(new.quantized)))
         }
         let changes = settings(old, new) { $0.hasPrefix("preprocessing.") }
-        // With another preprocessing every image has other pixels; that says nothing about the files.
+        // With another preprocessing every image has other pixels; that says nothing about the
+        // files.
         return differences + changes
             + images(old.images, new.images, comparesContent: changes.isEmpty)
     }
 
-    /// Differing keys of the whole configuration but those that never decide the bits; for keys ``of(_:_:)`` does not
-    /// know.
+    /// Differing keys of the whole configuration but those that never decide the bits; for keys
+    /// ``of(_:_:)`` does not know.
     package static func otherSettings(_ old: JobRecord, _ new: JobRecord) -> [String] {
         let without: Set = [
             "model", "quantized", "images", "out", "limit", "labels.file", "skip_bad_images",

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 package import Storage
 
-/// What a job was started with, in a file beside its checkpoints: written once per start, for people. Resuming
-/// compares digests and needs none of it, but with it a refusal can name files and keys, and `status` the command.
+/// What a job was started with, in a file beside its checkpoints: written once per start, for
+/// people. Resuming compares digests and needs none of it, but with it a refusal can name files and
+/// keys, and `status` the command.
 package struct JobRecord: Codable, Hashable, Sendable {
     package struct Image: Codable, Hashable, Sendable {
         package var name: String
@@ -49,7 +52,8 @@ package struct JobRecord: Codable, Hashable, Sendable {
     package static let fileName = "job.json"
     private static let maximumBytes = 256 << 20
 
-    /// The record in a checkpoint folder; nil if there is none, it is damaged, or it belongs to another job.
+    /// The record in a checkpoint folder; nil if there is none, it is damaged, or it belongs to
+    /// another job.
     package static func read(from directory: String, of job: Digest) -> JobRecord? {
         guard
             let bytes = try? POSIXFileSystem().read(

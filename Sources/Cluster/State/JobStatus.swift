@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Calibration
 import Quantization
 package import Storage
@@ -92,7 +94,8 @@ package struct JobStatus: Encodable, Hashable, Sendable {
         checkpoint = saved?.file
         if let progress = saved?.content.progress {
             stage = Stage(progress, options: options, imageCount: imageCount)
-            // A finished checkpoint under a coordinator: it writes results, or has just started anew.
+            // A finished checkpoint under a coordinator: it writes results, or has just started
+            // anew.
             if isFinished, state != .finished {
                 stage = Stage(state == .running && hasResults ? "preparing" : "writing")
             }

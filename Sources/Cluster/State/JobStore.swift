@@ -1,16 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 package import Storage
 
-/// A job's state on disk: checkpoints, and beside them what never changes once it is known (statistics, teacher
-/// logits), which is durable before the first checkpoint that needs it.
+/// A job's state on disk: checkpoints, and beside them what never changes once it is known
+/// (statistics, teacher logits), which is durable before the first checkpoint that needs it.
 package struct JobStore: Sendable {
     /// What the disk knows of a job.
     package struct Loaded: Sendable {
         package var checkpoint: JobCheckpoint
         /// Where it lies.
         package var file: LoadedCheckpoint
-        /// Why the statistics file is of no use. The checkpoint then stands in front of the first round: running the
-        /// job again gives the same bits.
+        /// Why the statistics file is of no use. The checkpoint then stands in front of the first
+        /// round: running the job again gives the same bits.
         package var statisticsProblem: String?
     }
 
@@ -44,8 +46,8 @@ package struct JobStore: Sendable {
     package var statisticsPath: String { directory + "/" + Self.statisticsName }
 
     /// Reads the newest intact state; nil if there is none.
-    /// - Throws: `StorageError` if all checkpoints are damaged, ``CheckpointError`` naming the file if it is of another
-    ///   format or makes no sense.
+    /// - Throws: `StorageError` if all checkpoints are damaged, ``CheckpointError`` naming the file
+    ///   if it is of another format or makes no sense.
     package mutating func load() throws -> Loaded? {
         guard let file = try checkpoints.load() else { return nil }
         var loaded: Loaded

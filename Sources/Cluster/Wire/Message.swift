@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Calibration
 package import Storage
 
@@ -52,7 +54,8 @@ package struct Welcome: Hashable, Sendable {
     /// Counts the coordinator's incarnations.
     package var epoch: UInt64
     package var network: Digest
-    /// A worker that finishes no shard for so long gives up by itself; zero for never. Whole milliseconds travel.
+    /// A worker that finishes no shard for so long gives up by itself; zero for never. Whole
+    /// milliseconds travel.
     package var shardLease: Duration
 
     package init(
@@ -138,7 +141,8 @@ package struct TaskImage: Hashable, Sendable {
     /// In the job's list; for messages, and to tell shards apart.
     package var position: Int
     package var reference: ImageReference
-    /// Blob with what the network should answer: float32 logits, or one int32 label. Nil in rounds without a loss.
+    /// Blob with what the network should answer: float32 logits, or one int32 label. Nil in rounds
+    /// without a loss.
     package var target: Digest?
 
     package init(position: Int, reference: ImageReference, target: Digest? = nil) {
@@ -156,7 +160,8 @@ package struct TaskMessage: Hashable, Sendable {
     package var network: Digest
     /// Nil before the network is quantized.
     package var quantized: Digest?
-    /// Blob that leads from the network's channels to the quantized network's, in rounds that need it; nil where they are the same.
+    /// Blob that leads from the network's channels to the quantized network's, in rounds that need
+    /// it; nil where they are the same.
     package var rescaling: Digest?
     /// Biases as little-endian int32, layer after layer; empty before the network is quantized.
     package let biases: [UInt8]

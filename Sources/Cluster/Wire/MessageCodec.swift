@@ -1,11 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Foundation
 import Storage
 import SwiftProtobuf
 
-/// Messages as frames: a protobuf header with its checksum, then the payload in frames of at most 256 KiB.
+/// Messages as frames: a protobuf header with its checksum, then the payload in frames of at most
+/// 256 KiB.
 ///
-/// TCP's checksum lets a flipped bit through now and then, and in a header it may name another shard that exists.
+/// TCP's checksum lets a flipped bit through now and then, and in a header it may name another
+/// shard that exists.
 package enum MessageCodec {
     /// First bytes of the header's SHA-256, behind it in its frame.
     package static let checksumBytes = 8
@@ -89,7 +93,8 @@ package enum MessageCodec {
 typealias Wire_Header = Counterbias_Wire_Header
 
 extension Wire_Header {
-    /// Greetings and refusals read the same in every version, so that two releases can say that they do not fit.
+    /// Greetings and refusals read the same in every version, so that two releases can say that
+    /// they do not fit.
     fileprivate var isGreeting: Bool {
         switch body {
         case .hello, .refusal: true
@@ -99,7 +104,8 @@ extension Wire_Header {
 }
 
 extension Message {
-    /// Nil where there is nothing to name: without a payload, and for chunks, which their blob's digest covers.
+    /// Nil where there is nothing to name: without a payload, and for chunks, which their blob's
+    /// digest covers.
     fileprivate func payloadDigest(_ payload: [UInt8]) -> Digest? {
         switch self {
         case _ where payload.isEmpty: nil

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Frames that are not a message of this protocol.
 package struct WireError: Error, Hashable, Sendable {
     package enum Code: Hashable, Sendable {

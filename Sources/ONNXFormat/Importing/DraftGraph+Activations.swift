@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
-/// HardSigmoid and HardSwish as exporters without these operators write them: `clamp(x + 3, 0, 6) / 6`, with
-/// the division anywhere up to behind the product with x.
+/// HardSigmoid and HardSwish as exporters without these operators write them: `clamp(x + 3, 0, 6) /
+/// 6`, with the division anywhere up to behind the product with x.
 extension DraftGraph {
-    /// Turns `clamp(a x + b, 0, h)` into `h * hardSigmoid(x)`, moves such factors behind products, where they
-    /// cancel or can be folded, and turns `x * hardSigmoid(x)` into `hardSwish(x)`.
+    /// Turns `clamp(a x + b, 0, h)` into `h * hardSigmoid(x)`, moves such factors behind products,
+    /// where they cancel or can be folded, and turns `x * hardSigmoid(x)` into `hardSwish(x)`.
     mutating func recognizeActivations() {
         for index in nodes.indices { recognizeHardSigmoid(index) }
         guard nodes.contains(where: \.isActivation) else { return }
@@ -19,8 +21,8 @@ extension DraftGraph {
         removeUnused()
     }
 
-    /// A clamp between 0 and h of `a x + b` that a division by h or a product with x follows. Any other
-    /// stays, for a convolution may take it in.
+    /// A clamp between 0 and h of `a x + b` that a division by h or a product with x follows. Any
+    /// other stays, for a convolution may take it in.
     private mutating func recognizeHardSigmoid(_ index: Int) {
         guard case .clamp = nodes[index].kind, nodes[index].clamp.lower == 0,
             let height = nodes[index].clamp.upper.map(Double.init), height > 0,
@@ -45,7 +47,8 @@ extension DraftGraph {
         nodes[index].clamp = .none
     }
 
-    /// `((s x) * y) * t` becomes `(x * y) * (s t)`, where nothing else reads what is in parentheses.
+    /// `((s x) * y) * t` becomes `(x * y) * (s t)`, where nothing else reads what is in
+    /// parentheses.
     private mutating func moveScalesBehindProduct(_ index: Int) {
         guard uses[index + 1] == 1, nodes[index].clamp == .none,
             let reader = nodes.indices.first(where: { nodes[$0].inputs == [index + 1] }),

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Folding of per-channel scale and shift (BatchNormalization, Mul, Add, Sub, Div by constants).

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Folding of Relu and Clip into the operation that produced their operand.
 extension DraftGraph {
-    /// Folds each clamp into the convolution, sum, product or clamp in front of it, if nothing else reads
-    /// the unclamped value.
+    /// Folds each clamp into the convolution, sum, product or clamp in front of it, if nothing else
+    /// reads the unclamped value.
     mutating func foldClamps() {
         for index in nodes.indices {
             guard case .clamp = nodes[index].kind, let source = nodes[index].inputs.first else {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// A convolution while BatchNormalizations and the like are still being folded into it. All scales

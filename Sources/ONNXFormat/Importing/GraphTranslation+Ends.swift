@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// The network's input and output.
@@ -79,8 +81,8 @@ extension GraphTranslation {
         return extents[3] <= 4 && extents[1] > 4 ? .nhwc : .nchw
     }
 
-    /// Softmax and LogSoftmax over the channels (opset 13), or over all axes from `axis` on (before it). The graph's
-    /// output is what they read, and keeps the function's name.
+    /// Softmax and LogSoftmax over the channels (opset 13), or over all axes from `axis` on (before
+    /// it). The graph's output is what they read, and keeps the function's name.
     mutating func outputFunction(_ call: OperatorCall) throws(ONNXError) -> Value {
         try call.expect(inputs: 1...1, attributes: ["axis"])
         guard let function = Graph.OutputFunction(rawValue: call.type) else {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Products of feature maps, activation functions and local response normalization.
@@ -53,8 +55,8 @@ extension GraphTranslation {
 }
 
 extension Activation {
-    /// Whether `pixel` holds one number per channel (and image) that broadcasting repeats over height and
-    /// width.
+    /// Whether `pixel` holds one number per channel (and image) that broadcasting repeats over
+    /// height and width.
     fileprivate func isScaled(by pixel: Activation) -> Bool {
         guard dims.count == pixel.dims.count, pixel.shape.pixels == 1,
             pixel.shape.channels == shape.channels

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import PrintableText
 
@@ -37,8 +39,8 @@ extension GraphTranslation {
         return results.map { .constant($0) }
     }
 
-    /// Whether an operand is not known for a node before that could not be translated; if so, whether any operand
-    /// depends on the input.
+    /// Whether an operand is not known for a node before that could not be translated; if so,
+    /// whether any operand depends on the input.
     private func isUnknown(_ call: OperatorCall) -> Bool? {
         var isUnknown = false
         var dependsOnInput = false

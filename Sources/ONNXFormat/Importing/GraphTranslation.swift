@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Translates the nodes of an ONNX graph, in their order, into a draft graph.
 ///
-/// What cannot be translated is noted and the rest gone through all the same, so that one refusal names everything that
-/// stands in the way.
+/// What cannot be translated is noted and the rest gone through all the same, so that one refusal
+/// names everything that stands in the way.
 struct GraphTranslation {
     /// A tensor of the ONNX graph.
     enum Value {

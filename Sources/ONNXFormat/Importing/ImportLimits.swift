@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Bounds on sizes taken from a file, far above real networks, that keep arithmetic on them exact
 /// and allocations sane.
 enum ImportLimits {

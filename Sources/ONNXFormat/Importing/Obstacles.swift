@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import PrintableText
 
 /// Everything found in a model that keeps it from being read.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import PrintableText
 
 /// One node of the ONNX graph: checked access to its operands and attributes.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How operators that only rearrange a tensor change its extents; shared by constants and
 /// activations.
 enum ShapeRules {

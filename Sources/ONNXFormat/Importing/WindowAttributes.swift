@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// The attributes that Conv, MaxPool and AveragePool share, before they are resolved against an

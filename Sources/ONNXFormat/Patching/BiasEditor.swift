@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Quantization
 import SwiftProtobuf
 
 /// Edits of a file's bytes that give its convolutions other biases, and touch nothing else.
 ///
-/// A bias that exists is overwritten where it lies. A convolution without one, or with one that others read too, that is no
-/// initializer or whose new values no float32 stands for, gets an int32 initializer, its scales and a DequantizeLinear of its own; those are put in front of and
-/// behind everything else in the graph. A MatMul, which has no operand for a bias, becomes the Gemm it is.
+/// A bias that exists is overwritten where it lies. A convolution without one, or with one that
+/// others read too, that is no initializer or whose new values no float32 stands for, gets an int32
+/// initializer, its scales and a DequantizeLinear of its own; those are put in front of and behind
+/// everything else in the graph. A MatMul, which has no operand for a bias, becomes the Gemm it is.
 struct BiasEditor {
     /// One convolution's bias.
     struct Change {
@@ -58,8 +61,8 @@ struct BiasEditor {
         of bytes: [UInt8], _ model: Onnx_ModelProto, _ biases: [Change]
     ) throws -> [ByteEdit] {
         var editor = try BiasEditor(bytes, model)
-        // A float bias is brought to its int32 value also where that stays, so that operators a runtime leaves in
-        // float compute with the same.
+        // A float bias is brought to its int32 value also where that stays, so that operators a
+        // runtime leaves in float compute with the same.
         for bias in biases where bias.old != bias.new || bias.tensor.isFloat {
             precondition(bias.tensor.place != .fixed)
             guard let place = try editor.place(of: bias.tensor) else {
@@ -85,12 +88,13 @@ struct BiasEditor {
     private struct Place {
         var name: String
         var range: Range<Int>
-        /// The field and the tensor around them where the elements are packed values instead of raw data.
+        /// The field and the tensor around them where the elements are packed values instead of raw
+        /// data.
         var packing: (field: ProtobufMessage.Field, tensor: ProtobufMessage.Field)?
     }
 
-    /// Where a bias can be overwritten; nil where there is none, where others read it too, and where it is no
-    /// initializer in one piece.
+    /// Where a bias can be overwritten; nil where there is none, where others read it too, and
+    /// where it is no initializer in one piece.
     private func place(of bias: BiasTensor) throws -> Place? {
         guard let name = bias.name, reader(of: name, is: bias),
             let index = model.graph.initializer.firstIndex(where: { $0.name == name })
@@ -188,7 +192,8 @@ struct BiasEditor {
             append("added initializers", end..<end, addedInitializers)
         }
         adjust(graph)
-        // At one place, what was made first comes first: the end of a node lies before that of the graph.
+        // At one place, what was made first comes first: the end of a node lies before that of the
+        // graph.
         return edits.enumerated().filter { $1.old != $1.new }
             .sorted { ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset) }
             .map(\.element)

@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Quantization
 package import Storage
 
 /// What turns one model file into the same with other biases, and back, byte for byte.
 ///
-/// As a file: sealed safetensors with metadata `format`, `model` and `patched` (SHA-256 of the file without and
-/// with the patch) and `offsets`, and for edit I two tensors `I/old/NAME` and `I/new/NAME`: int32 or
-/// float32 values of a bias, or uint8 for bytes of the file's structure where a bias was added.
+/// As a file: sealed safetensors with metadata `format`, `model` and `patched` (SHA-256 of the file
+/// without and with the patch) and `offsets`, and for edit I two tensors `I/old/NAME` and
+/// `I/new/NAME`: int32 or float32 values of a bias, or uint8 for bytes of the file's structure
+/// where a bias was added.
 package struct BiasPatch: Hashable, Sendable {
     package var model: Digest
     package var patched: Digest

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Why a bias patch does not go on a model, or off it.
 package struct BiasPatchError: Error, Hashable, Sendable {
     package enum Code: Hashable, Sendable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Bytes of a file replaced by others.
 package struct ByteEdit: Hashable, Sendable {
     /// What the bytes are.

@@ -1,5 +1,7 @@
-/// Fields of a serialized protobuf message and where they lie: what editing in place needs, and parsing into
-/// values loses (protobuf encoding specification).
+// SPDX-License-Identifier: Apache-2.0
+
+/// Fields of a serialized protobuf message and where they lie: what editing in place needs, and
+/// parsing into values loses (protobuf encoding specification).
 struct ProtobufMessage {
     struct Field: Hashable {
         var number: Int

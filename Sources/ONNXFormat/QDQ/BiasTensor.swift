@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Quantization
 
 /// Where the bias of one convolution lies in a file, and what its int32 values mean there.
@@ -15,7 +17,8 @@ package struct BiasTensor: Hashable, Sendable {
 
     /// Name of the Conv, Gemm or MatMul node.
     package var node: String
-    /// Position among the file's nodes of the one that reads the bias: the same, or an Add behind it.
+    /// Position among the file's nodes of the one that reads the bias: the same, or an Add behind
+    /// it.
     var position: Int
     /// Which of its operands the bias is.
     var operand = 2

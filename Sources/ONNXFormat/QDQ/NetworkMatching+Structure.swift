@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 
-/// What a quantizer, or what runs before it, takes apart: nodes of the float network become several that compute the
-/// same, as the quantized network has them.
+/// What a quantizer, or what runs before it, takes apart: nodes of the float network become several
+/// that compute the same, as the quantized network has them.
 extension NetworkMatching {
     /// The float node for a quantized one that is a part of what the float network has as a whole.
     /// - Parameters:
@@ -37,7 +39,8 @@ extension NetworkMatching {
         return index
     }
 
-    /// A pool of a concatenation becomes the concatenation of pools: both treat every channel alone.
+    /// A pool of a concatenation becomes the concatenation of pools: both treat every channel
+    /// alone.
     private mutating func spread(_ pool: Operation, over value: ValueID) -> Int? {
         let (nodes, readers) = (original.graph.nodes, original.graph.consumers)
         guard
@@ -73,8 +76,8 @@ extension NetworkMatching {
 
     // MARK: Biases behind a quantizer
 
-    /// Whether a quantized node is a constant, and the addition behind its layer's quantizer what the float network has as
-    /// the layer's bias.
+    /// Whether a quantized node is a constant, and the addition behind its layer's quantizer what
+    /// the float network has as the layer's bias.
     func takesConstant(_ index: Int) -> Bool {
         let node = quantized.graph.nodes[index]
         guard let parameters = quantized.parameters[index], parameters.isConstant,
@@ -87,7 +90,8 @@ extension NetworkMatching {
             && !original.graph.nodes.contains { $0.inputs.contains(whole) && $0.isPointwise }
     }
 
-    /// `w x + b` becomes the layer `w x + 0`, the constant b and the addition of both. One rounding is made as before.
+    /// `w x + b` becomes the layer `w x + 0`, the constant b and the addition of both. One rounding
+    /// is made as before.
     mutating func splitBias(_ index: Int) {
         let value = quantized.graph.nodes[index].inputs[0]
         let layer = counterparts[value].value - 1
@@ -110,7 +114,8 @@ extension NetworkMatching {
 
     // MARK: Renumbering
 
-    /// Puts nodes in the place of one. The last computes what it did; the first keeps its counterpart.
+    /// Puts nodes in the place of one. The last computes what it did; the first keeps its
+    /// counterpart.
     private mutating func replace(_ index: Int, by nodes: [(Node, FloatParameters?)]) {
         let added = nodes.count - 1
         renumber { $0 > index ? $0 + added : $0 }

@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 package import Quantization
 
-/// Brings a float network and somebody's quantization of it into one structure, that of the quantized network.
+/// Brings a float network and somebody's quantization of it into one structure, that of the
+/// quantized network.
 ///
-/// Quantizers leave an activation behind the quantizer of its operator, drop it where the quantizer implies it, and put
-/// further quantizers between nodes. The float network computes the same in that structure, so every value
-/// of one network has its counterpart in the other.
+/// Quantizers leave an activation behind the quantizer of its operator, drop it where the quantizer
+/// implies it, and put further quantizers between nodes. The float network computes the same in
+/// that structure, so every value of one network has its counterpart in the other.
 package struct NetworkMatching {
     /// Both with the same graph; names are those of the float network where it has the node.
     package private(set) var float: FloatNetwork
@@ -63,7 +66,8 @@ package struct NetworkMatching {
         matched.insert(found)
         quantized.graph.nodes[index].name = original.graph.nodes[found].name
         if let convolution = original.graph.nodes[found].convolution {
-            // Whether there was a bias is the file's matter, and how a layer is written changes nothing.
+            // Whether there was a bias is the file's matter, and how a layer is written changes
+            // nothing.
             var theirs = convolution
             theirs.hadBias = node.convolution?.hadBias ?? true
             quantized.graph.nodes[index].operation = .convolution(theirs)
@@ -113,8 +117,8 @@ package struct NetworkMatching {
 
     // MARK: Candidates
 
-    /// The float node of the same operation on the same values. Where several are (branches of equal form), name
-    /// and weights decide.
+    /// The float node of the same operation on the same values. Where several are (branches of
+    /// equal form), name and weights decide.
     private func candidate(for index: Int, inputs: [ValueID]) throws -> Int? {
         let node = quantized.graph.nodes[index]
         let candidates = original.graph.nodes.indices.filter { other in

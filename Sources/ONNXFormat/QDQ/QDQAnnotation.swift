@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 
@@ -95,8 +97,8 @@ extension TensorQuantization {
         return Int(min(max(shifted, Double(type.minimum)), Double(type.maximum)))
     }
 
-    /// True where quantizing alone already maps everything outside the clamp to the same 8-bit value
-    /// as clamping first: rounding is monotonic, so both ends decide.
+    /// True where quantizing alone already maps everything outside the clamp to the same 8-bit
+    /// value as clamping first: rounding is monotonic, so both ends decide.
     func implies(_ clamp: Clamp) -> Bool {
         if let lower = clamp.lower, let upper = clamp.upper, lower > upper { return false }
         if let lower = clamp.lower, quantized(lower) != type.minimum { return false }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Attributes of one node, read with their defaults; anything unknown is an error.
@@ -79,7 +81,8 @@ struct QDQAttributes {
         }
     }
 
-    /// The sliding window over images of `shape`; `kernel` counts where the attribute `kernel_shape` is missing.
+    /// The sliding window over images of `shape`; `kernel` counts where the attribute
+    /// `kernel_shape` is missing.
     func window(over shape: FeatureShape, kernel: [Int]? = nil) throws -> Window {
         let kernelShape = try extents("kernel_shape", count: 2, default: kernel)
         let strides = try extents("strides", count: 2, default: [1, 1])

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Quantization
 
@@ -14,8 +16,8 @@ struct QDQConstant {
     var axes: [Int]
     var elements: Elements
 
-    /// - Throws: ``QDQError`` where the type is none of float, int32, int64, int8 and uint8, the data is in
-    ///   another file, or its size does not fit the shape.
+    /// - Throws: ``QDQError`` where the type is none of float, int32, int64, int8 and uint8, the
+    ///   data is in another file, or its size does not fit the shape.
     init(_ tensor: Onnx_TensorProto) throws {
         name = tensor.name
         func fail(_ code: QDQError.Code, _ detail: String) -> QDQError {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import PrintableText
 
 /// Why a QDQ model could not be written or read.

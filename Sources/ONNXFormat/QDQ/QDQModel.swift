@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 package import NetworkGraph
 package import Quantization
@@ -16,7 +18,8 @@ package enum QDQModel {
         package var network: QuantizedNetwork
         /// Where the bias of each node lies; nil where the node is not a convolution.
         package var biases: [BiasTensor?]
-        /// 8-bit tensor of each value; nil where a quantizer is left out, since the value keeps its input's.
+        /// 8-bit tensor of each value; nil where a quantizer is left out, since the value keeps its
+        /// input's.
         package var tensors: [String?]
         /// What the caller of `encode` gave; own entries are left out.
         package var metadata: [String: String]
@@ -97,7 +100,8 @@ package enum QDQModel {
     /// Inverse of `encode`; any bytes are safe to pass.
     /// - Parameters:
     ///   - bytes: Of a file.
-    ///   - file: Named in errors, and where data in other files is looked for; nil refuses such data.
+    ///   - file: Named in errors, and where data in other files is looked for; nil refuses such
+    ///     data.
     /// - Returns: The network, and the metadata given to `encode`.
     /// - Throws: ``QDQError``.
     package static func decode(_ bytes: [UInt8], file: String? = nil) throws -> Contents {
@@ -152,7 +156,8 @@ package enum QDQModel {
     ///   - bytes: of the file.
     ///   - file: as for ``decode(_:file:)``.
     ///   - biases: of all convolutions, in their order in the file.
-    /// - Returns: edits in ascending order, nothing but biases among them. A bias in another file gets a tensor in this one.
+    /// - Returns: edits in ascending order, nothing but biases among them. A bias in another file
+    ///   gets a tensor in this one.
     /// - Throws: ``QDQError`` as `decode`, and where a bias cannot be written.
     package static func edits(
         of bytes: [UInt8], file: String? = nil, to biases: BiasState
@@ -210,7 +215,8 @@ package enum QDQModel {
         else { throw QDQError(.floatModel, "has no QuantizeLinear: it is a float model") }
     }
 
-    /// What can be said before weights and scales are known about whether ``encode(_:metadata:)`` can write a network.
+    /// What can be said before weights and scales are known about whether ``encode(_:metadata:)``
+    /// can write a network.
     /// - Parameters:
     ///   - graph: of the network.
     ///   - file: the float model, named in errors.

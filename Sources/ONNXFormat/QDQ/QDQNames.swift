@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Hands out names, each at most once.
@@ -17,7 +19,8 @@ struct UniqueNames {
 }
 
 /// Names in a written file. Names that others rely on are claimed first, in a fixed order: the
-/// input's, the output's and the 8-bit tensor of each value, so no name of ours can collide with them.
+/// input's, the output's and the 8-bit tensor of each value, so no name of ours can collide with
+/// them.
 struct QDQNames {
     var tensors = UniqueNames()
     var nodes = UniqueNames()

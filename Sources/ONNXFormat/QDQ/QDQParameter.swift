@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 
@@ -33,7 +35,8 @@ struct QDQParameter {
         return (values, type)
     }
 
-    /// Weights of a convolution; the bias is left empty. The rank is 4 for Conv, 2 for Gemm and MatMul.
+    /// Weights of a convolution; the bias is left empty. The rank is 4 for Conv, 2 for Gemm and
+    /// MatMul.
     func weights(rank: Int, taps: Int, outputAxis: Int = 0) throws -> QuantizedParameters {
         let (values, type) = try bytes()
         guard constant.axes.count == rank, !values.isEmpty else {
@@ -55,8 +58,9 @@ struct QDQParameter {
             type: type, scales: scales, zeroPoints: zeroPoints, bias: [])
     }
 
-    /// By how much a bias scale may differ from input scale * weight scale, relatively: some roundings of a product made in
-    /// another order. Runtimes that fuse the operator (ONNX Runtime 1.32) take the product and never look at the scale.
+    /// By how much a bias scale may differ from input scale * weight scale, relatively: some
+    /// roundings of a product made in another order. Runtimes that fuse the operator (ONNX Runtime
+    /// 1.32) take the product and never look at the scale.
     private static let scaleTolerance: Float = 8 * .ulpOfOne
 
     /// Checks that this is the int32 bias of a convolution.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 
@@ -31,7 +33,8 @@ extension QDQReader {
             try weights.weights(rank: 4, taps: axes[2] * axes[3]), outputs: axes[0])
     }
 
-    /// Gemm and MatMul. Weights are `[outputs, inputs]` for Gemm with transB, `[inputs, outputs]` for all others.
+    /// Gemm and MatMul. Weights are `[outputs, inputs]` for Gemm with transB, `[inputs, outputs]`
+    /// for all others.
     mutating func readFullyConnected(_ node: Onnx_NodeProto) throws {
         let isGemm = node.opType == "Gemm"
         let attributes = try QDQAttributes(
@@ -98,8 +101,8 @@ extension QDQReader {
 
     /// A bias and where it lies.
     ///
-    /// A float bias, which some quantizers leave, is read as the int32 bias that runtimes make of it when they
-    /// fuse the operator: `rint(bias / (input scale * weight scale))`.
+    /// A float bias, which some quantizers leave, is read as the int32 bias that runtimes make of
+    /// it when they fuse the operator: `rint(bias / (input scale * weight scale))`.
     private func bias(
         _ name: String, of tensor: BiasTensor, shapes: [[Int]]
     ) throws -> (values: [Int32], place: BiasTensor.Place) {
@@ -113,7 +116,8 @@ extension QDQReader {
         )
     }
 
-    /// An Add that gives the layer in front of it, which has none, its bias: a constant with one element per output channel.
+    /// An Add that gives the layer in front of it, which has none, its bias: a constant with one
+    /// element per output channel.
     /// - Returns: false where the Add is another.
     mutating func readBias(_ node: Onnx_NodeProto) throws -> Bool {
         for operand in 0...1 {
@@ -142,10 +146,11 @@ extension QDQReader {
         return false
     }
 
-    /// A value for an 8-bit constant with one element per channel, as quantizers make it of a bias that a MatMul left to an Add.
+    /// A value for an 8-bit constant with one element per channel, as quantizers make it of a bias
+    /// that a MatMul left to an Add.
     ///
-    /// It is what a depthwise layer without weights gives, whose bias is the constant; the addition is then one of two 8-bit
-    /// values, as runtimes compute it.
+    /// It is what a depthwise layer without weights gives, whose bias is the constant; the addition
+    /// is then one of two 8-bit values, as runtimes compute it.
     mutating func constantValue(
         _ name: String, of node: Onnx_NodeProto, beside other: (id: ValueID, view: View)
     ) throws -> ValueID {

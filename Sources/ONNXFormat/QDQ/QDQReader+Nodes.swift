@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import PrintableText
 import Quantization
@@ -117,8 +119,8 @@ extension QDQReader {
         return nodes.count
     }
 
-    /// Pools each operand of a Concat, to the quantization of the pooled result. A pool treats every channel alone, so it may
-    /// stand on either side of the Concat.
+    /// Pools each operand of a Concat, to the quantization of the pooled result. A pool treats
+    /// every channel alone, so it may stand on either side of the Concat.
     private mutating func take(
         _ pool: Operation, inFrontOf join: inout Node, _ activation: TensorQuantization?
     ) throws {
@@ -241,7 +243,8 @@ extension QDQReader {
             node, try pool(node, over: shape(of: source)), inputs: [source], view: .map(.nchw))
     }
 
-    /// A max-pool between an operator and its quantizer: rounding keeps order, so the result may as well be quantized first.
+    /// A max-pool between an operator and its quantizer: rounding keeps order, so the result may as
+    /// well be quantized first.
     /// - Returns: false where the pool is another.
     private mutating func readMaxPoolOfResult(_ node: Onnx_NodeProto) throws -> Bool {
         guard node.opType == "MaxPool",
@@ -261,7 +264,8 @@ extension QDQReader {
         return true
     }
 
-    /// The Concat that a node reads whose operands have unlike scales and that nothing else has read, as an index into `results`.
+    /// The Concat that a node reads whose operands have unlike scales and that nothing else has
+    /// read, as an index into `results`.
     private func unquantizedConcat(_ node: Onnx_NodeProto) throws -> Int? {
         guard case .result(let index, .map(.nchw)) = meanings[try Self.operand(node, 0)],
             results[index].value == nil, results[index].node.operation == .concat,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 
@@ -30,7 +32,8 @@ extension QDQReader {
             let same = activations[value] == quantization
             let id = same ? value : try requantize(node, value, view, to: quantization)
             try define(node, value: id, view)
-        // Its range is known beforehand, so quantizers that quantize every operator quantize it as well.
+        // Its range is known beforehand, so quantizers that quantize every operator quantize it as
+        // well.
         case .function(let function, let logits, let view):
             try define(node, .function(function, of: logits, view))
         case .quantized, .weight, .parameter:
@@ -44,8 +47,8 @@ extension QDQReader {
         tensors[value] = tensors[value] ?? node.output.first
     }
 
-    /// The value of a result behind its quantizer. Two quantizers of one result must agree; a max-pool
-    /// selects among its input's values first.
+    /// The value of a result behind its quantizer. Two quantizers of one result must agree; a
+    /// max-pool selects among its input's values first.
     private mutating func quantize(
         _ node: Onnx_NodeProto, _ index: Int, _ view: View, to quantization: TensorQuantization
     ) throws -> ValueID {
@@ -141,8 +144,8 @@ extension QDQReader {
         try define(node, .parameter(parameter))
     }
 
-    /// Scales and zero points of a constant; `type` is that of its 8-bit elements, nil for int32 and where the
-    /// zero point decides.
+    /// Scales and zero points of a constant; `type` is that of its 8-bit elements, nil for int32
+    /// and where the zero point decides.
     private func steps(
         _ node: Onnx_NodeProto, of data: QDQConstant, type: IntegerType?
     ) throws -> QDQParameter.Steps {

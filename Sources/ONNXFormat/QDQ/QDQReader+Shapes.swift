@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Operators that only rearrange axes. They may stand anywhere outside the 8-bit operators.
@@ -27,7 +29,8 @@ extension QDQReader {
         default: return
         }
         inputIsNHWC()
-        // What was read of it so far has these axes; its 8-bit tensor is none that could be compared.
+        // What was read of it so far has these axes; its 8-bit tensor is none that could be
+        // compared.
         tensors[0] = nil
         for (name, meaning) in meanings {
             switch meaning {
@@ -76,7 +79,8 @@ extension QDQReader {
         }
     }
 
-    /// Reshape that flattens, leaves a flat value as it is, or gives one without pixels its axes back.
+    /// Reshape that flattens, leaves a flat value as it is, or gives one without pixels its axes
+    /// back.
     mutating func readReshape(_ node: Onnx_NodeProto) throws {
         let attributes = try QDQAttributes(node, known: ["allowzero"])
         try attributes.require("allowzero", 0)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import PrintableText
 import Quantization
@@ -6,9 +8,9 @@ import Quantization
 ///
 /// Each tensor is given a meaning as soon as its node is met, whatever the names are: the patterns
 /// are `DequantizeLinear -> operator -> [Relu | Clip] -> QuantizeLinear`, and shape changes that
-/// keep a value's quantization. Other quantizers leave quantizers out where an operator only selects values
-/// (a max-pool, a Concat of equal quantizations), which then keeps its input's quantization, and quantize
-/// a value again with another scale, which becomes a node of its own.
+/// keep a value's quantization. Other quantizers leave quantizers out where an operator only
+/// selects values (a max-pool, a Concat of equal quantizations), which then keeps its input's
+/// quantization, and quantize a value again with another scale, which becomes a node of its own.
 struct QDQReader {
     /// How the axes of a tensor that holds a value are arranged.
     enum View: Hashable {
@@ -31,7 +33,8 @@ struct QDQReader {
         case weight(QDQConstant, QDQParameter.Steps)
         /// Dequantized constant.
         case parameter(QDQParameter)
-        /// What the file makes of the logits, in this arrangement, quantized or not: nothing reads it but the output.
+        /// What the file makes of the logits, in this arrangement, quantized or not: nothing reads
+        /// it but the output.
         indirect case function(Graph.OutputFunction, of: Meaning, View)
     }
 
@@ -44,9 +47,11 @@ struct QDQReader {
         var value: ValueID?
         /// The 8-bit value is exact without a quantizer, and the float tensor may be read as well.
         var isExact = false
-        /// Of a Concat: what each of its operands goes through first, with the quantization of the result.
+        /// Of a Concat: what each of its operands goes through first, with the quantization of the
+        /// result.
         var pool: Operation?
-        /// Of a max-pool: the result it selects from, as an index, which takes the quantization of the pool.
+        /// Of a max-pool: the result it selects from, as an index, which takes the quantization of
+        /// the pool.
         var selected: Int?
         /// Another result is this one pooled, and its own may stay without a quantizer.
         var isPooled = false
@@ -202,7 +207,8 @@ extension QDQReader {
         value == 0 ? input.shape : nodes[value - 1].shape
     }
 
-    /// Quantization of a value that a node reads; only the output can be without, and nothing reads it.
+    /// Quantization of a value that a node reads; only the output can be without, and nothing reads
+    /// it.
     func activation(of value: ValueID) throws -> TensorQuantization {
         guard let activation = activations[value] else {
             throw QDQError(.missingQuantization, "reads a value that is not quantized")
@@ -259,7 +265,8 @@ extension QDQReader {
         return (value, view)
     }
 
-    /// The quantization in which a result is exact as it stands: that of the values it selects from.
+    /// The quantization in which a result is exact as it stands: that of the values it selects
+    /// from.
     func exactActivation(of result: Result) -> TensorQuantization? {
         let node = result.node
         guard result.selected == nil, let first = activations[node.inputs[0]] else { return nil }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Bounds on numbers in files, far above real networks, that keep all arithmetic from overflowing.
@@ -88,8 +90,8 @@ extension Window {
     }
 
     /// A pooling window whose trailing pads runtimes accept, being shorter than the kernel: where
-    /// they are longer, they are cut to what the last window reaches, which is the same computation.
-    /// Nil if that is not enough, that is if some window would lie in padding alone.
+    /// they are longer, they are cut to what the last window reaches, which is the same
+    /// computation. Nil if that is not enough, that is if some window would lie in padding alone.
     func withPoolingPads(height: Int, width: Int) -> Window? {
         guard padTop < kernelHeight, padLeft < kernelWidth,
             let extent = outputExtent(height: height, width: width)

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import PrintableText
 
-/// Everything in a QDQ graph that keeps it from being read, found without reading it: what a reader that stops at the first
-/// such node cannot tell.
+/// Everything in a QDQ graph that keeps it from being read, found without reading it: what a reader
+/// that stops at the first such node cannot tell.
 package struct QDQSurvey {
     /// Nodes that are in the way for one reason.
     package struct Finding: Hashable, Sendable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Quantization
 
 /// Order of weights: taps before inputs in memory (`[outputs, kernelHeight, kernelWidth, inputs]`),

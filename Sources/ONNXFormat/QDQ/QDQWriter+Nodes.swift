@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 
@@ -29,7 +31,8 @@ extension QDQWriter {
         }
     }
 
-    /// The clamp that the file must show: none where the output's quantizer saturates at its bounds.
+    /// The clamp that the file must show: none where the output's quantizer saturates at its
+    /// bounds.
     private func explicitClamp(of node: Node, value: ValueID) -> Clamp {
         guard node.operation != .clamp, let activation = network.activations[value] else {
             return node.clamp
@@ -179,7 +182,8 @@ extension QDQWriter {
                 place: .int32(bias.quantized)))
     }
 
-    /// `[outputs, inputs / groups, kernelHeight, kernelWidth]`, or `[outputs, all others]` for Gemm.
+    /// `[outputs, inputs / groups, kernelHeight, kernelWidth]`, or `[outputs, all others]` for
+    /// Gemm.
     private mutating func appendWeights(
         _ parameters: QuantizedParameters, _ convolution: Convolution, of node: Node
     ) -> String {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 import Quantization
 
@@ -87,8 +89,8 @@ extension QDQWriter {
         graph.node.append(node)
     }
 
-    /// Quantizes `source`, then dequantizes that into the tensor `float`, or one named after `stem`;
-    /// returns the name of the float tensor.
+    /// Quantizes `source`, then dequantizes that into the tensor `float`, or one named after
+    /// `stem`; returns the name of the float tensor.
     mutating func appendPair(
         from source: String, to quantized: String, stem: String, scale: String, zeroPoint: String,
         float: String? = nil

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// Where a tensor's elements lie in another file (`TensorProto.external_data`).

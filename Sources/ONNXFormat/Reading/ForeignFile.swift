@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// Files that are taken for ONNX models and are something else.
@@ -35,7 +37,8 @@ enum ForeignFile {
         return nil
     }
 
-    /// What a folder is that was given for a model, without a full stop; nil where there is none at `path`.
+    /// What a folder is that was given for a model, without a full stop; nil where there is none at
+    /// `path`.
     static func folder(at path: String) -> String? {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),

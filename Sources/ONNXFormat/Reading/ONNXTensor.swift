@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Element types of ONNX tensors that are read (`TensorProto.DataType`).
 enum ElementType: Int, Hashable, Sendable {
     case float = 1

@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What equalization makes of every channel behind a node: `equalized = scale * given - offset`.
 ///
-/// With it, everything there is to know of the equalized float network can be had from a pass of the network as given.
+/// With it, everything there is to know of the equalized float network can be had from a pass of
+/// the network as given.
 package struct ChannelRescaling: Hashable, Sendable {
     /// Positive; of all nodes' output channels, node after node.
     package var scales: [Float]

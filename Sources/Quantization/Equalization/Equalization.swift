@@ -1,12 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import NetworkGraph
 
 /// How channels are rescaled before quantization.
 package enum EqualizationMethod: String, Hashable, Sendable, Codable, CaseIterable {
-    /// Channels grow until they fill their layer's weight range or activation range (arXiv 1902.01917, one-step equalization).
+    /// Channels grow until they fill their layer's weight range or activation range (arXiv
+    /// 1902.01917, one-step equalization).
     case oneStep = "one-step"
-    /// The weight ranges on both sides of a channel become equal, and biases are absorbed (arXiv 1906.04721).
+    /// The weight ranges on both sides of a channel become equal, and biases are absorbed (arXiv
+    /// 1906.04721).
     case crossLayer = "cross-layer"
-    /// The noise of rounding, in front of a channel and behind it, becomes least in the layers that read it.
+    /// The noise of rounding, in front of a channel and behind it, becomes least in the layers that
+    /// read it.
     case leastNoise = "least-noise"
 }
 
@@ -27,10 +32,12 @@ package struct EqualizationStatistics: Sendable {
 
 /// A float network whose channels were rescaled so that one scale per tensor suits them better.
 ///
-/// Channel k of a layer is multiplied by `s_k > 0`, and the layers that read it divide by it. Operations between them pass a positive
-/// scale on; what additions and concatenations tie together shares one. The function stays the same up to rounding, but for one
-/// case: a clamp's upper bound c does not scale along. A channel that reaches c on the calibration images is therefore left as
-/// it is, and any other stays below c on them: `s_k <= c / A_k`. Where it exceeds `c / s_k` on other images, the clamp cuts it off.
+/// Channel k of a layer is multiplied by `s_k > 0`, and the layers that read it divide by it.
+/// Operations between them pass a positive scale on; what additions and concatenations tie together
+/// shares one. The function stays the same up to rounding, but for one case: a clamp's upper bound
+/// c does not scale along. A channel that reaches c on the calibration images is therefore left as
+/// it is, and any other stays below c on them: `s_k <= c / A_k`. Where it exceeds `c / s_k` on
+/// other images, the clamp cuts it off.
 package struct Equalization: Hashable, Sendable {
     /// What happened to one convolution's output channels.
     package struct Layer: Hashable, Sendable, Codable {
@@ -53,7 +60,8 @@ package struct Equalization: Hashable, Sendable {
 
     /// No channel grows by more (arXiv 1902.01917).
     static let largestScale: Float = 16
-    /// Sweeps over all layers until ranges are balanced (arXiv 1906.04721 repeats until convergence).
+    /// Sweeps over all layers until ranges are balanced (arXiv 1906.04721 repeats until
+    /// convergence).
     static let sweeps = 20
     /// Share of a clamp's upper bound from which on a channel counts as reaching it.
     static let capShare: Float = 0.999

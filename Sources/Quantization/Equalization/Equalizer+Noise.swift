@@ -1,13 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
-/// Scales that make rounding noise least, by a model in which all rounding errors are independent and uniform over a step.
+/// Scales that make rounding noise least, by a model in which all rounding errors are independent
+/// and uniform over a step.
 ///
-/// A channel's scale s weighs two parts of the noise at the outputs of the layers that read it. Rounding errors of their own weights meet an
-/// activation that grows with s. Rounding errors of the channel, which its activation's quantizer and the weights that make it cause, are
-/// divided by s. The sum `C s² + P / s²` is least at `s = (P / C)^(1/4)`. No range grows, so that no step does.
+/// A channel's scale s weighs two parts of the noise at the outputs of the layers that read it.
+/// Rounding errors of their own weights meet an activation that grows with s. Rounding errors of
+/// the channel, which its activation's quantizer and the weights that make it cause, are divided by
+/// s. The sum `C s² + P / s²` is least at `s = (P / C)^(1/4)`. No range grows, so that no step
+/// does.
 ///
-/// With one weight scale per channel, steps follow their rows. Where depthwise layers alone read a channel, no rounding error of weights grows
-/// with it (C = 0), and it fills its activation's range. Other readers have little to gain and are left alone.
+/// With one weight scale per channel, steps follow their rows. Where depthwise layers alone read a
+/// channel, no rounding error of weights grows with it (C = 0), and it fills its activation's
+/// range. Other readers have little to gain and are left alone.
 extension Equalizer {
     private static let noiseSweeps = 4
 
@@ -74,7 +80,8 @@ private struct NoiseModel {
 
     private func square(_ value: Float) -> Double { Double(value) * Double(value) }
 
-    /// Noise at the readers' outputs that grows with the channel's scale, and the part that shrinks.
+    /// Noise at the readers' outputs that grows with the channel's scale, and the part that
+    /// shrinks.
     func parts(of index: Int, in equalizer: Equalizer) -> (consumed: Double, produced: Double) {
         let group = equalizer.groups[index]
         let graph = equalizer.network.graph

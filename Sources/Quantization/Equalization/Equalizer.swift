@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Scales a network's channels group by group; see ``Equalization``.
@@ -64,7 +66,8 @@ struct Equalizer {
         return result
     }
 
-    /// Most by which a group may still grow without leaving a clamp's bound on the calibration images.
+    /// Most by which a group may still grow without leaving a clamp's bound on the calibration
+    /// images.
     func clampLimit(_ group: Int) -> Float {
         var limit = Float.infinity
         for member in groups[group].members where member.value > 0 {
@@ -90,9 +93,9 @@ struct Equalizer {
 
     // MARK: One step
 
-    /// `s_k = min(A / A_k, 16, w / w_k)` in topological order, A the range of each tensor the channel is in, w the weight range of
-    /// each layer that makes it. No range grows. The paper's lower limit of 0.7 in front of ReLU6 never matters, as
-    /// no scale is below 1.
+    /// `s_k = min(A / A_k, 16, w / w_k)` in topological order, A the range of each tensor the
+    /// channel is in, w the weight range of each layer that makes it. No range grows. The paper's
+    /// lower limit of 0.7 in front of ReLU6 never matters, as no scale is below 1.
     /// - Parameter isIncluded: which channels, by default all.
     mutating func fillRanges(where isIncluded: (ScaleGroups.Group) -> Bool = { _ in true }) {
         let ranges = statistics.extrema.ranges
@@ -131,10 +134,11 @@ struct Equalizer {
 
     // MARK: Cross-layer
 
-    /// `s_k = sqrt(r2_k / r1_k)`, r1 and r2 the weight ranges in front of and behind the channel, each as a share of its layer's; of
-    /// several layers the largest share counts.
+    /// `s_k = sqrt(r2_k / r1_k)`, r1 and r2 the weight ranges in front of and behind the channel,
+    /// each as a share of its layer's; of several layers the largest share counts.
     ///
-    /// Channels that reach their clamp cannot be scaled. Shares keep all others in proportion to them.
+    /// Channels that reach their clamp cannot be scaled. Shares keep all others in proportion to
+    /// them.
     mutating func balance() {
         for _ in 0..<Equalization.sweeps {
             let maxima = layerMaxima
@@ -152,10 +156,12 @@ struct Equalizer {
         }
     }
 
-    /// `c = max(0, mean - 3 deviations)` moves from a channel's bias to the next layer's, where the channel never falls below c on the
-    /// calibration images and has a ReLU behind it that it always passes.
+    /// `c = max(0, mean - 3 deviations)` moves from a channel's bias to the next layer's, where the
+    /// channel never falls below c on the calibration images and has a ReLU behind it that it
+    /// always passes.
     ///
-    /// Padding stands for an activation of 0, which the constant would change: layers read with padding absorb nothing.
+    /// Padding stands for an activation of 0, which the constant would change: layers read with
+    /// padding absorb nothing.
     mutating func absorbBiases() {
         let graph = network.graph
         let consumers = graph.consumers

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// A network's weights while their channels are scaled, with the ranges of their rows and columns.
@@ -48,7 +50,8 @@ struct ScalableParameters {
         return largest
     }
 
-    /// Sum of squares and number of the weights through which an input channel reaches each output channel.
+    /// Sum of squares and number of the weights through which an input channel reaches each output
+    /// channel.
     func column(_ node: Int, _ channel: Int) -> [(output: Int, squares: Double, taps: Int)] {
         guard let layer = parameters[node] else { return [] }
         let (outputs, depth, at) = readers(node, channel)

@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Channels of values that have to share a scale.
 ///
-/// A convolution ends a group with its input channels and starts others with its output channels. All other operations tie
-/// channels together: an addition its operands' and its own, a concatenation each operand's to a part of its own, pools and clamps
-/// input to output. What goes through any other operation keeps its scale.
+/// A convolution ends a group with its input channels and starts others with its output channels.
+/// All other operations tie channels together: an addition its operands' and its own, a
+/// concatenation each operand's to a part of its own, pools and clamps input to output. What goes
+/// through any other operation keeps its scale.
 struct ScaleGroups {
     /// One channel of one value.
     struct Member: Hashable {
@@ -74,7 +77,8 @@ struct ScaleGroups {
 }
 
 extension Operation {
-    /// Whether operands with channels `s` times as large give a result with channels `s` times as large.
+    /// Whether operands with channels `s` times as large give a result with channels `s` times as
+    /// large.
     fileprivate var passesScalesOn: Bool {
         switch self {
         case .convolution, .add, .concat, .maxPool, .averagePool, .globalAveragePool, .clamp: true

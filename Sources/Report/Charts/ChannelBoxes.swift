@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The paper's figure: how a quantity spreads over each layer's channels, before and after.
 ///
 /// Thin line: 10 to 90 % of the channels; thick: 25 to 75 %; mark: the median.

@@ -1,4 +1,7 @@
-/// The signed shift of every channel of one layer, sorted by what it was before: a bar before, a bar after.
+// SPDX-License-Identifier: Apache-2.0
+
+/// The signed shift of every channel of one layer, sorted by what it was before: a bar before, a
+/// bar after.
 struct ChannelStrip {
     /// Shares of the layer's root mean square signal.
     var before: [Double]

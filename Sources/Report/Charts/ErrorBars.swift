@@ -1,4 +1,7 @@
-/// `E[e²] = E[e]² + Var[e]` per layer, as shares of the signal's energy: two stacked bars per layer, before and after.
+// SPDX-License-Identifier: Apache-2.0
+
+/// `E[e²] = E[e]² + Var[e]` per layer, as shares of the signal's energy: two stacked bars per
+/// layer, before and after.
 struct ErrorBars {
     var summary: String
     var names: [String]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// One value per layer before and after, as two lines with marks.
 struct LayerLines {
     var title: String

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 
 /// The loss of every step of fine-tuning, and on the held-out images after every epoch.

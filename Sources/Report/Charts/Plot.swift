@@ -1,4 +1,7 @@
-/// Frame shared by all charts with a value axis at the left: grid, tick labels, title of the axis, and what is drawn inside.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Frame shared by all charts with a value axis at the left: grid, tick labels, title of the axis,
+/// and what is drawn inside.
 struct Plot {
     static let width = 900.0
     static let left = 64.0

@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Cluster
 
-/// Which worker returned how many shards when: a row per worker, a bar per bin, as high as its number of shards.
+/// Which worker returned how many shards when: a row per worker, a bar per bin, as high as its
+/// number of shards.
 struct TimelineChart {
     var timeline: WorkerTimeline
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// What one node costs in both executors.
@@ -5,7 +7,8 @@ struct LayerReport: Encodable {
     struct Cost: Encodable {
         /// Median over images.
         var microseconds: Double
-        /// 10^9 operations per second, two per multiplication with a weight; nil where there are no weights.
+        /// 10^9 operations per second, two per multiplication with a weight; nil where there are no
+        /// weights.
         var gops: Double?
         /// Of the operations one thread does at most.
         var shareOfPeak: Double?
@@ -36,8 +39,8 @@ struct LayerReport: Encodable {
     var float: Cost
     var integer: Cost
 
-    /// One per node: `float` and `integer` are seconds by node; `isFloat` says, by value, what stays float
-    /// in the 8-bit network.
+    /// One per node: `float` and `integer` are seconds by node; `isFloat` says, by value, what
+    /// stays float in the 8-bit network.
     static func rows(
         _ summary: GraphSummary, _ float: [Double], _ integer: [Double], peak: Peak,
         isFloat: [Bool]

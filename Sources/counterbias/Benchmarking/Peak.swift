@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Kernels
 
-/// The most operations per second one thread does, by a loop in registers alone; the fastest measurement counts.
+/// The most operations per second one thread does, by a loop in registers alone; the fastest
+/// measurement counts.
 struct Peak: Encodable {
     /// Of Float fused multiply-adds, two operations each.
     private(set) var float = 0.0

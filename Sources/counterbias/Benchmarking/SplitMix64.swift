@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// splitmix64, the generator that scripts/benchmark-peers repeats for the same input.
 struct SplitMix64 {
     var state: UInt64

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Kernels
 
 /// What `bench --json` prints.
@@ -35,8 +37,8 @@ struct ThroughputReport: Encodable {
     var backward: Rate
     /// Its forward and its backward pass.
     var training: Rate
-    /// What one image in training holds between its passes and at most during the backward one, besides the activations of
-    /// the forward pass: masks and gradients.
+    /// What one image in training holds between its passes and at most during the backward one,
+    /// besides the activations of the forward pass: masks and gradients.
     var trainingBytesPerImage: Int
     /// One per node, where they were asked for.
     var layers: [LayerReport]?

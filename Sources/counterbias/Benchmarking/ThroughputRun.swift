@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Execution
 import NetworkGraph
@@ -57,7 +59,8 @@ struct ThroughputRun {
         return quantized
     }
 
-    /// Alternates the measurements; `timesLayers` adds the nodes of both forward passes, on one thread.
+    /// Alternates the measurements; `timesLayers` adds the nodes of both forward passes, on one
+    /// thread.
     func report(repetitions: Int, timesLayers: Bool) -> ThroughputReport {
         let measurements = [runFloat, runInteger, runBackward, runTraining]
         let counts = measurements.map { warmedUp($0) }

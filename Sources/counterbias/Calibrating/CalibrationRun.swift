@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Cluster
 import Foundation
@@ -10,7 +12,8 @@ import Settings
 import Storage
 import ZeroMQ
 
-/// One calibration from files to files: `calibrate` and `coordinator` differ only in who the workers are.
+/// One calibration from files to files: `calibrate` and `coordinator` differ only in who the
+/// workers are.
 struct CalibrationRun {
     let configuration: Configuration
     let origin: PreprocessingOrigin

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ArgumentParser
 import Settings
 
@@ -143,7 +145,8 @@ struct ConfigurationFlags: ParsableArguments {
 
     @OptionGroup var logging: LoggingFlags
 
-    /// - Returns: file and flags merged, every default filled in, and who said what of preprocessing.
+    /// - Returns: file and flags merged, every default filled in, and who said what of
+    ///   preprocessing.
     func resolved(workers: Int? = nil, threads: Int? = nil, listen: String? = nil) throws
         -> (configuration: Configuration, origin: PreprocessingOrigin)
     {

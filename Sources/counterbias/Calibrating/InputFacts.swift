@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Cluster
 import Logging
@@ -60,7 +62,8 @@ struct InputFacts {
                         + "give \(other) as well, \(neutral) for none")
             }
         }
-        // Zeros and ones alone are masks as often as pixels; resized pixels are not whole but reach as far.
+        // Zeros and ones alone are masks as often as pixels; resized pixels are not whole but reach
+        // as far.
         if arrays > 0, arraysLookLikePixels, largest > (areWhole ? 1 : 127), !settings.isIdentity {
             warnings.append(
                 "all \(arrays) arrays that are not uint8 hold values from 0 to \(Double(largest).significant(digits: 6)), "
@@ -75,7 +78,8 @@ struct InputFacts {
         return warnings
     }
 
-    /// Means and standard deviations of pixels in 0...1, as most training code states them, or one of both.
+    /// Means and standard deviations of pixels in 0...1, as most training code states them, or one
+    /// of both.
     private static func units(_ settings: PreprocessingSettings) -> String? {
         let (mean, std) = (settings.mean, settings.std)
         let isMean = mean.allSatisfy { abs($0) <= 1 }

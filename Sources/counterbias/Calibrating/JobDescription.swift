@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Cluster
 import Foundation
@@ -67,7 +69,8 @@ struct JobDescription: Codable, Hashable {
 }
 
 extension CalibrationOptions {
-    /// `isQuantized`: the network is given quantized, which leaves ranges and dead channels as they are.
+    /// `isQuantized`: the network is given quantized, which leaves ranges and dead channels as they
+    /// are.
     init(_ configuration: Configuration, isQuantized: Bool) {
         self.init(
             scheme: QuantizationScheme(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Imaging
 
 /// What a folder of images holds besides, for `run.json` and `evaluate --json`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Cluster
 import Dispatch
@@ -34,7 +36,8 @@ struct PreparedPool {
 
     /// - Parameters:
     ///   - entries: files in order.
-    ///   - count: images wanted; bad ones are replaced by the next of the folder when they may be skipped.
+    ///   - count: images wanted; bad ones are replaced by the next of the folder when they may be
+    ///     skipped.
     ///   - preprocessing: from files to pixels.
     ///   - skipsBad: list bad images instead of stopping.
     ///   - stop: looked at before every image.
@@ -97,7 +100,8 @@ extension PreparedImage {
 }
 
 extension Preprocessing {
-    /// Equal values count as one, so that a grayscale network takes means stated for three channels.
+    /// Equal values count as one, so that a grayscale network takes means stated for three
+    /// channels.
     private static func perChannel(
         _ values: [Double], _ key: String, _ input: Graph.Input
     ) throws -> [Float] {
@@ -113,7 +117,8 @@ extension Preprocessing {
         return values.map(Float.init)
     }
 
-    /// Resolves sizes against the network's input: crop = input size, short side = round(size / 0.875).
+    /// Resolves sizes against the network's input: crop = input size, short side = round(size /
+    /// 0.875).
     init(_ settings: PreprocessingSettings, input: Graph.Input) throws {
         let shape = input.shape
         let (height, width): (Int, Int) =

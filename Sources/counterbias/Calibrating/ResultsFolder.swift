@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Storage
 
@@ -12,7 +14,8 @@ struct ResultsFolder {
     var checkpoints: String { path + "/checkpoint" }
 
     /// Makes what is missing and takes the lock.
-    /// - Throws: ``CommandError`` where the folder cannot be made; `StorageError` where another process holds it.
+    /// - Throws: ``CommandError`` where the folder cannot be made; `StorageError` where another
+    ///   process holds it.
     init(_ path: String) throws {
         self.path = path
         let fileManager = FileManager.default

@@ -1,9 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Dispatch
 import Synchronization
 
-/// The results of two parts that do not depend on each other, the second computed on another thread.
+/// The results of two parts that do not depend on each other, the second computed on another
+/// thread.
 ///
-/// Each may use all cores itself, which a part of ``runSideBySide(_:)`` cannot: Dispatch gives nested loops no further threads.
+/// Each may use all cores itself, which a part of ``runSideBySide(_:)`` cannot: Dispatch gives
+/// nested loops no further threads.
 /// - Throws: what the first part that failed threw; the other has run all the same.
 func sideBySide<First, Second: Sendable>(
     _ first: () throws -> First, _ second: @escaping @Sendable () throws -> Second
@@ -23,7 +27,8 @@ func sideBySide<First, Second: Sendable>(
 }
 
 /// Runs parts that do not depend on each other at the same time.
-/// - Throws: what the first part that failed, in their order, threw; the others have run all the same.
+/// - Throws: what the first part that failed, in their order, threw; the others have run all the
+///   same.
 func runSideBySide(_ parts: [@Sendable () throws -> Void]) throws {
     let failures = Mutex([(any Error)?](repeating: nil, count: parts.count))
     DispatchQueue.concurrentPerform(iterations: parts.count) { index in

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Execution
 import NetworkGraph
@@ -5,7 +7,8 @@ import ONNXFormat
 import Quantization
 import Storage
 
-/// Input, every 8-bit activation and both logits of some images, for comparison with other runtimes.
+/// Input, every 8-bit activation and both logits of some images, for comparison with other
+/// runtimes.
 struct EvaluationTrace {
     private let float: FloatExecutor
     private let integer: IntegerExecutor
@@ -25,7 +28,8 @@ struct EvaluationTrace {
         inputs += images.prefix(max(limit - inputs.count, 0))
     }
 
-    /// Tensors: `input` in the model's own layout; the file's 8-bit tensors, NHWC; `output`, `output_float`.
+    /// Tensors: `input` in the model's own layout; the file's 8-bit tensors, NHWC; `output`,
+    /// `output_float`.
     func write(to path: String) throws {
         let graph = integer.graph
         let biases = BiasState(of: integer.network)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Whether labels fit the float network's answers, with their offset or with one beside it.
 struct LabelFit {
     private let offset: Int
@@ -25,8 +27,8 @@ struct LabelFit {
         if (-1...1).contains(answer - label) { hits[answer - label + 1] += 1 }
     }
 
-    /// Standard deviations of guessing above its mean up to which answers count as guessed, and from which an
-    /// offset fits.
+    /// Standard deviations of guessing above its mean up to which answers count as guessed, and
+    /// from which an offset fits.
     private static let (guessed, fitting) = (2.0, 4.0)
 
     private func guessing(_ deviations: Double) -> Double {

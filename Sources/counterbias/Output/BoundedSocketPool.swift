@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import FlyingSocks
 import Glibc
 import Synchronization
 
-/// A pool that bounds what the clients of a server cost: so many connections at a time, and so long for each from its first wait to its end.
+/// A pool that bounds what the clients of a server cost: so many connections at a time, and so long
+/// for each from its first wait to its end.
 ///
 /// The server closes a connection whose wait fails. The listening socket waits as before.
 final class BoundedSocketPool<Base: AsyncSocketPool>: AsyncSocketPool {
@@ -11,7 +14,8 @@ final class BoundedSocketPool<Base: AsyncSocketPool>: AsyncSocketPool {
     static var patience: Duration { .seconds(5) }
 
     private struct Connection {
-        /// Number of the kernel's socket: a descriptor may be closed and given out again at any time.
+        /// Number of the kernel's socket: a descriptor may be closed and given out again at any
+        /// time.
         var number: UInt64
         var deadline: ContinuousClock.Instant
     }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Logging
 import PrintableText
@@ -36,7 +38,8 @@ enum Console {
     /// What a warning is about.
     enum Concern { case input, result }
 
-    /// A warning for the person who runs the command: a line of its own on a terminal, a log record elsewhere.
+    /// A warning for the person who runs the command: a line of its own on a terminal, a log record
+    /// elsewhere.
     static func warn(_ text: String, of concern: Concern, logger: Logger) {
         if logFormat == .text, isatty(STDERR_FILENO) == 1 {
             let line = "warning: \(text)".printable(bytes: PrintableText.lineBytes)

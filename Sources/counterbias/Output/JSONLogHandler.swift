@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Logging
 import PrintableText
 
-/// One JSON object per event and line on stderr: `time` (RFC 3339, UTC), `level`, `logger`, `event`, and `metadata` if there is any.
+/// One JSON object per event and line on stderr: `time` (RFC 3339, UTC), `level`, `logger`,
+/// `event`, and `metadata` if there is any.
 struct JSONLogHandler: LogHandler {
     let label: String
     var metadata: Logger.Metadata = [:]

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import PrintableText
 
 /// JSON as it is written for programs and, by way of logs, for people.
 enum JSONText {
-    /// The same JSON with escapes where the encoder leaves what steers a terminal or turns the writing direction: such scalars
-    /// stand only in strings.
+    /// The same JSON with escapes where the encoder leaves what steers a terminal or turns the
+    /// writing direction: such scalars stand only in strings.
     static func safe(_ encoded: Data) -> String {
         var result = String.UnicodeScalarView()
         for scalar in String(decoding: encoded, as: UTF8.self).unicodeScalars {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Cluster
 import Dispatch
 import FlyingFox
@@ -9,8 +11,8 @@ import ZeroMQ
 
 /// Serves `GET /metrics` on a loopback port for as long as the process lives.
 enum MetricsServer {
-    /// Metrics tell how a job gets on and carry no keys; still they stay on this machine. Who wants them elsewhere
-    /// puts a proxy with access control in front.
+    /// Metrics tell how a job gets on and carry no keys; still they stay on this machine. Who wants
+    /// them elsewhere puts a proxy with access control in front.
     static func address(_ text: String) throws -> (host: String, port: UInt16) {
         guard let endpoint = try? Endpoint("tcp://" + text),
             case .tcp(let host, let port) = endpoint.address
@@ -32,7 +34,8 @@ enum MetricsServer {
     ///   - text: `ADDRESS:PORT`; port `*` takes a free one.
     ///   - logger: told the address with the real port.
     ///   - page: makes the page of every scrape; called on another thread.
-    /// - Throws: `CommandError`: 64 for an address that is none or not loopback, 69 if it cannot be bound.
+    /// - Throws: `CommandError`: 64 for an address that is none or not loopback, 69 if it cannot be
+    ///   bound.
     static func start(
         _ text: String, logger: Logger, page: @escaping @Sendable () -> String
     ) throws {
@@ -96,8 +99,8 @@ enum MetricsServer {
 }
 
 extension MetricsServer {
-    /// Whether a request names this machine. A page of some other site can have its own name lead to loopback, but cannot choose the name that its
-    /// browser sends along.
+    /// Whether a request names this machine. A page of some other site can have its own name lead
+    /// to loopback, but cannot choose the name that its browser sends along.
     private static func isMeant(_ request: HTTPRequest, for host: String, port: UInt16?) -> Bool {
         guard let port, let name = request.headers[.host]?.lowercased() else { return false }
         let own = host.contains(":") ? "[\(host)]" : host

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import PrintableText
 import Synchronization
 
-/// The line on a terminal that is drawn again and again while something is in work. It never wraps: what of a wrapped line has
-/// scrolled up can no longer be taken away. Whatever else this process writes on stderr takes it away first.
+/// The line on a terminal that is drawn again and again while something is in work. It never wraps:
+/// what of a wrapped line has scrolled up can no longer be taken away. Whatever else this process
+/// writes on stderr takes it away first.
 enum StatusLine {
     /// Whether stderr shows one: on a terminal, unless log lines are objects.
     static var isPossible: Bool { isatty(STDERR_FILENO) == 1 && Console.logFormat == .text }

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Logging
 import PrintableText
 
-/// swift-log's own lines of text on stderr, each behind a status line that is taken away. Values cannot add lines or steer a
-/// terminal.
+/// swift-log's own lines of text on stderr, each behind a status line that is taken away. Values
+/// cannot add lines or steer a terminal.
 struct TextLogHandler: LogHandler {
     private var handler: StreamLogHandler
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Cluster
 import Foundation
@@ -12,7 +14,8 @@ struct ReportFolder {
     /// Far above the numbers of any network.
     static let maximumBytes = 256 << 20
 
-    /// - Throws: `CommandError` naming the file that is missing or unusable. A missing time line leaves out its section.
+    /// - Throws: `CommandError` naming the file that is missing or unusable. A missing time line
+    ///   leaves out its section.
     func data() throws -> ReportData {
         let ledger: Ledger = try read("ledger.json")
         let summary: CalibrationResults.Summary = try read("run.json")

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Cluster
 import Foundation
@@ -12,8 +14,8 @@ struct StatusReport {
     /// Looks again when a coordinator at work replaces files between two steps of a look.
     private static let attempts = 5
 
-    /// - Throws: `CommandError` (66) if there is no job, `CheckpointError` or `StorageError` (65) if its checkpoint
-    ///   cannot be used.
+    /// - Throws: `CommandError` (66) if there is no job, `CheckpointError` or `StorageError` (65)
+    ///   if its checkpoint cannot be used.
     init(out: String) throws {
         self.out = out
         var isFolder: ObjCBool = false

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Quantization
 import TestSupport
 
 @testable import Calibration
 
-/// Stands in for networks, images and workers: image i costs `Σ curvature/2 · (bias - goal_i)²` over all channels, plus a constant.
+/// Stands in for networks, images and workers: image i costs `Σ curvature/2 · (bias - goal_i)²`
+/// over all channels, plus a constant.
 struct ToyProblem {
     var layers = [
         TuningLayer(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Quantization
 import TestSupport
@@ -25,7 +27,8 @@ import Testing
             let bias =
                 Double(stage.biases.layers[place.layer][place.channel])
                 * problem.layers[place.layer].steps[place.channel]
-            // The state that is best on held-out images may be from before the last epochs: within a full step.
+            // The state that is best on held-out images may be from before the last epochs: within
+            // a full step.
             let step = options.learningRate * problem.layers[place.layer].unit
             #expect(abs(bias - mean) < max(0.1, step), "channel \(channel)")
         }

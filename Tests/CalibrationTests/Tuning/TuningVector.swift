@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 
 /// Loss and gradient of one image by PyTorch in float64.

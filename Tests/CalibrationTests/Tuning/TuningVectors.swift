@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Made by scripts/make-tuning-vectors.py with torch 2.15.0; do not edit.
 // swift-format-ignore-file
 import Calibration

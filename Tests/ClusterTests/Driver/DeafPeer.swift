@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 import Testing
 import ZeroMQ
 
 @testable import Cluster
 
-/// A TCP connection that greets, and reads nothing after its handshake; the kernel takes little on its behalf.
+/// A TCP connection that greets, and reads nothing after its handshake; the kernel takes little on
+/// its behalf.
 final class DeafPeer {
     private let descriptor: Int32
 

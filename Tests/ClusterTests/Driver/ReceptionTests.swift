@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Logging
 import Storage
 import TestSupport
@@ -27,7 +29,8 @@ import ZeroMQ
         if case .message(_, .hello(let hello), _) = event { hello.process } else { nil }
     }
 
-    /// While a job is prepared: everybody hears that somebody is there, and who leaves is forgotten.
+    /// While a job is prepared: everybody hears that somebody is there, and who leaves is
+    /// forgotten.
     @Test func onlyWhoIsStillThereIsHandedOn() throws {
         let meeting = try Meeting()
         let reception = try reception(meeting)
@@ -63,7 +66,8 @@ import ZeroMQ
         withExtendedLifetime(workers) {}
     }
 
-    /// Nobody looked for a while: what has been read of connections that have ended meanwhile is not handed on.
+    /// Nobody looked for a while: what has been read of connections that have ended meanwhile is
+    /// not handed on.
     @Test func whoWasGoneBeforeAnybodyLookedIsNotHandedOn() throws {
         let meeting = try Meeting()
         let reception = try reception(meeting)

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import FuzzTargets
 import TestSupport
 import Testing
 
-/// Damaged inputs on every decoder: all that ever broke one, and some new ones. `scripts/fuzz` tries many more.
+/// Damaged inputs on every decoder: all that ever broke one, and some new ones. `scripts/fuzz`
+/// tries many more.
 @Suite struct FuzzReplayTests {
     private static let failures = ProcessEnvironment.root + "/Tests/ClusterTests/fuzz-failures"
 

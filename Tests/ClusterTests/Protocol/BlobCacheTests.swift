@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Storage
 import TestSupport
 import Testing
@@ -47,7 +49,8 @@ import Testing
         for _ in 0..<8 { transfer(&generator) }
     }
 
-    /// Moves random blobs through a cache, chunks in any order, some twice, with a restart now and then.
+    /// Moves random blobs through a cache, chunks in any order, some twice, with a restart now and
+    /// then.
     private func transfer(_ generator: inout SeededGenerator) {
         var blobs: [Digest: [UInt8]] = [:]
         for index in 0..<UInt8.random(in: 1...4, using: &generator) {
@@ -110,7 +113,8 @@ import Testing
         #expect(cache.store(second) == .completed)
     }
 
-    /// A promise takes no memory; what arrives takes at most twice its bytes beside the first reservation, in any order.
+    /// A promise takes no memory; what arrives takes at most twice its bytes beside the first
+    /// reservation, in any order.
     @Test func memoryGrowsWithWhatArrives() {
         let total = BlobCache.limit
         let digest = Digest.sha256(of: "never complete")

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Storage
 import Testing
@@ -109,7 +111,8 @@ import Testing
                 ])
     }
 
-    /// Where nobody trustworthy comes any more, the coordinator goes on; where nobody ever came, it waits.
+    /// Where nobody trustworthy comes any more, the coordinator goes on; where nobody ever came, it
+    /// waits.
     @Test func theCoordinatorFinishesAlone() {
         var (core, _) = core(S.a, S.b)
         _ = answer(of: S.b, [9], &core)
@@ -161,7 +164,8 @@ import Testing
             ])
     }
 
-    /// Without keys whoever is shut out can come back as another: after three nobody without a key is trusted.
+    /// Without keys whoever is shut out can come back as another: after three nobody without a key
+    /// is trusted.
     @Test func startOversAreBounded() {
         var core = S.coordinator()
         var startOvers = 0
@@ -191,7 +195,8 @@ import Testing
         #expect(core.audit.share == 1)
     }
 
-    /// A result that nothing computes is the coordinator's to check, and so is everything in a round that makes no sense.
+    /// A result that nothing computes is the coordinator's to check, and so is everything in a
+    /// round that makes no sense.
     @Test func whatMakesNoSenseIsChecked() {
         var core = CoordinatorCore.serving(S.a, S.b, hasKeys: true)
         _ = core.step(S.opening(0, shards: 2))

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Testing
 
@@ -111,7 +113,8 @@ import Testing
             ])
     }
 
-    /// Nobody answers for another: only the key that was given an attempt does, once, on whatever connection.
+    /// Nobody answers for another: only the key that was given an attempt does, once, on whatever
+    /// connection.
     @Test func answersToOthersAttemptsDoNotCount() {
         var core = CoordinatorCore.serving(S.a, S.b, hasKeys: true)
         _ = core.step(S.opening(0, shards: 2))
@@ -128,8 +131,8 @@ import Testing
             ])
     }
 
-    /// An answer to an old round must not release the shard of the same index in the open one: found by the
-    /// simulation as a round that never ends.
+    /// An answer to an old round must not release the shard of the same index in the open one:
+    /// found by the simulation as a round that never ends.
     @Test func staleAnswersReleaseNothing() {
         var core = CoordinatorCore.serving(S.a, S.b)
         _ = core.step(S.opening(0, shards: 2))
@@ -151,7 +154,8 @@ import Testing
             ])
     }
 
-    /// A worker that may still be at a task of an earlier round gets new ones when it has answered one, not before.
+    /// A worker that may still be at a task of an earlier round gets new ones when it has answered
+    /// one, not before.
     @Test func aWorkerThatIsBehindIsNotWaitedFor() {
         var core = CoordinatorCore.serving(S.a, S.b)
         _ = core.step(S.opening(0, shards: 2))

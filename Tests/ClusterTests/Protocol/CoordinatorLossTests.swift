@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Testing
 
@@ -64,7 +66,8 @@ import Testing
         }
     }
 
-    /// Where workers fail, the coordinator tries; where it fails too, the job ends and names the shard.
+    /// Where workers fail, the coordinator tries; where it fails too, the job ends and names the
+    /// shard.
     @Test func theFourthFailureIsTheCoordinatorsTurn() throws {
         var core = CoordinatorCore.serving(S.a)
         _ = core.step(S.opening(0, shards: 2))

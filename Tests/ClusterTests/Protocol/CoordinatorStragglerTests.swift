@@ -1,14 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Testing
 
 @testable import Cluster
 
-/// Shards of slow workers: a second worker gets them when three quarters of the round are done and they have taken
-/// longer than twice the median and than 250 ms.
+/// Shards of slow workers: a second worker gets them when three quarters of the round are done and
+/// they have taken longer than twice the median and than 250 ms.
 @Suite struct CoordinatorStragglerTests {
     private typealias S = Scenario
 
-    /// Worker a holds shards 0 and 2 of eight and says nothing; b answers one every `pace` milliseconds.
+    /// Worker a holds shards 0 and 2 of eight and says nothing; b answers one every `pace`
+    /// milliseconds.
     /// - Returns: the core when b has done `count` shards, at `pace * count`.
     private func slow(pace: Int, answers count: Int) -> CoordinatorCore {
         var core = CoordinatorCore.serving(S.a, S.b)
@@ -76,7 +79,8 @@ import Testing
         #expect(core.step(.tick, at: 900) == [])
     }
 
-    /// Heartbeats with progress are no answers: what a holder has had for a shard's lease, the coordinator computes.
+    /// Heartbeats with progress are no answers: what a holder has had for a shard's lease, the
+    /// coordinator computes.
     @Test func progressWithoutResultsEnds() {
         var core = CoordinatorCore.serving(S.a)
         _ = core.step(S.opening(0, shards: 1))
@@ -96,7 +100,8 @@ import Testing
             ])
     }
 
-    /// Two connections of one key hold all shards of a round and answer none; the third worker has another key.
+    /// Two connections of one key hold all shards of a round and answer none; the third worker has
+    /// another key.
     @Test func accompliceDoNotKeepAShard() {
         var core = S.coordinator()
         for worker in [S.a, S.b, S.c] {
@@ -124,7 +129,8 @@ import Testing
             ])
     }
 
-    /// Who keeps rounds waiting again and again rests longer and longer, also behind a new connection.
+    /// Who keeps rounds waiting again and again rests longer and longer, also behind a new
+    /// connection.
     @Test func stragglersRest() {
         var core = CoordinatorCore.serving(S.a, hasKeys: true)
         var (waited, time) = ([Int](), 0)

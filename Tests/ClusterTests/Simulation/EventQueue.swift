@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Events by virtual time in milliseconds; equal times in the order of their insertion.
 struct EventQueue<Event> {
     private struct Entry {

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Storage
 
 @testable import Cluster
 
-/// A peer with a key of its own on some connections. It keeps none of the rules, and nothing makes it stop.
+/// A peer with a key of its own on some connections. It keeps none of the rules, and nothing makes
+/// it stop.
 struct SimulatedAdversary {
     struct Connection {
         var link: Int?

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Storage
 import TestSupport
@@ -134,7 +136,8 @@ extension SimulatedCluster {
             ? account.credentials.key == "key-0" : account.hello.host == "host-0"
     }
 
-    /// Gives the coordinator an event, performs its actions and opens the next round when one is complete.
+    /// Gives the coordinator an event, performs its actions and opens the next round when one is
+    /// complete.
     mutating func tell(_ event: CoordinatorCore.Event) throws {
         var next: CoordinatorCore.Event? = event
         while let event = next {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Storage
 
@@ -18,7 +20,8 @@ extension SimulatedCluster {
         queue.insert(.workerStarts(worker), at: now + random(100...6_000))
     }
 
-    /// What the driver does for a fresh socket: the core greets at once, the transport connects when it can.
+    /// What the driver does for a fresh socket: the core greets at once, the transport connects
+    /// when it can.
     private mutating func openSocket(_ worker: Int) throws {
         if let link = workers[worker].link { impair(link, chance(0.5) ? .closing : .down) }
         workers[worker].openSocket()

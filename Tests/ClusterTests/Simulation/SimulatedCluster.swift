@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Storage
 import TestSupport
@@ -6,7 +8,8 @@ import TestSupport
 
 /// A coordinator, its workers and the network between them on a virtual clock.
 ///
-/// The protocol cores, the job, blobs and checkpoints are the real ones; processes, connections and time are not.
+/// The protocol cores, the job, blobs and checkpoints are the real ones; processes, connections and
+/// time are not.
 struct SimulatedCluster {
     enum Event {
         case coordinatorTick(start: Int)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Cluster
 import NetworkGraph
@@ -7,7 +9,8 @@ import TestSupport
 
 /// A small job, run once without disturbance: what every simulated run has to reproduce.
 ///
-/// The network is real and so are all results; the simulation looks them up instead of computing them again.
+/// The network is real and so are all results; the simulation looks them up instead of computing
+/// them again.
 struct SimulatedJob: Sendable {
     /// What a shard's result depends on, besides the job.
     struct Key: Hashable { var round: Int, shard: Int, biases: Digest }
@@ -30,7 +33,8 @@ struct SimulatedJob: Sendable {
     static let pre = SimulatedJob(.pre)
     static let post = SimulatedJob(.post)
     static let tuned = SimulatedJob(.tuned)
-    /// With equalization and histograms in front of the quantization, and a guard; means are matched behind the activation.
+    /// With equalization and histograms in front of the quantization, and a guard; means are
+    /// matched behind the activation.
     static let prepared = SimulatedJob(.prepared)
 
     static func of(_ variant: Variant) -> SimulatedJob {

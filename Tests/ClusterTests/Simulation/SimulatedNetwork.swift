@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Cluster
 import TestSupport
 
-/// One connection as ZeroMQ sees it: ordered in both directions, until it is cut and loses what is under way.
+/// One connection as ZeroMQ sees it: ordered in both directions, until it is cut and loses what is
+/// under way.
 struct Link {
     enum State {
         case up

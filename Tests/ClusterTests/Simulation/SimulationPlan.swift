@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import TestSupport
 
@@ -56,7 +58,8 @@ struct SimulationPlan {
     var hasLiar: Bool
     /// Every worker has a key of its own; otherwise none has.
     var hasKeys: Bool
-    /// Connections of a peer with a key of its own that does what it can to spoil the job; 0 for no such peer.
+    /// Connections of a peer with a key of its own that does what it can to spoil the job; 0 for no
+    /// such peer.
     var adversaries: Int
     /// Share of checkpoints during which the machine dies or the disk is full.
     var diskFaults: Double

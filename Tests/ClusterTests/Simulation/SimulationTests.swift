@@ -1,17 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import TestSupport
 import Testing
 
 @Suite struct SimulationTests {
-    /// Seeds per variant and test run: 10,000 different ones in all with optimization, which makes them 20 times as
-    /// fast.
+    /// Seeds per variant and test run: 10,000 different ones in all with optimization, which makes
+    /// them 20 times as fast.
     #if DEBUG
         private static let seeds = 120
     #else
         private static let seeds = 3_334
     #endif
 
-    /// Every variant tries the first seed, so that a printed one is repeated at once, and then others than the rest.
+    /// Every variant tries the first seed, so that a printed one is repeated at once, and then
+    /// others than the rest.
     private static func seeds(of variant: SimulatedJob.Variant) -> [UInt64] {
         let variants = SimulatedJob.Variant.allCases
         let own = variants.firstIndex(of: variant) ?? 0
@@ -80,7 +83,8 @@ import Testing
         }
     }
 
-    /// Greetings that had piled up took shards away, and late answers released shards of the next round.
+    /// Greetings that had piled up took shards away, and late answers released shards of the next
+    /// round.
     @Test(arguments: [16, 1_008, 3_008] as [UInt64])
     func seedsThatOnceLeftAShardWithNobody(seed: UInt64) throws {
         for variant in SimulatedJob.Variant.allCases {
@@ -93,7 +97,8 @@ import Testing
 }
 
 extension SimulationTests {
-    /// A checkpoint whose directory was not synchronized was read, and lost with the machine before anything was told.
+    /// A checkpoint whose directory was not synchronized was read, and lost with the machine before
+    /// anything was told.
     @Test func seedOfACheckpointThatWasNeverDurable() throws {
         var cluster = SimulatedCluster(
             SimulationPlan(seed: 6_189_486_124_740_482_772, variant: .post))
@@ -111,7 +116,8 @@ extension SimulationTests {
 /// The simulation has to notice what it is there for.
 @Suite struct PlantedBugTests {
     /// Runs until one notices the bug.
-    /// - Returns: how many runs it took and what the last one says; nil if none of `limit` says anything.
+    /// - Returns: how many runs it took and what the last one says; nil if none of `limit` says
+    ///   anything.
     private func finding(_ bug: PlantedBug?, limit: UInt64) -> (runs: UInt64, text: String)? {
         for offset in 0..<limit {
             var plan = SimulationPlan(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import NetworkGraph
 import Quantization
@@ -24,7 +26,8 @@ import Testing
         #expect(try NetworkBlob(decoding: tensors.encoded()) == tensors)
     }
 
-    /// Only where there is one does the blob, whose digest names the job, speak of a function of the output.
+    /// Only where there is one does the blob, whose digest names the job, speak of a function of
+    /// the output.
     @Test func outputFunctionsSurvive() throws {
         var blob = NetworkBlob(network: Self.network, encoding: Self.encoding)
         func graph() throws -> String {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Calibration
 import Quantization
 import Storage
@@ -133,7 +135,8 @@ import Testing
                 try JobCheckpoint(damaged, statistics: statistics)
             }
         }
-        // Without its teacher the stage cannot go on: the job refuses, whatever the checkpoint says.
+        // Without its teacher the stage cannot go on: the job refuses, whatever the checkpoint
+        // says.
         let partial = try #require(
             try Self.checkpoints(.tuned).first { $0.progress.tuning?.stepLosses.isEmpty == false })
         let reread = try JobCheckpoint(

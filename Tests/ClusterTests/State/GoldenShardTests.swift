@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Kernels
 import Storage
@@ -5,7 +7,8 @@ import Testing
 
 @testable import Cluster
 
-/// Written down once: another digest means that this build computes other bits than every release before it.
+/// Written down once: another digest means that this build computes other bits than every release
+/// before it.
 private let pinned = "9bbb86d28b4a0fe2bec43849c7c0fd0b9286f20dea9af25a72ab81694ffca83e"
 
 @Suite struct GoldenShardTests {

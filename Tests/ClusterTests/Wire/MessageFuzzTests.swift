@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Storage
 import TestSupport
 import Testing
@@ -5,8 +7,8 @@ import Testing
 @testable import Cluster
 
 @Suite struct MessageFuzzTests {
-    /// Damaged frames are refused or give a message that survives the wire itself. Half of the headers get a checksum
-    /// that fits, so that the damage reaches what is behind it.
+    /// Damaged frames are refused or give a message that survives the wire itself. Half of the
+    /// headers get a checksum that fits, so that the damage reaches what is behind it.
     @Test func damagedFramesNeverCrashTheDecoder() throws {
         var generator = SeededGenerator(seed: TestSeed.value)
         let originals = MessageSample.golden.sorted { $0.key < $1.key }

@@ -1,4 +1,7 @@
-/// Header frames of ``MessageSample/golden``, encoded by `protoc --encode` (3.21.12) from wire.proto: an independent encoder.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Header frames of ``MessageSample/golden``, encoded by `protoc --encode` (3.21.12) from
+/// wire.proto: an independent encoder.
 enum WireGolden {
     static let headers: [String: String] = [
         "hello": """

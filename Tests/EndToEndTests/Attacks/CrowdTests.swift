@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Synchronization
 import TestSupport
@@ -9,7 +11,8 @@ import Testing
 extension EndToEnd {
     /// More strangers than a coordinator has room for, while workers want in.
     @Suite(.serialized) struct Crowds {
-        /// Connections that a thread of its own opens in waves; the latest 6,000 stay open on this side.
+        /// Connections that a thread of its own opens in waves; the latest 6,000 stay open on this
+        /// side.
         private final class Crowd: Sendable {
             private let opened = Atomic<Int>(0)
             private let failure = Mutex<(any Error)?>(nil)
@@ -18,8 +21,8 @@ extension EndToEnd {
             private static let wave = 1_000
             private static let together = 6_000
 
-            /// Opens `count` connections to a coordinator. Each wave waits until so much of those before has gone that
-            /// the coordinator holds at most `descriptors`.
+            /// Opens `count` connections to a coordinator. Each wave waits until so much of those
+            /// before has gone that the coordinator holds at most `descriptors`.
             init(_ count: Int, at cluster: Cluster, descriptors: Int) {
                 Thread.detachNewThread { [self] in
                     do {
@@ -61,7 +64,8 @@ extension EndToEnd {
             }
         }
 
-        /// A worker gets in among them, and finishes the job behind the last: until then it stands still.
+        /// A worker gets in among them, and finishes the job behind the last: until then it stands
+        /// still.
         @Test(.staysFlat(descriptors: 2_100)) func tenThousandStrangers() throws {
             try DescriptorLimit.raise()
             let guarded = try GuardedCluster(lease: 60)

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
 extension EndToEnd {
-    /// What peers without an admitted key learn: that somebody speaks ZMTP with CURVE, and nothing of the job.
+    /// What peers without an admitted key learn: that somebody speaks ZMTP with CURVE, and nothing
+    /// of the job.
     @Suite(.serialized) struct Disclosure {
         /// Signature, version 3.1, mechanism CURVE, filler.
         private static let greeting: [UInt8] =

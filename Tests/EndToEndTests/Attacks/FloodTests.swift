@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Glibc
 import TestSupport
@@ -7,8 +9,8 @@ import Testing
 @testable import ZeroMQ
 
 extension EndToEnd {
-    /// Peers that only want to do harm, while a job runs: it ends with the same bits, and memory and descriptors stay
-    /// within the bounds each test states.
+    /// Peers that only want to do harm, while a job runs: it ends with the same bits, and memory
+    /// and descriptors stay within the bounds each test states.
     @Suite(.serialized) struct Floods {
         @Test(.staysFlat(descriptors: 320)) func portScan() throws {
             let guarded = try GuardedCluster()
@@ -113,7 +115,8 @@ extension EndToEnd {
             try open.expectUndisturbed(memory: 512)
         }
 
-        /// The same by a worker with a key, who may send results of 32 MiB: 98 MiB, then its connection ends.
+        /// The same by a worker with a key, who may send results of 32 MiB: 98 MiB, then its
+        /// connection ends.
         @Test(.staysFlat(mebibytes: 512)) func endlessMessageOfAWorker() throws {
             let guarded = try GuardedCluster()
             let peer = try guarded.recklessPeer("one", context: Context())
@@ -125,7 +128,8 @@ extension EndToEnd {
             try guarded.expectUndisturbed(memory: 512)
         }
 
-        /// Greetings and handshakes with damage, with and without security on the coordinator's side.
+        /// Greetings and handshakes with damage, with and without security on the coordinator's
+        /// side.
         @Test(.staysFlat(descriptors: 320)) func fuzzedHeaders() throws {
             let guarded = try GuardedCluster()
             try fuzz(guarded.cluster.endpoint)

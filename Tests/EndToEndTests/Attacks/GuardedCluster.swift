@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -69,7 +71,8 @@ struct GuardedCluster {
             serverKey: KeyFile.readPublic(scratch("keys-coordinator/coordinator.pub")))
     }
 
-    /// A socket with a listed key that keeps none of the rules, and takes `queue` messages before anybody reads them.
+    /// A socket with a listed key that keeps none of the rules, and takes `queue` messages before
+    /// anybody reads them.
     func recklessPeer(
         _ name: String, context: Context, queue: Int32 = 64
     ) throws -> MisbehavingPeer {
@@ -77,8 +80,8 @@ struct GuardedCluster {
             context, endpoint: cluster.endpoint, queue: queue, security: security(name))
     }
 
-    /// The job still gives the bits of the undisturbed run; memory never grew by more than `memory` MiB, and nothing
-    /// holds descriptors any more.
+    /// The job still gives the bits of the undisturbed run; memory never grew by more than `memory`
+    /// MiB, and nothing holds descriptors any more.
     func expectUndisturbed(memory: Int, worker name: String = "two") throws {
         let use = try ProcessUse(coordinator)
         #expect(

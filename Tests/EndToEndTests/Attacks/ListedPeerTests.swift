@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Storage
 import Testing
@@ -5,7 +7,8 @@ import Testing
 @testable import Cluster
 
 extension EndToEnd {
-    /// One listed key that does what it can, beside one honest worker with another: the bits of a quiet run, and where it lied its name.
+    /// One listed key that does what it can, beside one honest worker with another: the bits of a
+    /// quiet run, and where it lied its name.
     @Suite(.serialized) struct ListedPeer {
         enum Trick: String, CaseIterable {
             /// Two connections under two names give the same wrong results.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Storage
 import Testing
@@ -66,7 +68,8 @@ extension EndToEnd {
             try guarded.expectUndisturbed(memory: 64)
         }
 
-        /// Blobs nobody told of: a worker that waited for them would wait for ever, so it has to greet again.
+        /// Blobs nobody told of: a worker that waited for them would wait for ever, so it has to
+        /// greet again.
         @Test func blobsThatDoNotExist() throws {
             let guarded = try GuardedCluster()
             for offset in [0, 1 << 40] {
@@ -106,7 +109,8 @@ extension EndToEnd {
             try worker.end()
         }
 
-        /// Machines of two keys go over one shard: the job stops with the images named, and can be gone on with.
+        /// Machines of two keys go over one shard: the job stops with the images named, and can be
+        /// gone on with.
         @Test func aShardThatEndsItsWorkersStopsTheJob() throws {
             let guarded = try GuardedCluster()
             let out = guarded.out
@@ -135,7 +139,8 @@ extension EndToEnd {
             #expect(try Results(in: out) == Results.reference.get())
         }
 
-        /// Well-formed messages that are stale, replayed, of others, or none of a worker's business.
+        /// Well-formed messages that are stale, replayed, of others, or none of a worker's
+        /// business.
         @Test func messagesOutOfPlace() throws {
             let guarded = try GuardedCluster()
             let peer = try guarded.recklessPeer("one", context: Context())

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -16,8 +18,8 @@ struct OpenCluster {
         quiet = try ProcessUse(cluster.coordinator)
     }
 
-    /// The job still gives the bits of the undisturbed run; memory never grew by more than `memory` MiB, and nothing
-    /// holds descriptors any more.
+    /// The job still gives the bits of the undisturbed run; memory never grew by more than `memory`
+    /// MiB, and nothing holds descriptors any more.
     func expectUndisturbed(memory: Int) throws {
         let use = try ProcessUse(cluster.coordinator)
         #expect(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Glibc
 
@@ -74,7 +76,8 @@ final class RawPeer {
         return true
     }
 
-    /// Greets without security and waits for the answer: libzmq takes no message before it has said READY itself.
+    /// Greets without security and waits for the answer: libzmq takes no message before it has said
+    /// READY itself.
     func shakeHands(identity: [UInt8] = []) throws {
         send(Self.nullGreeting + Self.ready(identity: identity))
         _ = try receive(64)

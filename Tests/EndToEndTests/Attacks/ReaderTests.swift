@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -39,7 +41,8 @@ extension EndToEnd {
             try guarded.expectUndisturbed(memory: 96)
         }
 
-        /// No more than may wait for one connection: bytes on the way are bounded, and who takes none is ended.
+        /// No more than may wait for one connection: bytes on the way are bounded, and who takes
+        /// none is ended.
         @Test(.staysFlat(mebibytes: 112)) func takingNothing() throws {
             let guarded = try GuardedCluster()
             let peers = try readers(of: guarded, asking: 60)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -7,7 +9,8 @@ extension EndToEnd {
         /// Where every process without a random start would begin to count.
         private static let customaryStart: UInt32 = 0x6b8b_4567
 
-        /// The library ends the process when it comes to number a connection as another claims to be numbered.
+        /// The library ends the process when it comes to number a connection as another claims to
+        /// be numbered.
         @Test func numbersTheLibraryWouldGiveNext() throws {
             let open = try OpenCluster()
             do {

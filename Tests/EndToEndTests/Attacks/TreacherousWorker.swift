@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Storage
 
 @testable import Cluster
 @testable import ZeroMQ
 
-/// A worker that keeps the protocol and really computes, until what it says is turned into something else.
+/// A worker that keeps the protocol and really computes, until what it says is turned into
+/// something else.
 final class TreacherousWorker {
     /// What goes out instead of a message; nothing for silence.
     typealias Twist = (Message) -> [Message]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -30,7 +32,8 @@ extension EndToEnd {
             #expect(try worker.finish().status == 0)
         }
 
-        /// Half a minute by the clock that leases and complaints go by, which passes at once; most often all of the wait does.
+        /// Half a minute by the clock that leases and complaints go by, which passes at once; most
+        /// often all of the wait does.
         @Test func noWorkersForHalfAMinute() throws {
             let scratch = try Scratch()
             let out = scratch("out")
@@ -39,7 +42,8 @@ extension EndToEnd {
                 environment: try Shim.environment(["SHIM_PASSED": scratch("passed")]))
             try cluster.coordinator.line(containing: "round opened", "round=0 ")
             try scratch.write("30", to: "passed")
-            // The first complaint says that the coordinator is counting; when it began to is not known before.
+            // The first complaint says that the coordinator is counting; when it began to is not
+            // known before.
             try cluster.coordinator.line(containing: "no workers, waiting")
             try scratch.write("60", to: "passed")
             let line = try cluster.coordinator.line(containing: "no workers, waiting")

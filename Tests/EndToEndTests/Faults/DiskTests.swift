@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Glibc
 import Testing
@@ -76,7 +78,8 @@ extension EndToEnd {
             try withExtendedLifetime(disk) { try expectResumed(out) }
         }
 
-        /// The folder holds another job's model, and what is written beside the new one must not make it pass for this job's.
+        /// The folder holds another job's model, and what is written beside the new one must not
+        /// make it pass for this job's.
         @Test(.enabled(if: Capabilities.mounts, "no tmpfs can be mounted here"))
         func fullAtTheResultsOfALaterJob() throws {
             let disk = try SmallDisk(kibibytes: 4096)
@@ -122,8 +125,9 @@ extension EndToEnd {
         @Test(.enabled(if: Capabilities.shim, "no C compiler is here"))
         func killedAtEveryStepOfACheckpoint() throws {
             let out = scratch("out")
-            // Removing a leftover, creating, writing, fsync, rename, fsync of the folder; then the next checkpoint's.
-            // Every incarnation dies a step later in its work than the one before.
+            // Removing a leftover, creating, writing, fsync, rename, fsync of the folder; then the
+            // next checkpoint's. Every incarnation dies a step later in its work than the one
+            // before.
             for step in 1...14 {
                 let process = try ChildProcess(
                     ["calibrate", "--resume", "--workers", "1", "--quiet"]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -47,7 +49,8 @@ extension EndToEnd {
             #expect(try next.finish().status == 0)
         }
 
-        /// The coordinator gets a part of a result, or all of it and then the end of the connection.
+        /// The coordinator gets a part of a result, or all of it and then the end of the
+        /// connection.
         @Test(arguments: [1, 40, 0]) func sending(missingBytes: Int) throws {
             // Late, so that the job is not over before anybody looks.
             let proxy = try ChaosProxy(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
@@ -35,8 +37,8 @@ extension EndToEnd {
             return worker
         }
 
-        /// Silent in both directions, in one, in the other, and a pulled cable, all at once: every worker holds a
-        /// shard and is given up; every one comes back when its cable is whole.
+        /// Silent in both directions, in one, in the other, and a pulled cable, all at once: every
+        /// worker holds a shard and is given up; every one comes back when its cable is whole.
         @Test func cutAndHealed() throws {
             let laboratory = try Laboratory(workers: 4)
             defer { withExtendedLifetime(laboratory) {} }

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Glibc
 import Testing
 
 extension EndToEnd {
-    /// Workers that come and go while a coordinator prepares its job: it waits for its images as long as a test likes.
+    /// Workers that come and go while a coordinator prepares its job: it waits for its images as
+    /// long as a test likes.
     @Suite(.serialized, .enabled(if: Capabilities.shim, "no C compiler is here"))
     struct Preparation {
         let scratch: Scratch
@@ -25,7 +28,8 @@ extension EndToEnd {
             try FileManager.default.removeItem(atPath: scratch("hold"))
         }
 
-        /// All are served meanwhile, and those that are gone when the job begins are not among those that get work.
+        /// All are served meanwhile, and those that are gone when the job begins are not among
+        /// those that get work.
         @Test(arguments: [false, true]) func workersAreServedMeanwhile(hasKeys: Bool) throws {
             let keys = hasKeys ? try Keys(in: scratch) : nil
             let cluster = try Cluster(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import TestSupport
 import Testing
@@ -13,7 +15,8 @@ extension EndToEnd {
             out = scratch("out")
         }
 
-        /// What is logged of damage, wherever a flipped bit hits: greeting, frame, header or payload.
+        /// What is logged of damage, wherever a flipped bit hits: greeting, frame, header or
+        /// payload.
         private static let damage = [
             "malformed message", "handshake failed", "worker lost", "blob arrived damaged",
         ]
@@ -55,7 +58,8 @@ extension EndToEnd {
                 encrypted: encrypted, events: "welcomed")
         }
 
-        /// At 1 Mbit/s the network takes twice as long as a shard may: the worker is not hung, it is loading.
+        /// At 1 Mbit/s the network takes twice as long as a shard may: the worker is not hung, it
+        /// is loading.
         @Test func aSlowDownloadIsNoHungComputation() throws {
             let config = try Example.configuration(
                 ["shard_lease_seconds: 60": "shard_lease_seconds: 2"], in: scratch)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import NetworkGraph
 import ONNXFormat
@@ -29,7 +31,8 @@ extension EndToEnd {
             for worker in [liar] + honest { try worker.end() }
         }
 
-        /// Waits until the network has arrived at a worker that does not compute, then changes its first weight.
+        /// Waits until the network has arrived at a worker that does not compute, then changes its
+        /// first weight.
         private static func spoilWeights(of worker: ChildProcess) throws {
             let network = try ONNXImporter.loadFloatNetwork(
                 path: Binary.root.appendingPathComponent(Example.model).path)

@@ -1,11 +1,13 @@
-// Preloaded into the program under test: makes the kernel look worse than it is. Every fault is off until its
-// environment variable is set.
+// SPDX-License-Identifier: Apache-2.0
+
+// Preloaded into the program under test: makes the kernel look worse than it is. Every fault is off
+// until its environment variable is set.
 //
 //   SHIM_CLOCK=FILE   while FILE exists, the wall clock is wrong by the seconds it holds
-//   SHIM_PASSED=FILE  when FILE exists, the seconds it holds have passed on the clock that runs steadily
-//   SHIM_FSYNC=FILE   while FILE exists, fsync fails with EIO
-//   SHIM_HOLD=FILE    while FILE exists, opening a file whose path contains SHIM_PATH waits
-//   SHIM_KILL=N       SIGKILL in front of the Nth step (from 1) on files whose path contains SHIM_PATH:
+//   SHIM_PASSED=FILE  when FILE exists, the seconds it holds have passed on the clock that runs
+//   steadily SHIM_FSYNC=FILE   while FILE exists, fsync fails with EIO SHIM_HOLD=FILE    while FILE
+//   exists, opening a file whose path contains SHIM_PATH waits SHIM_KILL=N       SIGKILL in front
+//   of the Nth step (from 1) on files whose path contains SHIM_PATH:
 //                     creating, writing, fsync, rename, unlink
 #define _GNU_SOURCE
 #include <dlfcn.h>

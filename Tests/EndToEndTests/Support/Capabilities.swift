@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Glibc
 
-/// What this machine lets tests do. What is missing skips tests, loudly; with `CI=true` nothing is skipped, so that a
-/// machine that cannot run them fails.
+/// What this machine lets tests do. What is missing skips tests, loudly; with `CI=true` nothing is
+/// skipped, so that a machine that cannot run them fails.
 enum Capabilities {
     /// Network namespaces with veth pairs between them.
     static let namespaces = probe("network namespaces (root, iproute2 and nsenter)") {
@@ -36,7 +38,8 @@ enum Capabilities {
         return true
     }
 
-    /// Whether this is the debug build; tests that take long and do not depend on the optimizer run only there.
+    /// Whether this is the debug build; tests that take long and do not depend on the optimizer run
+    /// only there.
     static let isDebugBuild: Bool = {
         #if DEBUG
             true

@@ -1,22 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Glibc
 import TestSupport
 
 /// A TCP relay on loopback between a worker and its coordinator that treats the bytes badly.
 ///
-/// One thread owns all sockets. Every random choice comes from the seed and from byte counts, none from the clock.
+/// One thread owns all sockets. Every random choice comes from the seed and from byte counts, none
+/// from the clock.
 final class ChaosProxy: @unchecked Sendable {
     // Sendable: everything mutable is touched under `condition`.
 
-    /// What happens to the connections, counted from the first; those beyond ``damaged`` are relayed faithfully.
+    /// What happens to the connections, counted from the first; those beyond ``damaged`` are
+    /// relayed faithfully.
     struct Conditions: Sendable {
-        /// Seconds every byte is late, drawn anew for each connection, so that an older one may be overtaken.
+        /// Seconds every byte is late, drawn anew for each connection, so that an older one may be
+        /// overtaken.
         var delay: ClosedRange<Double> = 0...0
         /// Of each direction of each connection.
         var bytesPerSecond: Int?
         /// Bytes from one flipped bit to the next in each direction, drawn anew each time.
         var corruption: ClosedRange<Int>?
-        /// The connection ends after so many bytes in a direction, drawn for each connection and direction.
+        /// The connection ends after so many bytes in a direction, drawn for each connection and
+        /// direction.
         var life: ClosedRange<Int>?
         var ending = Ending.close
         /// Connections all this happens to.
@@ -26,9 +32,11 @@ final class ChaosProxy: @unchecked Sendable {
     enum Ending: Sendable {
         /// Both sides see the end at once.
         case close
-        /// Only the receiver of the byte sees an end; the other direction goes on, the sender is told nothing.
+        /// Only the receiver of the byte sees an end; the other direction goes on, the sender is
+        /// told nothing.
         case halfClose
-        /// The sender sees the end; what it sent before arrives late, when it already has another connection.
+        /// The sender sees the end; what it sent before arrives late, when it already has another
+        /// connection.
         case linger(seconds: Double)
     }
 
@@ -85,7 +93,8 @@ final class ChaosProxy: @unchecked Sendable {
         }
     }
 
-    /// Passes on a part of what is held back (all, or all but `rest` bytes), then ends those connections.
+    /// Passes on a part of what is held back (all, or all but `rest` bytes), then ends those
+    /// connections.
     func deliverAndCut(_ direction: Direction, allBut rest: Int = 0) {
         condition.withLock {
             held.remove(direction)

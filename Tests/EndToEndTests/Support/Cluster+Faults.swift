@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Glibc
 import Testing
@@ -6,8 +8,8 @@ extension Cluster {
     /// On loopback.
     var port: UInt16 { endpoint.split(separator: ":").last.flatMap { UInt16($0) } ?? 0 }
 
-    /// Starts a worker whose compute thread stands from the beginning: it takes shards and does not answer. The
-    /// coordinator sleeps meanwhile, so that the worker cannot have computed anything.
+    /// Starts a worker whose compute thread stands from the beginning: it takes shards and does not
+    /// answer. The coordinator sleeps meanwhile, so that the worker cannot have computed anything.
     func stalledWorker(
         security: [String] = [], endpoint: String? = nil, on host: Laboratory.Host? = nil,
         environment: [String: String] = [:]
@@ -19,7 +21,8 @@ extension Cluster {
         return (worker, try StoppedThread(computeOf: worker))
     }
 
-    /// Waits for the end of the job and checks its results, and that the coordinator logged `events`.
+    /// Waits for the end of the job and checks its results, and that the coordinator logged
+    /// `events`.
     func expectReference(
         in out: String, _ reference: Results? = nil, events: String...,
         at location: SourceLocation = #_sourceLocation

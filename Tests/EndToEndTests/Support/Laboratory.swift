@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Glibc
 
-/// A coordinator's machine and workers' machines as network namespaces, each worker with its own cable (a veth pair) to
-/// the coordinator. Nothing of it is visible outside these namespaces; they go with the last reference, and those of
-/// test runs that were killed go with the next one.
+/// A coordinator's machine and workers' machines as network namespaces, each worker with its own
+/// cable (a veth pair) to the coordinator. Nothing of it is visible outside these namespaces; they
+/// go with the last reference, and those of test runs that were killed go with the next one.
 final class Laboratory {
     /// One machine.
     struct Host {
@@ -64,8 +66,8 @@ final class Laboratory {
         "tcp://\(ends[index].address):\(port)"
     }
 
-    /// Silently loses all packets of worker `index` in these directions: the sender is told a hardware address that
-    /// nobody has.
+    /// Silently loses all packets of worker `index` in these directions: the sender is told a
+    /// hardware address that nobody has.
     func cut(_ index: Int, _ directions: [Direction] = Direction.allCases) throws {
         for (host, peer) in ways(index, directions) {
             try Tool.run(

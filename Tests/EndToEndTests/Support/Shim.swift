@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// The library of `Shim/shim.c`, built beside the program and preloaded into programs under test.

@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Glibc
 
-/// One thread of another process, stopped by the kernel while the others run; goes on when this is released.
+/// One thread of another process, stopped by the kernel while the others run; goes on when this is
+/// released.
 ///
-/// Glibc's `ptrace` is variadic, which Swift cannot call, so it is looked up by name. Tracing belongs to a thread, not
-/// to a process: one thread attaches, waits and detaches.
+/// Glibc's `ptrace` is variadic, which Swift cannot call, so it is looked up by name. Tracing
+/// belongs to a thread, not to a process: one thread attaches, waits and detaches.
 final class StoppedThread: Sendable {
     struct Failure: Error, CustomStringConvertible { var description: String }
 
@@ -75,7 +78,8 @@ final class StoppedThread: Sendable {
         return nil
     }
 
-    /// Reaps the thread if its process is killed: until then nobody else learns of the end of that process.
+    /// Reaps the thread if its process is killed: until then nobody else learns of the end of that
+    /// process.
     /// - Returns: whether the thread still exists.
     private static func guardDeath(of thread: Int32, until leave: DispatchSemaphore) -> Bool {
         var status: Int32 = 0

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Glibc
 
@@ -47,7 +49,8 @@ enum Terminal {
     }
 }
 
-/// What a terminal shows of text with carriage returns, line feeds and "erase to the end of the line". It wraps as terminals do.
+/// What a terminal shows of text with carriage returns, line feeds and "erase to the end of the
+/// line". It wraps as terminals do.
 struct Screen {
     let columns: Int
     private(set) var rows: [[Character]] = [[]]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Synchronization
 import Testing
@@ -33,9 +35,11 @@ struct Vitals: CustomStringConvertible {
     var description: String { "\(descriptors) descriptors, \(residentBytes >> 10) KiB" }
 }
 
-/// What one process held since it first logged something (a process started by another one: since its start), looked at with every line and many times a second.
+/// What one process held since it first logged something (a process started by another one: since
+/// its start), looked at with every line and many times a second.
 final class VitalsRecord: Sendable {
-    /// Most that a process may gain: descriptors of a handful of connections, memory of a small job.
+    /// Most that a process may gain: descriptors of a handful of connections, memory of a small
+    /// job.
     struct Bound {
         var descriptors = 24
         var mebibytes = 64
@@ -81,8 +85,8 @@ final class VitalsRecord: Sendable {
 
 /// Every process of a test, coordinator and worker, stays flat: checked when the test ends.
 ///
-/// The suite of all tests has this trait. A test that fills a process up on purpose has its own, with the bound it
-/// states; processes then answer to that one alone.
+/// The suite of all tests has this trait. A test that fills a process up on purpose has its own,
+/// with the bound it states; processes then answer to that one alone.
 struct StaysFlat: SuiteTrait, TestTrait, TestScoping {
     /// Records of the processes that the running test has started.
     final class Watch: Sendable {

@@ -1,5 +1,8 @@
-// Golden digests of the kernels: FNV-1a 64 over the output bits for seeded inputs. One list for the Swift tests and
-// for the standalone program that scripts/check-kernels runs on other instruction sets and under sanitizers.
+// SPDX-License-Identifier: Apache-2.0
+
+// Golden digests of the kernels: FNV-1a 64 over the output bits for seeded inputs. One list for the
+// Swift tests and for the standalone program that scripts/check-kernels runs on other instruction
+// sets and under sanitizers.
 #pragma once
 
 #include <CKernels.h>
@@ -8,5 +11,6 @@
 ptrdiff_t kg_count(void);
 const char *kg_name(ptrdiff_t index);
 uint64_t kg_expected(ptrdiff_t index);
-/// Runs case `index`. Buffers are poisoned first; bytes behind an output that were written change the digest.
+/// Runs case `index`. Buffers are poisoned first; bytes behind an output that were written change
+/// the digest.
 uint64_t kg_digest(const ck_isa *isa, ptrdiff_t index);

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Constants made from extents and numbers.
 extension ConstantFolding {
     static let generators: [String: Rule] = [

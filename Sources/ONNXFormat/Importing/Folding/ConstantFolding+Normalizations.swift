@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
-/// Normalizations of constants, of weights above all: scaled weight standardization is exported as a
-/// BatchNormalization in training form or as an InstanceNormalization.
+/// Normalizations of constants, of weights above all: scaled weight standardization is exported as
+/// a BatchNormalization in training form or as an InstanceNormalization.
 extension ConstantFolding {
     static let normalizations: [String: Rule] = [
         "BatchNormalization": batchNormalization,
@@ -10,7 +12,8 @@ extension ConstantFolding {
         "LogSoftmax": one(softmax),
     ]
 
-    /// In training form mean and variance are the operand's own, and outputs 1 and 2 the running ones (opset 14).
+    /// In training form mean and variance are the operand's own, and outputs 1 and 2 the running
+    /// ones (opset 14).
     private static let batchNormalization: Rule = { (inputs: Operands) throws(ONNXError) in
         let call = inputs.call
         let tensor = try inputs[0]

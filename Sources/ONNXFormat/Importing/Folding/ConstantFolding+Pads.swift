@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Pad on constants: attributes up to opset 10, operands later.
 extension ConstantFolding {
     static let pads: [String: Rule] = ["Pad": one(pad)]

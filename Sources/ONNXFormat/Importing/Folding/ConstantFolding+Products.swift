@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Matrix products of constants.
 extension ConstantFolding {
     static let products: [String: Rule] = ["MatMul": one(matMul), "Gemm": one(gemm)]

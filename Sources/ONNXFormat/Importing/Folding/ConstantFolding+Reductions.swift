@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NetworkGraph
 
 /// Operators on constants that reduce axes, and CumSum.
@@ -41,8 +43,8 @@ extension ConstantFolding {
         return top + Transcendental.log(sum(values) { Transcendental.exp($0 - top) })
     }
 
-    /// `integers` nil: reals alone. Axes as attribute (opset 17 and before, ReduceSum 12) or operand; none means
-    /// all, or none at all with `noop_with_empty_axes`.
+    /// `integers` nil: reals alone. Axes as attribute (opset 17 and before, ReduceSum 12) or
+    /// operand; none means all, or none at all with `noop_with_empty_axes`.
     private static func reduction(
         reals: @escaping @Sendable ([Double]) -> Double,
         integers: (@Sendable ([Int64]) -> Int64)? = nil

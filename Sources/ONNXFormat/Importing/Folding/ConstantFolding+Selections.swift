@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Operators on constants that select, repeat or join elements.
 extension ConstantFolding {
     static let selections: [String: Rule] = [
@@ -190,8 +192,8 @@ extension ConstantFolding {
         return ONNXTensor(type: first.type, dims: dims, elements: elements)
     }
 
-    /// Sizes as attribute (before opset 13) or operand; `num_outputs` equal parts (opset 18), the last may be
-    /// smaller; else one equal part per output.
+    /// Sizes as attribute (before opset 13) or operand; `num_outputs` equal parts (opset 18), the
+    /// last may be smaller; else one equal part per output.
     private static let split: Rule = { (inputs: Operands) throws(ONNXError) in
         let call = inputs.call
         let tensor = try inputs[0]

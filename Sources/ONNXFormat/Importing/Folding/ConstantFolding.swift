@@ -1,9 +1,13 @@
-/// Evaluation of operators on constants: the subgraphs by which exporters compute extents and pads, and
-/// arithmetic on weights. Everything that only constants reach is computed, once, where the model is read.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Evaluation of operators on constants: the subgraphs by which exporters compute extents and pads,
+/// and arithmetic on weights. Everything that only constants reach is computed, once, where the
+/// model is read.
 ///
-/// Integers wrap in their type. Reals are computed in Float, sums and functions other than the four operations in
-/// Double and rounded once, with the project's own transcendental functions, so that every machine folds to the
-/// same bits. ONNX Runtime does most of it in Float and differs in the last bits.
+/// Integers wrap in their type. Reals are computed in Float, sums and functions other than the four
+/// operations in Double and rounded once, with the project's own transcendental functions, so that
+/// every machine folds to the same bits. ONNX Runtime does most of it in Float and differs in the
+/// last bits.
 enum ConstantFolding {
     /// Computes the outputs of a call.
     typealias Rule = @Sendable (Operands) throws(ONNXError) -> [ONNXTensor]
