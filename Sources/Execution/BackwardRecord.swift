@@ -26,6 +26,11 @@ package struct BackwardRecord: Sendable {
             self.operands = operands
             self.slopes = slopes
         }
+
+        /// Of an operand; nil where all its elements pass.
+        func operandMask(_ operand: Int) -> AlignedBuffer? {
+            masks.isEmpty ? nil : masks[operand]
+        }
     }
 
     /// Copy of an 8-bit operand.

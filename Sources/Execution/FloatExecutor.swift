@@ -11,6 +11,7 @@ package final class FloatExecutor: Sendable {
     package let graph: Graph
     let lastUses: [Int]
     private let convolutions: [FloatConvolution?]
+    private let executables: [(any ExecutableOperator)?]
     /// By the first of two nodes that one call computes, the second being the only reader.
     fileprivate let pairs: [Int: FloatConvolutionPair]
 
@@ -29,6 +30,7 @@ package final class FloatExecutor: Sendable {
                 clamp: node.clamp)
         }
         self.convolutions = convolutions
+        executables = graph.nodes.map(\.operation.executable)
         let consumers = graph.consumers
         pairs = graph.nodes.indices.reduce(into: [:]) { pairs, node in
             guard consumers[node + 1] == [node + 1], graph.output.value != node + 1,
@@ -65,62 +67,18 @@ package final class FloatExecutor: Sendable {
             kernel.run(
                 UnsafePointer(values[node.inputs[0]].floats), output, statistics: statistics,
                 scratch: workspace.scratch(byteCount: kernel.scratchBytes))
-        } else if let statistics {
-            compute(node, values: values, output: output, clamp: .none)
+            return
+        }
+        guard let executable = executables[index] else { preconditionFailure("no weights") }
+        executable.computeFloats(
+            FloatCall(
+                shapes: node.inputs.map(graph.shape(of:)),
+                operands: node.inputs.map { UnsafePointer(values[$0].floats) }, shape: node.shape,
+                clamp: statistics == nil ? node.clamp : .none, output: output))
+        if let statistics {
             StatisticsKernels.floatStatistics(
                 output, clamp: node.clamp, pixels: node.shape.pixels,
                 channels: node.shape.channels, into: statistics)
-        } else {
-            compute(node, values: values, output: output, clamp: node.clamp)
-        }
-    }
-
-    /// A node that is no convolution.
-    private func compute(
-        _ node: Node, values: LiveValues, output: UnsafeMutablePointer<Float>, clamp: Clamp
-    ) {
-        let input = UnsafePointer(values[node.inputs[0]].floats)
-        let inputShape = graph.shape(of: node.inputs[0])
-        switch node.operation {
-        case .convolution:
-            preconditionFailure("no weights")
-        case .add:
-            let other = UnsafePointer(values[node.inputs[1]].floats)
-            FloatKernels.add(input, other, count: node.shape.count, clamp: clamp, output)
-            return
-        case .multiply:
-            let other = UnsafePointer(values[node.inputs[1]].floats)
-            FloatKernels.multiply(
-                input, other, shape: node.shape, broadcasts: graph.broadcasts(node), clamp: clamp,
-                output)
-            return
-        case .concat:
-            var offset = 0
-            for value in node.inputs {
-                let channels = graph.shape(of: value).channels
-                let source = values[value].floats
-                for pixel in 0..<node.shape.pixels {
-                    (output + pixel * node.shape.channels + offset).update(
-                        from: source + pixel * channels, count: channels)
-                }
-                offset += channels
-            }
-        case .maxPool(let window):
-            FloatKernels.maxPool(input, shape: inputShape, window: window, output)
-        case .averagePool(let window, let countIncludePad):
-            FloatKernels.averagePool(
-                input, shape: inputShape, window: window, countIncludePad: countIncludePad, output)
-        case .globalAveragePool:
-            FloatKernels.globalAveragePool(input, shape: inputShape, output)
-        case .clamp:
-            output.update(from: input, count: node.shape.count)
-        case .activation(let function):
-            FloatKernels.activation(function, input, count: node.shape.count, output)
-        case .localResponseNormalization(let lrn):
-            FloatKernels.localResponseNormalization(lrn, input, shape: inputShape, output)
-        }
-        if clamp != .none {
-            FloatKernels.clamp(output, count: node.shape.count, clamp: clamp, output)
         }
     }
 }

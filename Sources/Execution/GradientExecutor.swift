@@ -23,10 +23,10 @@ package final class GradientExecutor: Sendable {
     let isa: InstructionSet
     /// By node: the accumulators whose gradient passes; nil where all do or nobody asks.
     let passingSums: [PassingSums?]
-    /// Of concatenations and clamps, by node and operand: as `GradientMask.table`; nil where all
-    /// pass or nobody asks.
+    /// Of nodes that mask their operands, by node and operand: as `GradientMask.table`; nil where
+    /// all pass or nobody asks.
     let passingTables: [[[UInt8]?]]
-    /// Of activations, by node: as `GradientMask.slopes`; empty elsewhere.
+    /// By node: as `ExecutableOperator.slopes(from:to:clamp:)`.
     let slopes: [[Float]]
 
     package convenience init(_ executor: IntegerExecutor) {
@@ -58,26 +58,24 @@ package final class GradientExecutor: Sendable {
         tapeBytes = network.graph.nodes.indices.map { index in
             let node = network.graph.nodes[index]
             guard pass.isActive[index + 1] else { return 0 }
-            switch node.operation {
-            case .convolution: return sums[index] == nil ? 0 : node.maskBytes
-            case .add, .averagePool, .globalAveragePool: return node.maskBytes
-            case .multiply:
-                let operands = pass.factors(of: node).reduce(0) {
-                    $0 + network.graph.shape(of: node.inputs[$1]).count
-                }
-                return node.maskBytes + operands
-            case .activation: return node.shape.count
-            case .localResponseNormalization: return node.maskBytes + node.shape.count
-            case .maxPool: return node.shape.count * MemoryLayout<UInt16>.stride
-            case .concat, .clamp:
-                return zip(node.inputs, tables[index]).reduce(0) { bytes, operand in
-                    let channels = network.graph.shape(of: operand.0).channels
-                    return operand.1 == nil
-                        ? bytes
-                        : bytes
-                            + GradientMask.byteCount(pixels: node.shape.pixels, channels: channels)
+            guard let executable = executor.executables[index] else {
+                return sums[index] == nil ? 0 : node.maskBytes
+            }
+            var bytes = executable.keepsIndices ? node.shape.count * MemoryLayout<UInt16>.stride : 0
+            for operand in executable.keptOperands(node.inputs.map { pass.isActive[$0] }) {
+                bytes += network.graph.shape(of: node.inputs[operand]).count
+            }
+            switch executable.mask {
+            case .none: break
+            case .result: bytes += node.maskBytes
+            case .operands:
+                for (value, table) in zip(node.inputs, tables[index]) where table != nil {
+                    bytes += GradientMask.byteCount(
+                        pixels: node.shape.pixels, channels: network.graph.shape(of: value).channels
+                    )
                 }
             }
+            return bytes
         }.reduce(0, +)
     }
 
@@ -85,10 +83,7 @@ package final class GradientExecutor: Sendable {
         _ network: QuantizedNetwork, _ pass: BackwardPass, index: Int
     ) -> [[UInt8]?] {
         let node = network.graph.nodes[index]
-        switch node.operation {
-        case .concat, .clamp: break
-        default: return []
-        }
+        guard node.operation.executable?.mask == .operands else { return [] }
         return node.inputs.map { value in
             guard pass.isActive[index + 1], pass.isActive[value],
                 let from = network.activations[value], let to = network.activations[index + 1]
@@ -103,12 +98,11 @@ package final class GradientExecutor: Sendable {
         _ network: QuantizedNetwork, _ pass: BackwardPass, index: Int
     ) -> [Float] {
         let node = network.graph.nodes[index]
-        guard case .activation(let function) = node.operation, pass.isActive[index + 1],
+        guard pass.isActive[index + 1], let executable = node.operation.executable,
             let from = network.activations[node.inputs[0]], let to = network.activations[index + 1]
         else { return [] }
-        return GradientMask.slopes(
-            of: function, from: ByteQuantization(from), to: ByteQuantization(to),
-            clamp: node.clamp)
+        return executable.slopes(
+            from: ByteQuantization(from), to: ByteQuantization(to), clamp: node.clamp)
     }
 
     /// Integer forward pass of one image that keeps what the backward pass needs. Activations are

@@ -29,8 +29,11 @@ package final class IntegerExecutor: Sendable {
     let keptReduction: Int
     /// Most accumulators of a layer that are kept: 1 MiB an image.
     static let mostKept = 1 << 18
-    /// For concatenations, clamps and activations: one 256-entry table per input.
+    /// Of nodes that look their results up: one 256-entry table per operand.
     private let tables: [[[UInt8]]]
+    /// Of nodes without weights.
+    let executables: [(any ExecutableOperator)?]
+    private let precisions: [FloatPrecision]
 
     /// - Parameters:
     ///   - network: packed here.
@@ -50,6 +53,8 @@ package final class IntegerExecutor: Sendable {
         }
         self.layers = layers
         tables = network.graph.nodes.indices.map { Self.tables(network, index: $0) }
+        executables = network.graph.nodes.map(\.operation.executable)
+        precisions = network.graph.nodes.map(\.operation.form.floatPrecision)
     }
 
     private static func layer(_ network: QuantizedNetwork, index: Int, ordinal: Int) -> Layer? {
@@ -82,22 +87,17 @@ package final class IntegerExecutor: Sendable {
             ordinal: ordinal, requantization: requantization, scales: scales)
     }
 
-    /// Tables from each input's 8-bit values to the node's: dequantize, function and clamp,
+    /// Tables from each operand's 8-bit values to the node's: dequantize, function and clamp,
     /// quantize.
     private static func tables(_ network: QuantizedNetwork, index: Int) -> [[UInt8]] {
         let node = network.graph.nodes[index]
-        var function: ActivationFunction?
-        switch node.operation {
-        case .concat, .clamp: break
-        case .activation(let given): function = given
-        default: return []
-        }
-        guard let output = network.activations[index + 1] else { return [] }
+        guard let function = node.operation.executable?.tabulated,
+            let output = network.activations[index + 1]
+        else { return [] }
         return node.inputs.map { value in
             guard let input = network.activations[value] else { return [] }
             return (0..<256).map { stored in
-                let real = input.real(UInt8(stored))
-                return output.stored(function?.value(at: real) ?? real, clamp: node.clamp)
+                output.stored(function(input.real(UInt8(stored))), clamp: node.clamp)
             }
         }
     }
@@ -125,116 +125,63 @@ package final class IntegerExecutor: Sendable {
         return run.finish(biases: biases, workspace: workspace)
     }
 
-    func computeWithoutWeights(
+    /// An integer pass of a node without weights.
+    func compute(
         _ index: Int, values: LiveValues, output: UnsafeMutablePointer<UInt8>,
-        workspace: Workspace
+        mask: AlignedBuffer? = nil, indices: AlignedBuffer? = nil, isa: InstructionSet = .current
     ) {
         let node = graph.nodes[index]
-        let input = UnsafePointer(values[node.inputs[0]].bytes)
-        let inputShape = graph.shape(of: node.inputs[0])
-        guard let from = network.activations[node.inputs[0]],
-            let to = network.activations[index + 1]
-        else { preconditionFailure("'\(node.name)' has no 8-bit input or output") }
-        let source = ByteQuantization(from)
-        let result = ByteQuantization(to, clamp: node.clamp)
-        switch node.operation {
-        case .convolution:
-            preconditionFailure("convolutions have weights")
-        case .add:
-            guard let other = network.activations[node.inputs[1]] else {
-                preconditionFailure("'\(node.name)' has no 8-bit second input")
-            }
-            IntegerKernels.add(
-                input, source, UnsafePointer(values[node.inputs[1]].bytes), ByteQuantization(other),
-                count: node.shape.count, result: result, output)
-        case .multiply:
-            guard let other = network.activations[node.inputs[1]] else {
-                preconditionFailure("'\(node.name)' has no 8-bit second input")
-            }
-            IntegerKernels.multiply(
-                input, source, UnsafePointer(values[node.inputs[1]].bytes), ByteQuantization(other),
-                shape: node.shape, broadcasts: graph.broadcasts(node), result: result, output)
-        case .concat:
-            var offset = 0
-            for (operand, value) in node.inputs.enumerated() {
-                let channels = graph.shape(of: value).channels
-                let operandBytes = UnsafePointer(values[value].bytes)
-                for pixel in 0..<node.shape.pixels {
-                    IntegerKernels.lookup(
-                        operandBytes + pixel * channels, count: channels,
-                        table: tables[index][operand],
-                        output + pixel * node.shape.channels + offset)
-                }
-                offset += channels
-            }
-        case .localResponseNormalization(let lrn):
-            let real = normalized(lrn, input, source, shape: node.shape, workspace: workspace)
-            quantize(real, of: node, result: result, output)
-            workspace.give(real)
-        case .clamp, .activation:
-            IntegerKernels.lookup(input, count: node.shape.count, table: tables[index][0], output)
-        case .maxPool(let window):
-            IntegerKernels.maxPool(input, shape: inputShape, window: window, output)
-        case .averagePool(let window, let countIncludePad):
-            IntegerKernels.averagePool(
-                input, source, shape: inputShape, window: window, countIncludePad: countIncludePad,
-                result: result, output)
-        case .globalAveragePool:
-            IntegerKernels.globalAveragePool(
-                input, source, shape: inputShape, result: result, output)
+        let sources = node.inputs.compactMap {
+            network.activations[$0].map { ByteQuantization($0) }
+        }
+        guard sources.count == node.inputs.count, let to = network.activations[index + 1],
+            let executable = executables[index]
+        else { preconditionFailure("'\(node.name)' has no 8-bit operands or result") }
+        executable.computeIntegers(
+            IntegerCall(
+                shapes: node.inputs.map(graph.shape(of:)),
+                operands: node.inputs.map { UnsafePointer(values[$0].bytes) }, sources: sources,
+                shape: node.shape, clamp: node.clamp,
+                result: ByteQuantization(to, clamp: node.clamp), tables: tables[index],
+                output: output, mask: mask?.bytes, indices: indices?.uint16s, isa: isa))
+    }
+
+    /// Whether runtimes compute a node in float, between a dequantization and a quantization.
+    func runsInFloat(_ index: Int) -> Bool {
+        let node = graph.nodes[index]
+        switch precisions[index] {
+        case .never: return false
+        case .always: return true
+        case .amongFloats:
+            return network.activations[index + 1] == nil
+                || node.inputs.contains { network.activations[$0] == nil }
         }
     }
-}
 
-extension IntegerExecutor {
-    /// Local response normalization of dequantized values, which no runtime computes in integers.
-    /// The buffer is the caller's.
-    func normalized(
-        _ lrn: LocalResponseNormalization, _ input: UnsafePointer<UInt8>,
-        _ quantization: ByteQuantization, shape: FeatureShape, workspace: Workspace
-    ) -> AlignedBuffer {
-        let bytes = shape.count * MemoryLayout<Float>.stride
-        let (real, output) = (workspace.take(byteCount: bytes), workspace.take(byteCount: bytes))
-        IntegerKernels.dequantize(
-            input, count: shape.count, scale: quantization.scale,
-            zeroPoint: quantization.zeroPoint, real.floats)
-        FloatKernels.localResponseNormalization(lrn, real.floats, shape: shape, output.floats)
-        workspace.give(real)
-        return output
-    }
-
-    /// Whether a node computes its means in float: of a float result, or as the network's float
-    /// output.
-    func averagesFloats(_ index: Int) -> Bool {
+    /// A float pass of a node without weights, in front of its clamp; 8-bit operands are
+    /// dequantized. The buffer is the caller's.
+    func computeFloats(_ index: Int, values: LiveValues, workspace: Workspace) -> AlignedBuffer {
         let node = graph.nodes[index]
-        return node.convolution == nil
-            && (network.activations[index + 1] == nil
-                || network.activations[node.inputs[0]] == nil)
-    }
-
-    /// Mean of real values, in front of the node's clamp. The buffer is the caller's.
-    func mean(_ index: Int, values: LiveValues, workspace: Workspace) -> AlignedBuffer {
-        let node = graph.nodes[index]
-        let shape = graph.shape(of: node.inputs[0])
         let stride = MemoryLayout<Float>.stride
+        guard let executable = executables[index] else { preconditionFailure("no weights") }
         let output = workspace.take(byteCount: node.shape.count * stride)
-        var real = values[node.inputs[0]]
-        if let from = network.activations[node.inputs[0]] {
-            real = workspace.take(byteCount: shape.count * stride)
+        let operands = node.inputs.map { value in
+            guard let from = network.activations[value] else { return values[value] }
+            let count = graph.shape(of: value).count
+            let real = workspace.take(byteCount: count * stride)
             IntegerKernels.dequantize(
-                values[node.inputs[0]].bytes, count: shape.count, scale: from.scale,
+                values[value].bytes, count: count, scale: from.scale,
                 zeroPoint: from.unsignedZeroPoint, real.floats)
+            return real
         }
-        switch node.operation {
-        case .averagePool(let window, let countIncludePad):
-            FloatKernels.averagePool(
-                real.floats, shape: shape, window: window, countIncludePad: countIncludePad,
-                output.floats)
-        case .globalAveragePool:
-            FloatKernels.globalAveragePool(real.floats, shape: shape, output.floats)
-        default: preconditionFailure("'\(node.name)' is no mean")
+        executable.computeFloats(
+            FloatCall(
+                shapes: node.inputs.map(graph.shape(of:)),
+                operands: operands.map { UnsafePointer($0.floats) }, shape: node.shape,
+                clamp: .none, output: output.floats))
+        for (value, real) in zip(node.inputs, operands) where network.activations[value] != nil {
+            workspace.give(real)
         }
-        if network.activations[node.inputs[0]] != nil { workspace.give(real) }
         return output
     }
 

@@ -19,27 +19,50 @@ extension IntegerRun {
                 layer, passing: gradients.passingSums[next], biases: biases, workspace: workspace,
                 gradients)
         }
+        return stepWithoutWeights(gradients, workspace: workspace)
+    }
+
+    /// A node without weights: its masks, indices and copies of operands are taken here, and filled
+    /// by its operator.
+    private mutating func stepWithoutWeights(
+        _ gradients: GradientExecutor, workspace: Workspace
+    ) -> BackwardRecord.Entry {
         let node = executor.graph.nodes[next]
-        if executor.averagesFloats(next) {
+        guard let executable = executor.executables[next] else {
+            preconditionFailure("no weights")
+        }
+        var entry = BackwardRecord.Entry(slopes: gradients.slopes[next])
+        let kept = executable.keptOperands(node.inputs.map { gradients.pass.isActive[$0] })
+        if !kept.isEmpty {
+            entry.operands = node.inputs.indices.map {
+                kept.contains($0) ? copy(of: node.inputs[$0], workspace: workspace) : nil
+            }
+        }
+        if executor.runsInFloat(next) {
             // Without a quantizer every gradient passes.
             let mask =
                 executor.network.activations[next + 1] == nil
                 ? nil : workspace.take(byteCount: node.maskBytes)
-            average(mask: mask, workspace: workspace)
-            return BackwardRecord.Entry(masks: [mask])
-        }
-        switch node.operation {
-        case .concat, .clamp:
-            let entry = BackwardRecord.Entry(
-                masks: tableMasks(node, gradients, workspace: workspace))
-            step(biases: biases, workspace: workspace)
-            return entry
-        default:
-            let output = workspace.take(byteCount: node.shape.count)
-            let entry = compute(node, gradients, output: output.bytes, workspace: workspace)
-            advance(output: output, workspace: workspace)
+            entry.masks = [mask]
+            stepInFloat(mask: mask, isa: gradients.isa, workspace: workspace)
             return entry
         }
+        switch executable.mask {
+        case .none: break
+        case .result: entry.masks = [workspace.take(byteCount: node.maskBytes)]
+        case .operands: entry.masks = tableMasks(node, gradients, workspace: workspace)
+        }
+        if executable.keepsIndices {
+            entry.indices = workspace.take(
+                byteCount: node.shape.count * MemoryLayout<UInt16>.stride)
+        }
+        let output = workspace.take(byteCount: node.shape.count)
+        executor.compute(
+            next, values: values, output: output.bytes,
+            mask: executable.mask == .result ? entry.masks[0] : nil, indices: entry.indices,
+            isa: gradients.isa)
+        advance(output: output, workspace: workspace)
+        return entry
     }
 
     private mutating func step(
@@ -89,83 +112,13 @@ extension IntegerRun {
     }
 
     /// A copy of an operand, since activations are given back as soon as no later node reads them.
-    private func kept(
-        _ operand: Int, of node: Node, _ sources: [ByteQuantization], workspace: Workspace
-    ) -> BackwardRecord.Operand {
-        let count = executor.graph.shape(of: node.inputs[operand]).count
+    private func copy(of value: ValueID, workspace: Workspace) -> BackwardRecord.Operand {
+        guard let quantization = executor.network.activations[value] else {
+            preconditionFailure("value \(value) is float")
+        }
+        let count = executor.graph.shape(of: value).count
         let copy = workspace.take(byteCount: count)
-        copy.bytes.update(from: values[node.inputs[operand]].bytes, count: count)
-        return BackwardRecord.Operand(values: copy, quantization: sources[operand])
-    }
-
-    /// Additions, products, pools, activations and normalizations.
-    private func compute(
-        _ node: Node, _ gradients: GradientExecutor, output: UnsafeMutablePointer<UInt8>,
-        workspace: Workspace
-    ) -> BackwardRecord.Entry {
-        let network = executor.network
-        let inputs = node.inputs.map { UnsafePointer(values[$0].bytes) }
-        let sources = node.inputs.compactMap {
-            network.activations[$0].map { ByteQuantization($0) }
-        }
-        guard sources.count == inputs.count, let to = network.activations[next + 1] else {
-            preconditionFailure("'\(node.name)' has no 8-bit input or output")
-        }
-        let result = ByteQuantization(to, clamp: node.clamp)
-        let shape = executor.graph.shape(of: node.inputs[0])
-        if case .maxPool(let window) = node.operation {
-            let indices = workspace.take(
-                byteCount: node.shape.count * MemoryLayout<UInt16>.stride)
-            IntegerKernels.maxPool(
-                inputs[0], shape: shape, window: window, output, indices: indices.uint16s,
-                isa: gradients.isa)
-            return BackwardRecord.Entry(indices: indices)
-        }
-        if case .activation = node.operation {
-            executor.computeWithoutWeights(
-                next, values: values, output: output, workspace: workspace)
-            return BackwardRecord.Entry(
-                operands: [kept(0, of: node, sources, workspace: workspace)],
-                slopes: gradients.slopes[next])
-        }
-        let mask = workspace.take(byteCount: node.maskBytes)
-        var operands: [BackwardRecord.Operand?] = []
-        switch node.operation {
-        case .multiply:
-            let factors = gradients.pass.factors(of: node)
-            operands = (0...1).map {
-                factors.contains($0) ? kept($0, of: node, sources, workspace: workspace) : nil
-            }
-            IntegerKernels.multiply(
-                inputs[0], sources[0], inputs[1], sources[1], shape: node.shape,
-                broadcasts: executor.graph.broadcasts(node), result: result, clamp: node.clamp,
-                output, mask: mask.bytes, isa: gradients.isa)
-        case .localResponseNormalization(let lrn):
-            operands = [kept(0, of: node, sources, workspace: workspace)]
-            let real = executor.normalized(
-                lrn, inputs[0], sources[0], shape: node.shape, workspace: workspace)
-            IntegerKernels.quantizeMask(
-                real.floats, shape: node.shape, result: result, clamp: node.clamp,
-                mask: mask.bytes, isa: gradients.isa)
-            executor.quantize(real, of: node, result: result, output)
-            workspace.give(real)
-        case .add:
-            IntegerKernels.add(
-                inputs[0], sources[0], inputs[1], sources[1], pixels: node.shape.pixels,
-                channels: node.shape.channels, result: result, clamp: node.clamp, output,
-                mask: mask.bytes, isa: gradients.isa)
-        case .averagePool(let window, let countIncludePad):
-            IntegerKernels.averagePool(
-                inputs[0], sources[0], shape: shape, window: window,
-                countIncludePad: countIncludePad, result: result, clamp: node.clamp, output,
-                mask: mask.bytes, isa: gradients.isa)
-        case .globalAveragePool:
-            IntegerKernels.globalAveragePool(
-                inputs[0], sources[0], shape: shape, result: result, clamp: node.clamp, output,
-                mask: mask.bytes, isa: gradients.isa)
-        case .convolution, .concat, .maxPool, .clamp, .activation:
-            preconditionFailure("computed elsewhere")
-        }
-        return BackwardRecord.Entry(masks: [mask], operands: operands)
+        copy.bytes.update(from: values[value].bytes, count: count)
+        return BackwardRecord.Operand(values: copy, quantization: ByteQuantization(quantization))
     }
 }

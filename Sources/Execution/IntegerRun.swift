@@ -35,10 +35,9 @@ package struct IntegerRun {
     package mutating func step(biases: BiasState, workspace: Workspace) -> UnsafePointer<UInt8>? {
         let node = executor.graph.nodes[next]
         guard let layer = executor.layers[next] else {
-            if executor.averagesFloats(next) { return average(workspace: workspace) }
+            if executor.runsInFloat(next) { return stepInFloat(workspace: workspace) }
             let output = workspace.take(byteCount: node.shape.count)
-            executor.computeWithoutWeights(
-                next, values: values, output: output.bytes, workspace: workspace)
+            executor.compute(next, values: values, output: output.bytes)
             return advance(output: output, workspace: workspace)
         }
         guard let requantization = layer.requantization else {
@@ -61,17 +60,18 @@ package struct IntegerRun {
         return advance(output: output, workspace: workspace)
     }
 
-    /// Computes the next node, a mean of floats or into them.
+    /// Computes the next node in float.
     /// - Parameters:
     ///   - mask: where the gradient's mask goes; nil needs none.
+    ///   - isa: of the mask.
     ///   - workspace: of the calling thread.
     /// - Returns: as ``step(biases:workspace:)``.
     @discardableResult
-    mutating func average(
-        mask: AlignedBuffer? = nil, workspace: Workspace
+    mutating func stepInFloat(
+        mask: AlignedBuffer? = nil, isa: InstructionSet = .current, workspace: Workspace
     ) -> UnsafePointer<UInt8>? {
         let node = executor.graph.nodes[next]
-        let real = executor.mean(next, values: values, workspace: workspace)
+        let real = executor.computeFloats(next, values: values, workspace: workspace)
         guard let to = executor.network.activations[next + 1] else {
             advance(output: real, workspace: workspace)
             return nil
@@ -79,7 +79,8 @@ package struct IntegerRun {
         let result = ByteQuantization(to, clamp: node.clamp)
         if let mask {
             IntegerKernels.quantizeMask(
-                real.floats, shape: node.shape, result: result, clamp: node.clamp, mask: mask.bytes)
+                real.floats, shape: node.shape, result: result, clamp: node.clamp,
+                mask: mask.bytes, isa: isa)
         }
         let output = workspace.take(byteCount: node.shape.count)
         executor.quantize(real, of: node, result: result, output.bytes)

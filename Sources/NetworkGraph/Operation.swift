@@ -24,48 +24,21 @@ package enum Operation: Hashable, Sendable, Codable {
     case localResponseNormalization(LocalResponseNormalization)
 }
 
-/// Structure of a convolution; its weights are `[outputChannels, kernelHeight, kernelWidth,
-/// inputChannels / groups]`.
-package struct Convolution: Hashable, Sendable, Codable {
-    package var window: Window
-    /// Divides input and output channels; equal to both in a depthwise convolution.
-    package var groups: Int
-    /// Came from Gemm or MatMul, and is exported as Gemm.
-    package var isFullyConnected: Bool
-    /// False where the float model had no bias and was given one of zeros.
-    package var hadBias: Bool
-
-    package init(
-        window: Window, groups: Int = 1, isFullyConnected: Bool = false, hadBias: Bool = true
-    ) {
-        self.window = window
-        self.groups = groups
-        self.isFullyConnected = isFullyConnected
-        self.hadBias = hadBias
-    }
-}
-
-/// Bounds applied to a node's result; nil means unbounded. Relu is `lower: 0`, ReLU6 `lower: 0,
-/// upper: 6`.
-package struct Clamp: Hashable, Sendable, Codable {
-    package var lower: Float?
-    package var upper: Float?
-
-    package static let none = Clamp()
-
-    package init(lower: Float? = nil, upper: Float? = nil) {
-        self.lower = lower
-        self.upper = upper
-    }
-
-    /// Bounds of applying `self` first and `next` after it.
-    package func followed(by next: Clamp) -> Clamp {
-        func limit(_ value: Float) -> Float {
-            min(max(value, next.lower ?? -.infinity), next.upper ?? .infinity)
+extension Operation {
+    /// The operator's form: the line to add for a new one.
+    package var form: any OperatorForm {
+        switch self {
+        case .convolution(let form): form
+        case .add: Add()
+        case .multiply: Multiply()
+        case .concat: Concat()
+        case .maxPool(let window): MaxPool(window: window)
+        case .averagePool(let window, let countIncludePad):
+            AveragePool(window: window, countIncludePad: countIncludePad)
+        case .globalAveragePool: GlobalAveragePool()
+        case .clamp: Clip()
+        case .activation(let form): form
+        case .localResponseNormalization(let form): form
         }
-        let low = limit(lower ?? -.infinity)
-        let high = limit(upper ?? .infinity)
-        return Clamp(
-            lower: low == -.infinity ? nil : low, upper: high == .infinity ? nil : high)
     }
 }

@@ -5,9 +5,8 @@ package import NetworkGraph
 extension QuantizedNetwork {
     /// Quantizes a float network (dead channels already removed) with round-to-nearest weights.
     ///
-    /// Quantization points are the input, convolutions, additions, products, concatenations,
-    /// average pools, activations, normalizations and free-standing clamps; a max-pool keeps its
-    /// input's scale, since it only selects values.
+    /// The input and results of nodes are quantized, with a scale of their own unless their
+    /// operator keeps its operand's (`OperatorForm.resultQuantization`).
     /// - Parameters:
     ///   - network: the float network.
     ///   - inputRange: range of the network's input.
@@ -28,12 +27,11 @@ extension QuantizedNetwork {
             try Self.activation(inputRange, layer: graph.input.name, scheme: scheme)
         ]
         for (index, node) in graph.nodes.enumerated() {
-            if case .maxPool = node.operation {
-                activations.append(activations[node.inputs[0]])
-            } else {
+            switch node.operation.form.resultQuantization {
+            case .operand: activations.append(activations[node.inputs[0]])
+            case .ownRange:
                 activations.append(
-                    try Self.activation(
-                        ranges[index], layer: node.name, scheme: scheme))
+                    try Self.activation(ranges[index], layer: node.name, scheme: scheme))
             }
         }
         // Layers do not depend on each other, and the search for scales takes a while.
@@ -199,10 +197,7 @@ extension Graph {
         guard output.value > 0, nodes[output.value - 1].clamp == .none,
             consumers[output.value].isEmpty
         else { return false }
-        switch nodes[output.value - 1].operation {
-        case .averagePool, .globalAveragePool: return true
-        default: return false
-        }
+        return nodes[output.value - 1].operation.form.floatPrecision == .amongFloats
     }
 
     private func onlyMeansRead(_ value: ValueID) -> Bool {

@@ -32,14 +32,9 @@ extension GraphTranslation {
             weights: Self.permuted(
                 weights, outputs: dims[0], inner: dims[2] * dims[3], channels: dims[1]),
             bias: bias ?? [Double](repeating: 0, count: dims[0]))
-        guard
-            let extent = window.outputExtent(
-                height: input.shape.height, width: input.shape.width)
-        else { throw call.malformed("its kernel is larger than its input of \(input.shape).") }
         return try append(
-            .convolution(draft), [input.value],
-            shape: FeatureShape(height: extent.height, width: extent.width, channels: dims[0]),
-            at: call)
+            .convolution(draft), as: .convolution(draft.convolution), of: input,
+            outputChannels: dims[0], at: call)
     }
 
     /// Operand 0 as `[N, C, H, W]`.

@@ -42,8 +42,8 @@ extension GraphTranslation {
             case .nchw: FeatureShape(height: second, width: third, channels: first)
             case .nhwc: FeatureShape(height: first, width: second, channels: third)
             }
-        guard [batch, first, second, third].allSatisfy({ $0 <= ImportLimits.extent }),
-            ONNXTensor.count([first, second, third], limit: ImportLimits.featureMap) != nil
+        guard [batch, first, second, third].allSatisfy({ $0 <= SizeLimits.extent }),
+            ONNXTensor.count([first, second, third], limit: SizeLimits.elements) != nil
         else { throw unsupported("the input is too large.") }
         return (
             Graph.Input(name: info.name, shape: shape, layout: layout, batch: extents[0]), batch

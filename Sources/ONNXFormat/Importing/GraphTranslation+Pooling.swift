@@ -16,10 +16,9 @@ extension GraphTranslation {
         let (window, overhangs) = try WindowAttributes(call, kernel: nil)
             .resolved(
                 for: input.shape, ceiling: call.flag("ceil_mode", default: false), at: call)
-        guard window.alwaysMeets(input.shape),
-            let extent = window.outputExtent(height: input.shape.height, width: input.shape.width)
-        else { throw call.malformed("some of its windows see nothing but padding.") }
-        var kind = DraftNode.Kind.maxPool(window)
+        guard window.alwaysMeets(input.shape) else {
+            throw call.malformed("some of its windows see nothing but padding.")
+        }
         if call.type == "AveragePool" {
             var countIncludePad = try call.flag("count_include_pad", default: false)
             if countIncludePad, overhangs {
@@ -32,21 +31,17 @@ extension GraphTranslation {
                 }
                 countIncludePad = false
             }
-            kind = .averagePool(window, countIncludePad: countIncludePad)
+            return try append(
+                .averagePool(window, countIncludePad: countIncludePad),
+                as: .averagePool(window, countIncludePad: countIncludePad), of: input, at: call)
         }
-        return try append(
-            kind, [input.value],
-            shape: FeatureShape(
-                height: extent.height, width: extent.width, channels: input.shape.channels),
-            at: call)
+        return try append(.maxPool(window), as: .maxPool(window), of: input, at: call)
     }
 
     mutating func globalAveragePool(_ call: OperatorCall) throws(ONNXError) -> Value {
         try call.expect(inputs: 1...1)
         let input = try imageOperand(of: call)
-        return try append(
-            .globalAveragePool, [input.value],
-            shape: FeatureShape(height: 1, width: 1, channels: input.shape.channels), at: call)
+        return try append(.globalAveragePool, as: .globalAveragePool, of: input, at: call)
     }
 
     /// ReduceMean over height and width (axes as attribute up to opset 17, as input later).
@@ -121,7 +116,7 @@ extension GraphTranslation {
         for (index, axis) in axes.enumerated() {
             let (before, after) = (pads[index], pads[index + axes.count])
             guard before != 0 || after != 0 else { continue }
-            guard 0...ImportLimits.extent ~= before, 0...ImportLimits.extent ~= after else {
+            guard 0...SizeLimits.extent ~= before, 0...SizeLimits.extent ~= after else {
                 throw call.unsupported("pads by \(before) and \(after); only adding is supported.")
             }
             switch order[axis] {

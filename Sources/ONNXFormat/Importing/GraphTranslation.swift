@@ -231,20 +231,26 @@ struct GraphTranslation {
         return .activation(like.replaced(by: value))
     }
 
-    /// Adds a node whose result is `[N, C, H, W]`.
-    mutating func append(
-        _ kind: DraftNode.Kind, _ inputs: [Int], shape: FeatureShape, at call: OperatorCall
-    ) throws(ONNXError) -> Value {
-        try Self.check(shape, at: call)
-        let like = Activation(value: 0, shape: shape, batch: batch, order: Activation.nchw)
-        return append(kind, inputs, like: like, at: call)
-    }
-
     /// Refuses feature maps of absurd size.
     static func check(_ shape: FeatureShape, at call: OperatorCall) throws(ONNXError) {
-        let extents = [shape.height, shape.width, shape.channels]
-        guard extents.allSatisfy({ 1...ImportLimits.extent ~= $0 }),
-            ONNXTensor.count(extents, limit: ImportLimits.featureMap) != nil
-        else { throw call.unsupported("its output of \(shape) is too large or empty.") }
+        guard shape.isWithinLimits else {
+            throw call.unsupported("its output of \(shape) is too large or empty.")
+        }
+    }
+
+    /// Adds a node whose result is `[N, C, H, W]`, with the extents that its operator gives.
+    mutating func append(
+        _ kind: DraftNode.Kind, as operation: Operation, of operand: Activation,
+        outputChannels: Int = 0, at call: OperatorCall
+    ) throws(ONNXError) -> Value {
+        let shape: FeatureShape
+        do throws(OperatorFault) {
+            shape = try operation.outputShape(
+                of: [operand.shape], outputChannels: outputChannels)
+        } catch {
+            throw call.unsupported("\(error).")
+        }
+        let like = Activation(value: 0, shape: shape, batch: batch, order: Activation.nchw)
+        return append(kind, [operand.value], like: like, at: call)
     }
 }

@@ -24,7 +24,8 @@ struct WindowAttributes {
     ///   - kernel: extents of the weights; nil for pools, which must name theirs.
     /// - Throws: ``ONNXError`` that names the attribute.
     init(_ call: OperatorCall, kernel: [Int]?) throws(ONNXError) {
-        let range = 1...ImportLimits.window
+        let range = 1...SizeLimits.extent
+        let steps = 1...SizeLimits.step
         if kernel == nil, !call.has("kernel_shape") { throw call.malformed("has no kernel_shape.") }
         self.kernel = try call.integers("kernel_shape", count: 2, in: range, default: 1)
         if let kernel {
@@ -33,9 +34,9 @@ struct WindowAttributes {
             else { throw call.malformed("its kernel_shape is not that of its weights, \(kernel).") }
             self.kernel = kernel
         }
-        strides = try call.integers("strides", count: 2, in: range, default: 1)
-        dilations = try call.integers("dilations", count: 2, in: range, default: 1)
-        pads = try call.integers("pads", count: 4, in: 0...ImportLimits.extent, default: 0)
+        strides = try call.integers("strides", count: 2, in: steps, default: 1)
+        dilations = try call.integers("dilations", count: 2, in: steps, default: 1)
+        pads = try call.integers("pads", count: 4, in: 0...SizeLimits.step, default: 0)
         guard let autoPad = AutoPad(rawValue: try call.string("auto_pad") ?? "NOTSET") else {
             throw call.malformed("has an unknown auto_pad.")
         }

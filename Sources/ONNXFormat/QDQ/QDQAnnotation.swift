@@ -79,7 +79,7 @@ struct QDQAnnotation: Hashable {
             hadBias = false
         case "pads":
             let numbers = value.split(separator: ",").compactMap { Int($0) }
-            guard numbers.count == 4, numbers.allSatisfy({ 0...QDQLimits.extent ~= $0 }) else {
+            guard numbers.count == 4, numbers.allSatisfy({ 0...SizeLimits.extent ~= $0 }) else {
                 return false
             }
             pads = numbers

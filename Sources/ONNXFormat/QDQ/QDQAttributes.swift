@@ -46,7 +46,7 @@ struct QDQAttributes {
         return String(decoding: attribute.s, as: UTF8.self)
     }
 
-    /// Exactly `count` integers in `0...QDQLimits.extent`.
+    /// Exactly `count` integers in `0...SizeLimits.extent`.
     func extents(_ name: String, count: Int, default standard: [Int]?) throws -> [Int] {
         guard let attribute = byName[name] else {
             if let standard { return standard }
@@ -54,7 +54,7 @@ struct QDQAttributes {
                 .malformedGraph, node: node.name, "\(node.opType) lacks the attribute '\(name)'")
         }
         guard attribute.type == .ints else { throw wrongType(name) }
-        let limits = 0...Int64(QDQLimits.extent)
+        let limits = 0...Int64(SizeLimits.extent)
         guard attribute.ints.count == count, attribute.ints.allSatisfy({ limits ~= $0 }) else {
             throw QDQError(
                 .unsupported, node: node.name, "the attribute '\(name)' is \(attribute.ints)")
@@ -93,7 +93,7 @@ struct QDQAttributes {
             strideHeight: strides[0], strideWidth: strides[1],
             dilationHeight: dilations[0], dilationWidth: dilations[1]
         ).withPads(pads)
-        if QDQShapes.isPlausible(window) {
+        if window.limitFault == nil {
             do throws(ONNXError) {
                 let call = try OperatorCall(node, opset: Int(QDQModel.opset))
                 let ceiling = try call.flag("ceil_mode", default: false)
@@ -103,9 +103,8 @@ struct QDQAttributes {
                 throw QDQError(.malformedGraph, node: node.name, error.detail)
             }
         }
-        guard QDQShapes.isPlausible(window) else {
-            throw QDQError(
-                .malformedGraph, node: node.name, "kernel, strides and dilations must be positive")
+        if let fault = window.limitFault {
+            throw QDQError(.malformedGraph, node: node.name, "\(node.opType) \(fault)")
         }
         return window
     }

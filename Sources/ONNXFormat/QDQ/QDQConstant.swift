@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import NetworkGraph
 import Quantization
 
 /// Elements of a constant tensor, row-major.
@@ -29,7 +30,7 @@ struct QDQConstant {
         axes = []
         var count = 1
         for extent in tensor.dims {
-            guard 0...Int64(QDQLimits.elements) ~= extent else {
+            guard 0...Int64(SizeLimits.elements) ~= extent else {
                 throw fail(.malformedGraph, "the extent \(extent) is out of range")
             }
             let product = count.multipliedReportingOverflow(by: Int(extent))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import NetworkGraph
 import SwiftProtobuf
 
 /// Data that initializers keep in other files beside the model's.
@@ -26,7 +27,7 @@ extension QDQModel {
         {
             let tensor = model.graph.initializer[index]
             guard let size = ElementType(rawValue: Int(tensor.dataType))?.size,
-                tensor.dims.allSatisfy({ 0...Int64(QDQLimits.extent) ~= $0 }),
+                tensor.dims.allSatisfy({ 0...Int64(SizeLimits.extent) ~= $0 }),
                 let count = tensor.count
             else { continue }
             let data = try naming(tensor) { () throws(ONNXError) in
@@ -56,12 +57,12 @@ extension QDQModel {
 extension Onnx_TensorProto {
     var isExternal: Bool { dataLocation == .external || !externalData.isEmpty }
 
-    /// Elements of its shape; nil beyond ``QDQLimits``.
+    /// Elements of its shape; nil beyond ``SizeLimits``.
     fileprivate var count: Int? {
         var count = 1
         for extent in dims {
             let product = count.multipliedReportingOverflow(by: Int(extent))
-            guard !product.overflow, product.partialValue <= QDQLimits.elements else { return nil }
+            guard !product.overflow, product.partialValue <= SizeLimits.elements else { return nil }
             count = product.partialValue
         }
         return count

@@ -11,7 +11,7 @@ extension QDQReader {
         let source = try featureMap(node)
         let weights = try parameter(Self.operand(node, 1))
         let axes = weights.constant.axes
-        guard axes.count == 4, axes.allSatisfy({ 1...QDQLimits.extent ~= $0 }) else {
+        guard axes.count == 4, axes.allSatisfy({ 1...SizeLimits.extent ~= $0 }) else {
             throw QDQError(
                 .malformedGraph, tensor: weights.constant.name, "weights have the shape \(axes)")
         }
@@ -55,7 +55,7 @@ extension QDQReader {
         }
         let weights = try parameter(Self.operand(node, 1))
         let axes = weights.constant.axes
-        guard axes.count == 2, axes.allSatisfy({ 1...QDQLimits.extent ~= $0 }),
+        guard axes.count == 2, axes.allSatisfy({ 1...SizeLimits.extent ~= $0 }),
             axes[1 - outputAxis] == extent.count
         else {
             throw QDQError(

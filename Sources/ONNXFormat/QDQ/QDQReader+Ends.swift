@@ -22,8 +22,8 @@ extension QDQReader {
             throw QDQError(.unsupported, tensor: info.name, "the input must have four axes")
         }
         let extents = dims.map(\.dimValue)
-        guard extents[1...].allSatisfy({ 1...Int64(QDQLimits.extent) ~= $0 }),
-            0...Int64(QDQLimits.extent) ~= extents[0]
+        guard extents[1...].allSatisfy({ 1...Int64(SizeLimits.extent) ~= $0 }),
+            0...Int64(SizeLimits.extent) ~= extents[0]
         else { throw QDQError(.unsupported, tensor: info.name, "the input's shape is not fixed") }
         let shape = FeatureShape(
             height: Int(extents[2]), width: Int(extents[3]), channels: Int(extents[1]))

@@ -45,19 +45,28 @@ extension QDQReader {
         _ node: Onnx_NodeProto, _ operation: Operation, inputs: [ValueID], clamp: Clamp = .none,
         parameters: QuantizedParameters? = nil, bias: BiasTensor? = nil, view: View
     ) throws {
-        let shapes = inputs.map { shape(of: $0) }
-        guard
-            let shape = QDQShapes.output(
-                of: operation, inputs: shapes, outputChannels: parameters?.bias.count ?? 0)
-        else {
-            let list = shapes.map(\.description).joined(separator: ", ")
-            throw QDQError(.malformedGraph, "\(node.opType) does not fit its inputs (\(list))")
-        }
+        let shapes = inputs.map { self.shape(of: $0) }
+        let shape = try Self.outputShape(
+            of: operation, operands: shapes, outputChannels: parameters?.bias.count ?? 0, node)
         let made = Node(
             name: Self.name(of: node), operation: operation, inputs: inputs, clamp: clamp,
             shape: shape)
         try define(node, .result(results.count, view))
         results.append(Result(node: made, parameters: parameters, bias: bias))
+    }
+
+    /// Extents of a node's result.
+    private static func outputShape(
+        of operation: Operation, operands: [FeatureShape], outputChannels: Int = 0,
+        _ node: Onnx_NodeProto
+    ) throws -> FeatureShape {
+        do throws(OperatorFault) {
+            return try operation.outputShape(of: operands, outputChannels: outputChannels)
+        } catch {
+            let list = operands.map(\.description).joined(separator: ", ")
+            throw QDQError(
+                .malformedGraph, "\(node.opType) does not fit its inputs (\(list)): it \(error)")
+        }
     }
 
     /// Turns a result into a value, with what its annotation adds.
@@ -224,11 +233,7 @@ extension QDQReader {
         if let joined = try unquantizedConcat(node) {
             let shape = results[joined].node.shape
             let pool = try pool(node, over: shape)
-            guard
-                let pooled = QDQShapes.output(of: pool, inputs: [shape])
-            else {
-                throw QDQError(.malformedGraph, "\(node.opType) does not fit its input (\(shape))")
-            }
+            let pooled = try Self.outputShape(of: pool, operands: [shape], node)
             var result = results[joined]
             result.node.name = Self.name(of: node)
             result.node.shape = pooled
@@ -253,9 +258,7 @@ extension QDQReader {
         else { return false }
         let shape = results[index].node.shape
         let pool = try pool(node, over: shape)
-        guard let pooled = QDQShapes.output(of: pool, inputs: [shape]) else {
-            throw QDQError(.malformedGraph, "\(node.opType) does not fit its input (\(shape))")
-        }
+        let pooled = try Self.outputShape(of: pool, operands: [shape], node)
         try define(node, .result(results.count, .map(.nchw)))
         // Its input is the value that the result becomes.
         let made = Node(name: Self.name(of: node), operation: pool, inputs: [0], shape: pooled)

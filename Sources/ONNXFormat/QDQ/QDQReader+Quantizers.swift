@@ -20,7 +20,7 @@ extension QDQReader {
                 return try define(node, value: 0, .map(.nchw))
             }
             if isTransposed { inputIsNHWC() }
-            guard QDQShapes.isPlausible(input.shape) else {
+            guard input.shape.isWithinLimits else {
                 throw QDQError(.malformedGraph, tensor: source, "the input's shape is too large")
             }
             activations.append(quantization)

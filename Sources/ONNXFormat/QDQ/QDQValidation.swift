@@ -40,11 +40,11 @@ enum QDQValidation {
     }
 
     private static func checkEnds(_ graph: Graph) throws {
-        guard QDQShapes.isPlausible(graph.input.shape) else {
+        guard graph.input.shape.isWithinLimits else {
             throw QDQError(
                 .invalidNetwork, tensor: graph.input.name, "the shape \(graph.input.shape) is none")
         }
-        guard graph.input.batch.map({ 1...QDQLimits.extent ~= $0 }) ?? true else {
+        guard graph.input.batch.map({ 1...SizeLimits.extent ~= $0 }) ?? true else {
             throw QDQError(
                 .invalidNetwork, tensor: graph.input.name, "the batch size is not positive")
         }
@@ -76,8 +76,12 @@ enum QDQValidation {
             throw fail("the clamp is not finite")
         }
         let inputs = node.inputs.map { graph.shape(of: $0) }
-        let shape = QDQShapes.output(
-            of: node.operation, inputs: inputs, outputChannels: node.shape.channels)
+        let shape: FeatureShape
+        do throws(OperatorFault) {
+            shape = try node.operation.outputShape(of: inputs, outputChannels: node.shape.channels)
+        } catch {
+            throw fail("\(error)")
+        }
         guard shape == node.shape else { throw otherShape(node) }
         switch node.operation {
         case .convolution(let convolution):
@@ -94,11 +98,7 @@ enum QDQValidation {
                 throw fail("AveragePool has no dilation in operator set \(QDQModel.opset)")
             }
             try check(window, input: inputs[0], node: node)
-        case .activation(let function):
-            guard function.isValid else { throw fail("alpha or beta is not finite") }
-        case .localResponseNormalization(let lrn):
-            guard lrn.isValid else { throw fail("a number of its normalization is out of range") }
-        case .add, .multiply, .concat, .globalAveragePool, .clamp: break
+        default: break
         }
     }
 
@@ -117,11 +117,11 @@ enum QDQValidation {
                 .invalidNetwork, node: node.name,
                 "parameters belong to convolutions, and only to them")
         }
-        if case .maxPool = node.operation,
+        if node.operation.form.resultQuantization == .operand,
             network.activations[index + 1] != network.activations[node.inputs[0]]
         {
             throw QDQError(
-                .invalidNetwork, node: node.name, "a max-pool has the quantization of its input")
+                .invalidNetwork, node: node.name, "its result has the quantization of its operand")
         }
         guard let convolution = node.convolution, let parameters else { return }
         guard parameters.bias.count == node.shape.channels else { throw otherShape(node) }

@@ -30,7 +30,8 @@ struct ScaleGroups {
         var sets = ChannelSets(graph)
         var fixedValues = [0, graph.output.value]
         for (index, node) in graph.nodes.enumerated() where node.convolution == nil {
-            guard node.operation.passesScalesOn else {
+            let scaling = node.operation.form.channelScaling
+            guard scaling != .fixes else {
                 fixedValues += node.inputs + [index + 1]
                 continue
             }
@@ -39,7 +40,7 @@ struct ScaleGroups {
                 for channel in 0..<graph.shape(of: value).channels {
                     sets.join(value, channel, index + 1, offset + channel)
                 }
-                if case .concat = node.operation { offset += graph.shape(of: value).channels }
+                if scaling == .concatenates { offset += graph.shape(of: value).channels }
             }
         }
         // Their scales are fixed, and so are those of all that is tied to them.
@@ -73,17 +74,6 @@ struct ScaleGroups {
             }
         }
         self.groups = groups
-    }
-}
-
-extension Operation {
-    /// Whether operands with channels `s` times as large give a result with channels `s` times as
-    /// large.
-    fileprivate var passesScalesOn: Bool {
-        switch self {
-        case .convolution, .add, .concat, .maxPool, .averagePool, .globalAveragePool, .clamp: true
-        case .multiply, .activation, .localResponseNormalization: false
-        }
     }
 }
 

@@ -108,6 +108,11 @@ struct GuardedCluster {
 struct MisbehavingPeer {
     let socket: Socket
     private let clock = ContinuousClock()
+    private let end = End()
+
+    private final class End {
+        var isSeen = false
+    }
 
     init(
         _ context: Context, endpoint: String, queue: Int32 = 64, security: ClientSecurity
@@ -122,25 +127,38 @@ struct MisbehavingPeer {
     }
 
     func send(_ frames: [[UInt8]]) throws {
+        try wait(for: "the socket to take a message") { try socket.send(frames) == .sent }
+    }
+
+    /// - Returns: false once a connection has ended.
+    func sendIfConnected(_ frames: [[UInt8]]) throws -> Bool {
+        var isSent = false
+        try wait(for: "the socket to take a message, or its end") {
+            isSent = try socket.send(frames) == .sent
+            return isSent || end.isSeen
+        }
+        return isSent
+    }
+
+    private func wait(for what: String, _ isDone: () throws -> Bool) throws {
         let deadline = clock.now + .seconds(ChildProcess.deadline)
-        while try socket.send(frames) != .sent {
+        while try !isDone() {
             guard clock.now < deadline else {
-                throw RawPeer.Failure(description: "the socket takes nothing")
+                throw RawPeer.Failure(description: "waited in vain for \(what)")
             }
-            _ = try Poller.poll([.socket(socket, .writable)], timeoutMilliseconds: 100)
-            while try socket.monitor?.receive() != nil {}
+            _ = try Poller.poll([.socket(socket, .writable)], timeoutMilliseconds: 10)
+            try noteEvents()
         }
     }
 
-    /// - Returns: false once the connection has ended.
-    func sendIfConnected(_ frames: [[UInt8]]) throws -> Bool {
-        while try socket.send(frames) != .sent {
-            _ = try Poller.poll([.socket(socket, .writable)], timeoutMilliseconds: 10)
-            while let event = try socket.monitor?.receive() {
-                if case .disconnected = event.kind { return false }
+    /// A connection that has ended is made again by libzmq, but never welcomed again.
+    private func noteEvents() throws {
+        while let event = try socket.monitor?.receive() {
+            switch event.kind {
+            case .disconnected, .handshakeFailed: end.isSeen = true
+            default: break
             }
         }
-        return true
     }
 
     func send(_ message: Message) throws { try send(MessageCodec.encode(message)) }
@@ -150,7 +168,7 @@ struct MisbehavingPeer {
     func next<Value>(_ what: String, _ accept: (Message) -> Value?) throws -> Value {
         let deadline = clock.now + .seconds(ChildProcess.deadline)
         while clock.now < deadline {
-            while try socket.monitor?.receive() != nil {}
+            try noteEvents()
             if case .message(let message) = try socket.receive() {
                 if let value = accept(try MessageCodec.decode(message.frames)) { return value }
                 continue

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NetworkGraph
+
 /// Pad on constants: attributes up to opset 10, operands later.
 extension ConstantFolding {
     static let pads: [String: Rule] = ["Pad": one(pad)]
@@ -23,7 +25,7 @@ extension ConstantFolding {
             throw call.malformed("has \(widths.count) pads for \(axes.count) axes.")
         }
         let strides = strides(tensor.dims)
-        let bounds = -ImportLimits.extent...ImportLimits.extent
+        let bounds = -SizeLimits.extent...SizeLimits.extent
         var offsets = zip(tensor.dims, strides).map { steps($0, $1) }
         for (index, axis) in axes.enumerated() {
             let (before, after) = (widths[index], widths[index + axes.count])

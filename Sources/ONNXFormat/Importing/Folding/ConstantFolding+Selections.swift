@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NetworkGraph
+
 /// Operators on constants that select, repeat or join elements.
 extension ConstantFolding {
     static let selections: [String: Rule] = [
@@ -224,7 +226,7 @@ extension ConstantFolding {
         let tensor = try inputs[0]
         let repeats = try inputs.integers(1)
         guard repeats.count == tensor.dims.count,
-            repeats.allSatisfy({ 0...ImportLimits.extent ~= $0 })
+            repeats.allSatisfy({ 0...SizeLimits.extent ~= $0 })
         else { throw call.malformed("cannot repeat \(tensor.dims) \(repeats) times.") }
         let dims = zip(tensor.dims, repeats).map { $0 &* $1 }
         _ = try computable(dims, from: tensor.count, at: call)

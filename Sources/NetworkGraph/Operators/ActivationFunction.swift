@@ -37,36 +37,6 @@ package enum ActivationFunction: Hashable, Sendable, Codable {
     }
 }
 
-/// Local response normalization across channels (ONNX LRN, opset 13): `x * (bias + alpha / size * Σ
-/// x²)^-beta`, with the sum over the channels `c ± (size - 1) / 2` that exist.
-package struct LocalResponseNormalization: Hashable, Sendable, Codable {
-    /// Channels of a full sum, odd.
-    package var size: Int
-    /// Finite, not negative.
-    package var alpha: Float
-    /// Finite.
-    package var beta: Float
-    /// Positive and normal.
-    package var bias: Float
-
-    package init(size: Int, alpha: Float, beta: Float, bias: Float) {
-        self.size = size
-        self.alpha = alpha
-        self.beta = beta
-        self.bias = bias
-    }
-
-    /// Most channels of a sum, and the largest magnitude of an exponent; far above real networks.
-    package static let largestSize = 1 << 12
-    package static let largestExponent: Float = 8
-
-    /// Whether all numbers are in range, so that every base is positive.
-    package var isValid: Bool {
-        (1...Self.largestSize).contains(size) && size % 2 == 1 && alpha.isFinite && alpha >= 0
-            && abs(beta) <= Self.largestExponent && bias.isNormal && bias > 0
-    }
-}
-
 extension ActivationFunction {
     /// Whether all numbers are finite.
     package var isValid: Bool {
@@ -74,5 +44,21 @@ extension ActivationFunction {
         case .hardSigmoid(let alpha, let beta): alpha.isFinite && beta.isFinite
         case .hardSwish: true
         }
+    }
+}
+
+extension ActivationFunction: OperatorForm {
+    package func kind(input: FeatureShape) -> String {
+        switch self {
+        case .hardSigmoid: "hard sigmoid"
+        case .hardSwish: "hard swish"
+        }
+    }
+
+    package func outputShape(
+        of operands: [FeatureShape], outputChannels: Int
+    ) throws(OperatorFault) -> FeatureShape {
+        guard isValid else { throw OperatorFault("has an alpha or beta that is not finite") }
+        return try operands.single()
     }
 }

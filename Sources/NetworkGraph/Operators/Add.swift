@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Elementwise sum of two values of equal extents (ONNX Add, opset 7).
+package struct Add: OperatorForm {
+    package init() {}
+
+    package func kind(input: FeatureShape) -> String { "add" }
+
+    package func outputShape(
+        of operands: [FeatureShape], outputChannels: Int
+    ) throws(OperatorFault) -> FeatureShape {
+        let (left, right) = try operands.pair()
+        guard left == right else { throw OperatorFault("adds \(left) and \(right)") }
+        return left
+    }
+
+    package var channelScaling: ChannelScaling { .passesOn }
+}

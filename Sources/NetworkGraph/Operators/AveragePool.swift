@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Mean of each window (ONNX AveragePool, opset 19).
+package struct AveragePool: OperatorForm {
+    package var window: Window
+    /// Whether positions in padding count.
+    package var countIncludePad: Bool
+
+    package init(window: Window, countIncludePad: Bool) {
+        self.window = window
+        self.countIncludePad = countIncludePad
+    }
+
+    package func kind(input: FeatureShape) -> String { "average pool \(window.kind)" }
+
+    package func outputShape(
+        of operands: [FeatureShape], outputChannels: Int
+    ) throws(OperatorFault) -> FeatureShape {
+        try window.pool(operands.single())
+    }
+
+    package var channelScaling: ChannelScaling { .passesOn }
+    package var floatPrecision: FloatPrecision { .amongFloats }
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Only the node's clamp: a Relu or Clip that no producer could take in.
+package struct Clip: OperatorForm {
+    package init() {}
+
+    package func kind(input: FeatureShape) -> String { "clamp" }
+
+    package func outputShape(
+        of operands: [FeatureShape], outputChannels: Int
+    ) throws(OperatorFault) -> FeatureShape {
+        try operands.single()
+    }
+
+    package var channelScaling: ChannelScaling { .passesOn }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Convolution of any kind (ONNX Conv, Gemm, MatMul, and BatchNormalization that cannot be folded);
+/// its weights are `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`.
+package struct Convolution: Hashable, Sendable, Codable {
+    package var window: Window
+    /// Divides input and output channels; equal to both in a depthwise convolution.
+    package var groups: Int
+    /// Came from Gemm or MatMul, and is exported as Gemm: the kernel covers the whole input.
+    package var isFullyConnected: Bool
+    /// False where the float model had no bias and was given one of zeros.
+    package var hadBias: Bool
+
+    package init(
+        window: Window, groups: Int = 1, isFullyConnected: Bool = false, hadBias: Bool = true
+    ) {
+        self.window = window
+        self.groups = groups
+        self.isFullyConnected = isFullyConnected
+        self.hadBias = hadBias
+    }
+}
+
+extension Convolution: OperatorForm {
+    package func kind(input: FeatureShape) -> String {
+        let isPoint = window.kernelHeight == 1 && window.kernelWidth == 1
+        if isFullyConnected { return "fully connected" }
+        if groups == 1 {
+            return isPoint ? "pointwise" + window.steps : "conv \(window.kind)"
+        }
+        if groups == input.channels { return "depthwise \(window.kind)" }
+        return "grouped conv \(window.kind) g\(groups)"
+    }
+
+    package func outputShape(
+        of operands: [FeatureShape], outputChannels: Int
+    ) throws(OperatorFault) -> FeatureShape {
+        let input = try operands.single()
+        guard groups >= 1, input.channels % groups == 0, outputChannels >= 1,
+            outputChannels % groups == 0
+        else {
+            throw OperatorFault(
+                "has \(groups) groups, which do not divide \(input.channels) input and "
+                    + "\(outputChannels) output channels")
+        }
+        let extent = try window.slide(over: input)
+        return FeatureShape(height: extent.height, width: extent.width, channels: outputChannels)
+    }
+
+    package var channelScaling: ChannelScaling { .absorbs }
+}

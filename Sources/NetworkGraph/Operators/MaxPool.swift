@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Largest value of each window (ONNX MaxPool, opset 12); padding is below every value.
+package struct MaxPool: OperatorForm {
+    package var window: Window
+
+    package init(window: Window) {
+        self.window = window
+    }
+
+    package func kind(input: FeatureShape) -> String { "max pool \(window.kind)" }
+
+    package func outputShape(
+        of operands: [FeatureShape], outputChannels: Int
+    ) throws(OperatorFault) -> FeatureShape {
+        try window.pool(operands.single())
+    }
+
+    package var resultQuantization: ResultQuantization { .operand }
+    package var channelScaling: ChannelScaling { .passesOn }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Elementwise product of two values (ONNX Mul, opset 7): of equal extents, or the second 1×1×C and
+/// the same for every pixel.
+package struct Multiply: OperatorForm {
+    package init() {}
+
+    package func kind(input: FeatureShape) -> String { "multiply" }
+
+    package func outputShape(
+        of operands: [FeatureShape], outputChannels: Int
+    ) throws(OperatorFault) -> FeatureShape {
+        let (left, right) = try operands.pair()
+        let pixel = FeatureShape(height: 1, width: 1, channels: left.channels)
+        guard right == left || right == pixel else {
+            throw OperatorFault("multiplies \(left) by \(right)")
+        }
+        return left
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NetworkGraph
+import Testing
+
+/// The only inference of shapes, and its limits.
+struct OperatorFormTests {
+    private let image = FeatureShape(height: 8, width: 6, channels: 4)
+
+    private func fault(_ operation: Operation, _ operands: [FeatureShape], outputs: Int = 0)
+        -> String?
+    {
+        do throws(OperatorFault) {
+            _ = try operation.outputShape(of: operands, outputChannels: outputs)
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
+    /// What is flattened in front of a Gemm becomes one kernel, however long.
+    @Test func kernelThatCoversALongInput() throws {
+        let long = FeatureShape(height: 16_000, width: 1, channels: 1)
+        let whole = Convolution(
+            window: Window(kernelHeight: 16_000, kernelWidth: 1), isFullyConnected: true)
+        let shape = try Operation.convolution(whole).outputShape(of: [long], outputChannels: 3)
+        #expect(shape == FeatureShape(height: 1, width: 1, channels: 3))
+    }
+
+    @Test func shapes() throws {
+        let pixel = FeatureShape(height: 1, width: 1, channels: 4)
+        let window = Window(kernelHeight: 3, kernelWidth: 2, strideHeight: 2, strideWidth: 2)
+        let pooled = FeatureShape(height: 3, width: 3, channels: 4)
+        let depthwise = Convolution(window: window, groups: 4)
+        for (operation, operands, shape) in [
+            (Operation.convolution(depthwise), [image], pooled),
+            (.maxPool(window), [image], pooled),
+            (.averagePool(window, countIncludePad: true), [image], pooled),
+            (.globalAveragePool, [image], pixel),
+            (.add, [image, image], image),
+            (.multiply, [image, pixel], image),
+            (.concat, [image, image, image], FeatureShape(height: 8, width: 6, channels: 12)),
+            (.clamp, [image], image),
+            (.activation(.hardSwish), [image], image),
+        ] {
+            #expect(try operation.outputShape(of: operands, outputChannels: 4) == shape)
+        }
+    }
+
+    @Test func whatDoesNotFit() {
+        let pixel = FeatureShape(height: 1, width: 1, channels: 4)
+        let point = Convolution(window: Window(kernelHeight: 1, kernelWidth: 1), groups: 3)
+        let high = Window(kernelHeight: 9, kernelWidth: 1)
+        #expect(fault(.add, [image, pixel]) == "adds 8×6×4 and 1×1×4")
+        #expect(fault(.add, [image]) == "reads 1 values instead of 2")
+        #expect(fault(.multiply, [pixel, image]) == "multiplies 1×1×4 by 8×6×4")
+        #expect(fault(.concat, [image, pixel]) == "joins 8×6×4 and 1×1×4 along channels")
+        #expect(fault(.concat, []) == "reads nothing")
+        #expect(fault(.maxPool(high), [image]) == "has a kernel larger than its input of 8×6×4")
+        #expect(
+            fault(.convolution(point), [image], outputs: 6)
+                == "has 3 groups, which do not divide 4 input and 6 output channels")
+    }
+
+    @Test func limits() {
+        let limit = SizeLimits.extent
+        let wide = FeatureShape(height: 1, width: limit, channels: 1)
+        #expect(fault(.clamp, [wide]) == nil)
+        var wider = wide
+        wider.width += 1
+        #expect(fault(.clamp, [wider])?.contains("out of bounds") == true)
+        let large = FeatureShape(height: 1 << 16, width: 1 << 15, channels: 1)
+        #expect(fault(.clamp, [large]) == nil)
+        #expect(fault(.concat, [large, large])?.contains("out of bounds") == true)
+        let one = Window(kernelHeight: 1, kernelWidth: 1)
+        for change in [\Window.strideHeight, \.strideWidth, \.dilationHeight, \.dilationWidth] {
+            var window = one
+            for (step, isGood) in [(1, true), (SizeLimits.step, true), (0, false)] {
+                window[keyPath: change] = step
+                #expect((fault(.maxPool(window), [image]) == nil) == isGood)
+            }
+            window[keyPath: change] = SizeLimits.step + 1
+            #expect(fault(.maxPool(window), [image])?.contains("outside of 1...4096") == true)
+        }
+        var padded = one
+        padded.padRight = -1
+        #expect(fault(.maxPool(padded), [image])?.contains("a pad of -1") == true)
+        let square = Window(kernelHeight: 1 << 13, kernelWidth: 1 << 13)
+        #expect(fault(.maxPool(square), [large])?.contains("a kernel of 67108864") == true)
+    }
+}
