@@ -9,6 +9,8 @@ package struct CalibrationError: Error, Hashable, Sendable {
         case inputSize(image: Int, expected: Int, found: Int)
         /// A target that is no logits or label of this network.
         case target(image: Int)
+        /// Labels for a network of so many outputs.
+        case labelledOutputs(Int)
         /// No image is left for corrections.
         case guardImages(Int, pool: Int)
         /// Bins for another network.
@@ -33,6 +35,9 @@ extension CalibrationError: CustomStringConvertible {
             "image \(image) has \(found) values where the network's input takes \(expected)"
         case .target(let image):
             "the target of image \(image) does not fit the network's output"
+        case .labelledOutputs(let count):
+            "the network has \(count) outputs, and labels belong to one of class scores: choose the "
+                + "loss 'kl' or 'relative-l2', which need none"
         case .guardImages(let held, let pool):
             "\(held) images are to be held out of the corrections, but the pool has \(pool)"
         case .edges(let expected, let found):

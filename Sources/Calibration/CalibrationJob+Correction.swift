@@ -7,7 +7,7 @@ extension CalibrationJob {
     /// Where a layer's means are matched: a float output has nothing behind its accumulators.
     func match(layer: Int) -> Match {
         let node = network.graph.convolutions[layer]
-        return options.correction?.match == .post && quantized?.activations[node + 1] != nil
+        return options.correction?.match == .post && quantized?.activation(ofNode: node) != nil
             ? .post : .pre
     }
 

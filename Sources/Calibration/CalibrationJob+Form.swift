@@ -10,7 +10,8 @@ extension CalibrationJob {
         switch kind {
         case .statistics:
             let channels = ChannelLayout(network.graph).total
-            return payload.count == 8 + 2 * 4 + channels * (3 * 8 + 2 * 4)
+            return payload.count
+                == 8 + 2 * 4 * network.graph.inputs.count + channels * (3 * 8 + 2 * 4)
                 && payload.claimedImages == shard.images.count
         case .histograms:
             return payload.count == 8 + 8 * network.graph.nodes.count * ActivationHistograms.bins
@@ -24,7 +25,7 @@ extension CalibrationJob {
             return payload.count == 8 + 4 * 8 * convolved
                 && payload.claimedImages == shard.images.count
         case .teacher:
-            let classes = network.graph.shape(of: network.graph.output.value).count
+            let classes = network.graph.outputCount
             return payload.count == 4 * classes * shard.images.count
         case .loss:
             return payload.count == 8 + 8 && payload.claimedImages == shard.images.count
@@ -52,11 +53,12 @@ extension CalibrationJob {
             switch kind {
             case .statistics:
                 let channels = ChannelLayout(network.graph).total
-                let extrema = 16 + channels * 3 * 8
-                return numbers.areOrdered(at: 8, count: 1)
-                    && numbers.areSums(at: 16, count: 2 * channels)
-                    && numbers.areSquares(at: 16 + 2 * 8 * channels, count: channels)
-                    && numbers.areOrdered(at: extrema, count: channels)
+                let inputs = network.graph.inputs.count
+                let sums = 8 + 2 * 4 * inputs
+                return numbers.areOrdered(at: 8, count: inputs)
+                    && numbers.areSums(at: sums, count: 2 * channels)
+                    && numbers.areSquares(at: sums + 2 * 8 * channels, count: channels)
+                    && numbers.areOrdered(at: sums + 3 * 8 * channels, count: channels)
             case .histograms:
                 return network.graph.nodes.enumerated().allSatisfy { index, node in
                     numbers.areCounts(

@@ -7,12 +7,14 @@ import Quantization
 extension CalibrationJob {
     mutating func completeStatistics(_ results: [[UInt8]]) throws {
         let channels = ChannelLayout(network.graph).total
-        var total = NetworkStatistics(channels: channels)
+        var total = NetworkStatistics(
+            channels: channels, inputs: network.graph.inputs.count)
         var measured = total
         let ranges = options.rangeImages
         let corrections = min(options.correctionImages, correctableImages)
         for (shard, payload) in zip(statisticsShards, results) {
-            let statistics = try NetworkStatistics(payload: payload, channels: channels)
+            let statistics = try NetworkStatistics(
+                payload: payload, channels: channels, inputs: network.graph.inputs.count)
             if shard.images.allSatisfy({ $0 < ranges }) { total.widen(statistics) }
             if shard.images.allSatisfy({ $0 < corrections }) {
                 total.addSums(statistics)
@@ -124,11 +126,11 @@ extension CalibrationJob {
             deadChannels += DeadChannels.find(in: network, extrema: extrema, scheme: options.scheme)
             DeadChannels.remove(deadChannels, from: &reduced)
         }
-        let range =
-            inputRange
-            ?? ActivationRange(lower: statistics.inputLower, upper: statistics.inputUpper)
+        let inputs =
+            inputRange.map { range in network.graph.inputs.map { _ in range } }
+            ?? statistics.inputs
         return try QuantizedNetwork(
-            quantizing: reduced, inputRange: range, ranges: progress.ranges ?? extrema.ranges,
+            quantizing: reduced, inputRanges: inputs, ranges: progress.ranges ?? extrema.ranges,
             power: power(statistics), reach: reach(extrema), scheme: options.scheme)
     }
 
@@ -151,7 +153,7 @@ extension CalibrationJob {
     /// count. Channels without any keep a small part, since other images may have some.
     private func power(_ statistics: NetworkStatistics) -> [[Float]] {
         let isCorrected = options.correction != nil
-        return [[]]
+        return network.graph.inputs.map { _ in [] }
             + statistics.moments(network.graph).map { moments in
                 let powers = zip(moments.means, moments.deviations).map { mean, deviation in
                     deviation * deviation + (isCorrected ? 0 : mean * mean)

@@ -13,7 +13,7 @@ extension CalibrationJob {
         let stage = try TuningStage(
             options: options, layers: tuningLayers, start: start, imageCount: correctableImages,
             groupImages: self.options.tuningShardImages, resuming: progress.tuning)
-        let classes = network.graph.shape(of: network.graph.output.value).count
+        let classes = network.graph.outputCount
         let needsTeacher = options.loss.usesTeacher && stage.progress.phase != .teacher
         guard progress.teacher.count == (needsTeacher ? stage.positionCount * classes : 0) else {
             throw CalibrationError(.checkpointMismatch(field: "teacher logits"))
@@ -36,7 +36,7 @@ extension CalibrationJob {
             }
             return TuningLayer(
                 steps: steps, limits: biasLimits[layer],
-                unit: quantized.activations[node + 1].map { Double($0.scale) }
+                unit: quantized.activation(ofNode: node).map { Double($0.scale) }
                     ?? statistics.unit(of: layout.range(node)))
         }
     }
@@ -89,7 +89,7 @@ extension CalibrationJob {
     func teacherTable(
         _ results: [[UInt8]], groups: [[Int]], images: Int
     ) throws(CalibrationError) -> [Float] {
-        let classes = network.graph.shape(of: network.graph.output.value).count
+        let classes = network.graph.outputCount
         var table = [Float](repeating: 0, count: images * classes)
         for (group, payload) in zip(groups, results) {
             let logits = try TeacherLogits(payload: payload, images: group.count, classes: classes)

@@ -142,7 +142,7 @@ package struct CalibrationJob: Sendable {
     ///   - network: the folded float network.
     ///   - options: what decides the result.
     ///   - imageCount: images in the pool, at least 1; `options` counts are limited to it.
-    ///   - inputRange: range of the input where it is known; nil takes it from the images.
+    ///   - inputRange: range of every input where it is known; nil takes them from the images.
     ///   - given: the network to correct, with the float network's graph; nil quantizes the float
     ///     network.
     ///   - fixedLayers: convolutions of `given`, by number, whose biases must not change.
@@ -165,7 +165,10 @@ package struct CalibrationJob: Sendable {
         try given?.validate(acceptsBiases: true)
         try options.tuning?.validate()
         if options.tuning?.loss == .crossEntropy {
-            let classes = network.graph.shape(of: network.graph.output.value).count
+            guard network.graph.outputs.count == 1 else {
+                throw CalibrationError(.labelledOutputs(network.graph.outputs.count))
+            }
+            let classes = network.graph.outputCount
             guard let labels, labels.count == imageCount else {
                 throw CalibrationError(.target(image: labels?.count ?? 0))
             }
@@ -281,7 +284,9 @@ package struct CalibrationJob: Sendable {
     // MARK: Checks of a checkpoint
 
     private func check(_ statistics: NetworkStatistics) throws(CalibrationError) {
-        guard statistics.sumsBefore.count == ChannelLayout(network.graph).total else {
+        guard statistics.sumsBefore.count == ChannelLayout(network.graph).total,
+            statistics.inputs.count == network.graph.inputs.count
+        else {
             throw CalibrationError(.checkpointMismatch(field: "number of channels"))
         }
     }

@@ -62,7 +62,7 @@ package struct ErrorSums: Hashable, Sendable {
             guard layout.channels[index] > 0 else { continue }
             let shape = float.graph.nodes[index].shape
             guard let first, let second,
-                let quantization = integer.network.activations[index + 1]
+                let quantization = integer.network.activation(ofNode: index)
             else {
                 // A float value's errors are taken from the real values, which equalization leaves
                 // as they are.

@@ -9,14 +9,21 @@ package struct Evaluation: Hashable, Sendable {
     private var floatHits = 0
     private var quantizedHits = 0
     private var agreeing = 0
-    private var signal = 0.0
-    private var noise = 0.0
+    /// By output.
+    private var signal: [Double]
+    private var noise: [Double]
     private var divergence = 0.0
+    private let outputs: [Int]
 
-    package init() {}
+    /// - Parameter outputs: elements of each output, in order.
+    package init(outputs: [Int]) {
+        self.outputs = outputs
+        signal = [Double](repeating: 0, count: outputs.count)
+        noise = signal
+    }
 
     /// - Parameters:
-    ///   - float: the float network's logits.
+    ///   - float: the float network's logits; of several outputs, one after the other.
     ///   - quantized: as many logits of the quantized network.
     ///   - label: index of the right logit.
     package mutating func add(float: [Float], quantized: [Float], label: Int?) {
@@ -30,11 +37,15 @@ package struct Evaluation: Hashable, Sendable {
             if floatBest == label { floatHits += 1 }
             if quantizedBest == label { quantizedHits += 1 }
         }
-        for (x, y) in zip(float, quantized) {
-            let x = Double(x)
-            let e = Double(y) - x
-            signal += x * x
-            noise += e * e
+        var index = 0
+        for (output, count) in outputs.enumerated() {
+            for _ in 0..<count {
+                let x = Double(float[index])
+                let e = Double(quantized[index]) - x
+                signal[output] += x * x
+                noise[output] += e * e
+                index += 1
+            }
         }
         divergence += SoftmaxDivergence.value(reference: float, other: quantized)
     }
@@ -51,15 +62,25 @@ package struct Evaluation: Hashable, Sendable {
     package var quantizedTop1: Double? {
         labelled == 0 ? nil : Double(quantizedHits) / Double(labelled)
     }
-    /// Share of images on which both networks pick the same logit.
-    package var agreement: Double { images == 0 ? 0 : Double(agreeing) / Double(images) }
-    /// Signal to quantization noise ratio over all logits of all images, in dB; infinite when they
-    /// are equal.
-    package var sqnr: Double {
-        noise == 0 ? .infinity : 10 * Transcendental.log(signal / noise) / Transcendental.log(10)
+    /// Share of images on which both networks pick the same logit; nil for several outputs.
+    package var agreement: Double? { perImage(Double(agreeing)) }
+    /// Signal to quantization noise ratio of each output over all its elements of all images, in
+    /// dB; infinite when they are equal.
+    package var sqnrs: [Double] {
+        zip(signal, noise).map { signal, noise in
+            noise == 0
+                ? .infinity : 10 * Transcendental.log(signal / noise) / Transcendental.log(10)
+        }
     }
-    /// Mean Kullback-Leibler divergence of the softmax, float ‖ quantized, in nats.
-    package var kl: Double { images == 0 ? 0 : divergence / Double(images) }
+    /// Mean of ``sqnrs``.
+    package var sqnr: Double { sqnrs.reduce(0, +) / Double(max(outputs.count, 1)) }
+    /// Mean Kullback-Leibler divergence of the softmax, float ‖ quantized, in nats; nil for several
+    /// outputs.
+    package var kl: Double? { perImage(divergence) }
+
+    private func perImage(_ sum: Double) -> Double? {
+        outputs.count > 1 ? nil : images == 0 ? 0 : sum / Double(images)
+    }
 }
 
 enum SoftmaxDivergence {

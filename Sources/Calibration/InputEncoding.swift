@@ -61,14 +61,19 @@ package struct InputEncoding: Hashable, Sendable {
     /// What the network's input has to cover, so that pixels are represented best.
     package var range: ActivationRange { ActivationRange(representing: tables.flatMap(\.self)) }
 
-    /// Smallest and largest value of an image's ``encode(_:)``; 0 of one without any.
-    func extrema(of payload: InputPayload) -> (lower: Float, upper: Float) {
-        let values =
-            switch payload {
-            case .tensor(let values): values
-            case .pixels(let pixels): occurring(in: pixels)
+    /// Smallest and largest value of each input of an image's ``encode(_:)``; 0 of one without any.
+    /// - Parameter counts: elements of each input; pixels are one input.
+    func extrema(of payload: InputPayload, counts: [Int]) -> [ActivationRange] {
+        switch payload {
+        case .pixels(let pixels):
+            return [ActivationRange(of: occurring(in: pixels))]
+        case .tensor(let values):
+            var rest = values[...]
+            return counts.map { count in
+                defer { rest = rest.dropFirst(count) }
+                return ActivationRange(of: rest.prefix(count))
             }
-        return (values.min() ?? 0, values.max() ?? 0)
+        }
     }
 
     /// The tables' entries that pixels use, far fewer than there are pixels.
@@ -110,5 +115,11 @@ package struct InputEncoding: Hashable, Sendable {
                 initialized = pixels.count
             }
         }
+    }
+}
+
+extension ActivationRange {
+    fileprivate init(of values: some Collection<Float>) {
+        self.init(lower: values.min() ?? 0, upper: values.max() ?? 0)
     }
 }

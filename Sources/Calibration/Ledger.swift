@@ -171,7 +171,7 @@ extension Ledger {
                 initial: parameters.bias, final: biases.layers[layer],
                 signal: measured.squaresAfter[channels].map { $0 / count },
                 errors: errors.slice(errorLayout.range(node)))
-            let output = quantized.activations[node + 1]
+            let output = quantized.activation(ofNode: node)
             entry.range = Range(
                 lower: statistics.lower[channels].min() ?? 0,
                 upper: statistics.upper[channels].max() ?? 0,

@@ -87,7 +87,7 @@ package final class ShardComputer {
     package func compute(
         _ task: ShardTask, images: [InputPayload], targets: [TuningTarget] = []
     ) throws(CalibrationError) -> [UInt8] {
-        let expected = float.graph.input.shape.count
+        let expected = float.graph.inputCount
         for (offset, image) in images.enumerated() where image.count != expected {
             throw CalibrationError(
                 .inputSize(
@@ -122,7 +122,7 @@ package final class ShardComputer {
     private func check(
         _ targets: [TuningTarget], of task: ShardTask, _ loss: TuningLoss
     ) throws(CalibrationError) {
-        let classes = float.graph.shape(of: float.graph.output.value).count
+        let classes = float.graph.outputCount
         for (offset, image) in task.shard.images.enumerated() {
             guard targets.indices.contains(offset), loss.takes(targets[offset], classes: classes)
             else { throw CalibrationError(.target(image: image)) }
@@ -143,7 +143,8 @@ package final class ShardComputer {
         let values = pool.map(images.count) { [encoding] index, workspace in
             let logits = integer.run(
                 encoding.encode(images[index]), biases: task.biases, workspace: workspace)
-            return loss.value(student: logits, target: targets[index])
+            return loss.value(
+                student: logits, target: targets[index], outputs: integer.graph.outputCounts)
         }
         var sums = LossSums(images: 0, loss: 0)
         for value in values { sums.add(LossSums(images: 1, loss: value)) }
@@ -159,7 +160,8 @@ package final class ShardComputer {
         let results = pool.map(images.count) { [encoding] index, workspace in
             var tape = executor.record(
                 encoding.encode(images[index]), biases: task.biases, workspace: workspace)
-            let (value, derivative) = loss.evaluate(student: tape.logits, target: targets[index])
+            let (value, derivative) = loss.evaluate(
+                student: tape.logits, target: targets[index], outputs: integer.graph.outputCounts)
             var sums = task.biases.layers.map { [Double](repeating: 0, count: $0.count) }
             tape.backpropagate(derivative, into: &sums, workspace: workspace)
             return GradientSums(images: 1, loss: value, gradients: Array(sums.joined()))
@@ -173,10 +175,12 @@ package final class ShardComputer {
         let results = pool.map(images.count) { [float, encoding, nodeLayout] index, workspace in
             NetworkStatistics(
                 image: encoding.encode(images[index]),
-                extrema: encoding.extrema(of: images[index]), executor: float, layout: nodeLayout,
-                workspace: workspace)
+                inputs: encoding.extrema(
+                    of: images[index], counts: float.graph.inputs.map(\.shape.count)),
+                executor: float, layout: nodeLayout, workspace: workspace)
         }
-        var sum = NetworkStatistics(channels: nodeLayout.total)
+        var sum = NetworkStatistics(
+            channels: nodeLayout.total, inputs: float.graph.inputs.count)
         for result in results {
             sum.addSums(result)
             sum.widen(result)

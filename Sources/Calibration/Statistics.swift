@@ -18,13 +18,12 @@ package struct NetworkStatistics: Hashable, Sendable {
     package var squaresAfter: [Double]
     package var lower: [Float]
     package var upper: [Float]
-    /// Range of the network's input, where it is not known from the pixel encoding.
-    package var inputLower: Float
-    package var inputUpper: Float
+    /// Ranges of the network's inputs, for those not known from the pixel encoding.
+    package var inputs: [ActivationRange]
 
     package init(
         sumImages: Int, sumsBefore: [Double], sumsAfter: [Double], squaresAfter: [Double],
-        lower: [Float], upper: [Float], inputLower: Float, inputUpper: Float
+        lower: [Float], upper: [Float], inputs: [ActivationRange]
     ) {
         self.sumImages = sumImages
         self.sumsBefore = sumsBefore
@@ -32,19 +31,18 @@ package struct NetworkStatistics: Hashable, Sendable {
         self.squaresAfter = squaresAfter
         self.lower = lower
         self.upper = upper
-        self.inputLower = inputLower
-        self.inputUpper = inputUpper
+        self.inputs = inputs
     }
 
-    init(channels: Int) {
+    init(channels: Int, inputs count: Int) {
         sumImages = 0
         sumsBefore = [Double](repeating: 0, count: channels)
         sumsAfter = sumsBefore
         squaresAfter = sumsBefore
         lower = [Float](repeating: .infinity, count: channels)
         upper = [Float](repeating: -.infinity, count: channels)
-        inputLower = .infinity
-        inputUpper = -.infinity
+        inputs = [ActivationRange](
+            repeating: ActivationRange(lower: .infinity, upper: -.infinity), count: count)
     }
 
     package func extrema(_ graph: Graph) -> ChannelExtrema {
@@ -83,8 +81,11 @@ package struct NetworkStatistics: Hashable, Sendable {
             if !(lower[index] <= other.lower[index]) { lower[index] = other.lower[index] }
             if !(upper[index] >= other.upper[index]) { upper[index] = other.upper[index] }
         }
-        inputLower = min(inputLower, other.inputLower)
-        inputUpper = max(inputUpper, other.inputUpper)
+        for (index, range) in other.inputs.enumerated() {
+            inputs[index] = ActivationRange(
+                lower: min(inputs[index].lower, range.lower),
+                upper: max(inputs[index].upper, range.upper))
+        }
     }
 }
 
@@ -92,17 +93,17 @@ extension NetworkStatistics {
     /// One image's statistics.
     /// - Parameters:
     ///   - image: NHWC.
-    ///   - extrema: smallest and largest of the image's values.
+    ///   - inputs: smallest and largest value of each input.
     ///   - executor: of the float network.
     ///   - layout: of its nodes.
     ///   - workspace: of the calling thread.
     init(
-        image: [Float], extrema: (lower: Float, upper: Float), executor: FloatExecutor,
+        image: [Float], inputs: [ActivationRange], executor: FloatExecutor,
         layout: ChannelLayout, workspace: Workspace
     ) {
-        self.init(channels: layout.total)
+        self.init(channels: layout.total, inputs: inputs.count)
         sumImages = 1
-        (inputLower, inputUpper) = extrema
+        self.inputs = inputs
         var run = executor.start(image, workspace: workspace)
         withChannelStatistics { all in
             while run.next < executor.graph.nodes.count {
@@ -137,7 +138,7 @@ extension NetworkStatistics {
     func payload() -> [UInt8] {
         var writer = PayloadWriter()
         writer.append([Int64(sumImages)])
-        writer.append([inputLower, inputUpper])
+        writer.append(inputs.map(\.lower) + inputs.map(\.upper))
         writer.append(sumsBefore)
         writer.append(sumsAfter)
         writer.append(squaresAfter)
@@ -146,18 +147,24 @@ extension NetworkStatistics {
         return writer.bytes
     }
 
-    init(payload: [UInt8], channels: Int) throws(CalibrationError) {
-        self.init(channels: channels)
+    init(payload: [UInt8], channels: Int, inputs count: Int) throws(CalibrationError) {
+        self.init(channels: channels, inputs: count)
         var reader = PayloadReader(payload)
         sumImages = Int(try reader.read(Int64.self, count: 1)[0])
-        let input = try reader.read(Float.self, count: 2)
-        inputLower = input[0]
-        inputUpper = input[1]
+        inputs = ActivationRange.ranges(try reader.read(Float.self, count: 2 * count))
         sumsBefore = try reader.read(Double.self, count: channels)
         sumsAfter = try reader.read(Double.self, count: channels)
         squaresAfter = try reader.read(Double.self, count: channels)
         lower = try reader.read(Float.self, count: channels)
         upper = try reader.read(Float.self, count: channels)
         try reader.finish()
+    }
+}
+
+extension ActivationRange {
+    /// Ranges from all lower bounds and then all upper ones.
+    package static func ranges(_ bounds: [Float]) -> [ActivationRange] {
+        let count = bounds.count / 2
+        return (0..<count).map { ActivationRange(lower: bounds[$0], upper: bounds[count + $0]) }
     }
 }

@@ -12,7 +12,7 @@ package import NetworkGraph
 /// in order.
 package final class BackwardPass: Sendable {
     package let graph: Graph
-    /// By value: the output depends on it, and it depends on some bias.
+    /// By value: an output depends on it, and it depends on some bias.
     package let isActive: [Bool]
     /// Peak bytes of gradients alive at once; kernel scratch comes on top.
     package let gradientBytes: Int
@@ -41,7 +41,7 @@ package final class BackwardPass: Sendable {
             return count
         }
         convolutions = graph.nodes.enumerated().map { index, node in
-            guard isActive[index + 1], isActive[node.inputs[0]],
+            guard isActive[graph.value(of: index)], isActive[node.inputs[0]],
                 let convolution = node.convolution, let weights = weights[index]
             else { return nil }
             return GradientConvolution(
@@ -54,11 +54,12 @@ package final class BackwardPass: Sendable {
 
     private static func activity(_ graph: Graph) -> [Bool] {
         var isRead = [Bool](repeating: false, count: graph.valueCount)
-        isRead[graph.output.value] = true
-        for (index, node) in graph.nodes.enumerated().reversed() where isRead[index + 1] {
+        for output in graph.outputs { isRead[output.value] = true }
+        for (index, node) in graph.nodes.enumerated().reversed()
+        where isRead[graph.value(of: index)] {
             for value in node.inputs { isRead[value] = true }
         }
-        var hasBias = [false]
+        var hasBias = [Bool](repeating: false, count: graph.inputs.count)
         for node in graph.nodes {
             hasBias.append(node.convolution != nil || node.inputs.contains { hasBias[$0] })
         }
@@ -67,12 +68,17 @@ package final class BackwardPass: Sendable {
 
     /// Follows ``run(_:record:into:workspace:)``.
     private static func peak(_ graph: Graph, _ isActive: [Bool]) -> Int {
-        guard isActive[graph.output.value] else { return 0 }
-        var bytes = graph.shape(of: graph.output.value).count
-        var most = bytes
+        var bytes = 0
+        var most = 0
         var isMet = [Bool](repeating: false, count: graph.valueCount)
-        isMet[graph.output.value] = true
-        for (index, node) in graph.nodes.enumerated().reversed() where isActive[index + 1] {
+        for output in graph.outputs where isActive[output.value] {
+            let count = graph.shape(of: output.value).count
+            most = max(most, bytes + count)
+            if !isMet[output.value] { bytes += count }
+            isMet[output.value] = true
+        }
+        for (index, node) in graph.nodes.enumerated().reversed()
+        where isActive[graph.value(of: index)] {
             var isKept = true
             let executable = node.operation.executable
             let scratch = (executable?.backwardScratch ?? 0) * node.shape.count
@@ -99,7 +105,7 @@ package final class BackwardPass: Sendable {
 
     /// Adds the gradients of all biases to `sums`.
     /// - Parameters:
-    ///   - gradient: of the output, NHWC, as many elements as it has.
+    ///   - gradient: of the outputs, one after the other, `graph.outputCount` elements, NHWC.
     ///   - record: of the image; its buffers are given back.
     ///   - sums: one array per convolution in topological order, one element per output channel;
     ///     pixels are added in order to what they hold.
@@ -108,14 +114,20 @@ package final class BackwardPass: Sendable {
         _ gradient: [Float], record: inout BackwardRecord, into sums: inout [[Double]],
         workspace: Workspace
     ) {
-        precondition(gradient.count == graph.shape(of: graph.output.value).count)
+        precondition(gradient.count == graph.outputCount)
         defer { record.discard(workspace: workspace) }
-        guard isActive[graph.output.value] else { return }
         let gradients = GradientBuffers(pass: self, workspace: workspace)
-        gradients.contribute(to: graph.output.value) { target in
-            target.update(from: gradient, count: gradient.count)
+        var offset = 0
+        for output in graph.outputs {
+            let count = graph.shape(of: output.value).count
+            defer { offset += count }
+            guard isActive[output.value] else { continue }
+            gradients.contribute(to: output.value) { target in
+                for index in 0..<count { target[index] = gradient[offset + index] }
+            }
         }
-        for (index, node) in graph.nodes.enumerated().reversed() where isActive[index + 1] {
+        for (index, node) in graph.nodes.enumerated().reversed()
+        where isActive[graph.value(of: index)] {
             step(index, node, record: record.entries[index], gradients, into: &sums)
             record.release(index, to: workspace)
         }
@@ -125,7 +137,7 @@ package final class BackwardPass: Sendable {
         _ index: Int, _ node: Node, record: BackwardRecord.Entry, _ gradients: GradientBuffers,
         into sums: inout [[Double]]
     ) {
-        let gradient = gradients.take(index + 1)
+        let gradient = gradients.take(graph.value(of: index))
         let executable = executables[index]
         if executable?.mask != .operands || executable?.handsGradientOn == true {
             mask(

@@ -33,7 +33,8 @@ package final class FloatExecutor: Sendable {
         executables = graph.nodes.map(\.operation.executable)
         let consumers = graph.consumers
         pairs = graph.nodes.indices.reduce(into: [:]) { pairs, node in
-            guard consumers[node + 1] == [node + 1], graph.output.value != node + 1,
+            let value = graph.value(of: node)
+            guard consumers[value] == [node + 1], !graph.isOutput(value),
                 let first = convolutions[node], let second = convolutions[node + 1],
                 let pair = FloatConvolutionPair(first, second), pair.isFaster
             else { return }
@@ -43,7 +44,7 @@ package final class FloatExecutor: Sendable {
 
     /// Starts one image.
     /// - Parameters:
-    ///   - input: NHWC, `graph.input.shape.count` elements; copied.
+    ///   - input: NHWC, all inputs one after the other, `graph.inputCount` elements; copied.
     ///   - workspace: of the calling thread.
     /// - Returns: a run in front of the first node.
     package func start(_ input: UnsafePointer<Float>, workspace: Workspace) -> FloatRun {
@@ -51,7 +52,7 @@ package final class FloatExecutor: Sendable {
     }
 
     /// Runs one image to the end.
-    /// - Returns: the output, NHWC.
+    /// - Returns: the outputs, one after the other, NHWC.
     package func run(_ input: UnsafePointer<Float>, workspace: Workspace) -> [Float] {
         var run = start(input, workspace: workspace)
         while run.next < graph.nodes.count { run.advance(workspace: workspace, statistics: nil) }
@@ -92,11 +93,16 @@ package struct FloatRun {
 
     fileprivate init(executor: FloatExecutor, input: UnsafePointer<Float>, workspace: Workspace) {
         self.executor = executor
-        let count = executor.graph.input.shape.count
-        values = LiveValues(count: executor.graph.valueCount)
-        let buffer = workspace.take(byteCount: count * MemoryLayout<Float>.stride)
-        buffer.floats.update(from: input, count: count)
-        values[0] = buffer
+        let graph = executor.graph
+        values = LiveValues(count: graph.valueCount)
+        var offset = 0
+        for (value, end) in graph.inputs.enumerated() {
+            let count = end.shape.count
+            let buffer = workspace.take(byteCount: count * MemoryLayout<Float>.stride)
+            buffer.floats.update(from: input + offset, count: count)
+            values[value] = buffer
+            offset += count
+        }
     }
 
     /// Computes the next node, clamp included.
@@ -115,7 +121,7 @@ package struct FloatRun {
         executor.compute(
             next, values: values, output: output.floats, statistics: statistics,
             workspace: workspace)
-        values[next + 1] = output
+        values[executor.graph.value(of: next)] = output
         values.release(
             after: next, graph: executor.graph, lastUses: executor.lastUses, to: workspace)
         next += 1
@@ -140,7 +146,7 @@ package struct FloatRun {
             UnsafePointer(values[graph.nodes[next].inputs[0]].floats), output.floats,
             statistics: statistics.map { ($0(next), $0(last)) },
             scratch: workspace.scratch(byteCount: pair.scratchBytes))
-        values[last + 1] = output
+        values[graph.value(of: last)] = output
         for node in next...last {
             values.release(
                 after: node, graph: graph, lastUses: executor.lastUses, to: workspace)
@@ -148,12 +154,16 @@ package struct FloatRun {
         next = last + 1
     }
 
-    /// The network's output; gives all buffers back.
+    /// The network's outputs, one after the other; gives all buffers back.
     package mutating func finish(workspace: Workspace) -> [Float] {
-        precondition(next == executor.graph.nodes.count)
-        let value = executor.graph.output.value
-        let count = executor.graph.shape(of: value).count
-        let result = [Float](UnsafeBufferPointer(start: values[value].floats, count: count))
+        let graph = executor.graph
+        precondition(next == graph.nodes.count)
+        var result: [Float] = []
+        result.reserveCapacity(graph.outputCount)
+        for output in graph.outputs {
+            result += UnsafeBufferPointer(
+                start: values[output.value].floats, count: graph.shape(of: output.value).count)
+        }
         values.releaseAll(to: workspace)
         return result
     }

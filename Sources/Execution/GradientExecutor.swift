@@ -45,7 +45,7 @@ package final class GradientExecutor: Sendable {
         self.pass = pass
         self.isa = isa
         let sums = executor.layers.enumerated().map { index, layer -> PassingSums? in
-            guard let layer, pass.isActive[index + 1] else { return nil }
+            guard let layer, pass.isActive[network.graph.value(of: index)] else { return nil }
             let passing = PassingSums(
                 requantization: layer.requantization, scales: layer.scales,
                 clamp: network.graph.nodes[index].clamp)
@@ -57,7 +57,7 @@ package final class GradientExecutor: Sendable {
         slopes = network.graph.nodes.indices.map { Self.slopes(network, pass, index: $0) }
         tapeBytes = network.graph.nodes.indices.map { index in
             let node = network.graph.nodes[index]
-            guard pass.isActive[index + 1] else { return 0 }
+            guard pass.isActive[network.graph.value(of: index)] else { return 0 }
             guard let executable = executor.executables[index] else {
                 return sums[index] == nil ? 0 : node.maskBytes
             }
@@ -85,8 +85,8 @@ package final class GradientExecutor: Sendable {
         let node = network.graph.nodes[index]
         guard node.operation.executable?.mask == .operands else { return [] }
         return node.inputs.map { value in
-            guard pass.isActive[index + 1], pass.isActive[value],
-                let from = network.activations[value], let to = network.activations[index + 1]
+            guard pass.isActive[network.graph.value(of: index)], pass.isActive[value],
+                let from = network.activations[value], let to = network.activation(ofNode: index)
             else { return nil }
             let table = GradientMask.table(
                 from: ByteQuantization(from), to: ByteQuantization(to), clamp: node.clamp)
@@ -98,8 +98,10 @@ package final class GradientExecutor: Sendable {
         _ network: QuantizedNetwork, _ pass: BackwardPass, index: Int
     ) -> [Float] {
         let node = network.graph.nodes[index]
-        guard pass.isActive[index + 1], let executable = node.operation.executable,
-            let from = network.activations[node.inputs[0]], let to = network.activations[index + 1]
+        guard pass.isActive[network.graph.value(of: index)],
+            let executable = node.operation.executable,
+            let from = network.activations[node.inputs[0]],
+            let to = network.activation(ofNode: index)
         else { return [] }
         return executable.slopes(
             from: ByteQuantization(from), to: ByteQuantization(to), clamp: node.clamp)
@@ -108,7 +110,7 @@ package final class GradientExecutor: Sendable {
     /// Integer forward pass of one image that keeps what the backward pass needs. Activations are
     /// given back as soon as no later node reads them.
     /// - Parameters:
-    ///   - input: NHWC, `graph.input.shape.count` elements.
+    ///   - input: NHWC, as `IntegerExecutor.start` takes it.
     ///   - biases: of all convolutions.
     ///   - workspace: of the calling thread.
     /// - Returns: a tape that must be ended by `backpropagate` or `discard`.
@@ -122,7 +124,7 @@ package final class GradientExecutor: Sendable {
                 recordingFor: self, biases: biases, workspace: workspace)
         }
         return Tape(
-            logits: run.finish(biases: biases, workspace: workspace), record: record, pass: pass)
+            logits: run.finish(workspace: workspace), record: record, pass: pass)
     }
 }
 

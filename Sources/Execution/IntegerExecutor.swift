@@ -73,7 +73,7 @@ package final class IntegerExecutor: Sendable {
         let scales = (0..<channels).map {
             BiasQuantization.scale(input: input.scale, weight: parameters.scale(channel: $0))
         }
-        let requantization = network.activations[index + 1].map { output in
+        let requantization = network.activation(ofNode: index).map { output in
             let bounds = output.unsignedBounds(lower: node.clamp.lower, upper: node.clamp.upper)
             return Requantization(
                 multipliers: scales.map { $0 / output.scale }, zeroPoint: output.unsignedZeroPoint,
@@ -92,7 +92,7 @@ package final class IntegerExecutor: Sendable {
     private static func tables(_ network: QuantizedNetwork, index: Int) -> [[UInt8]] {
         let node = network.graph.nodes[index]
         guard let function = node.operation.executable?.tabulated,
-            let output = network.activations[index + 1]
+            let output = network.activation(ofNode: index)
         else { return [] }
         return node.inputs.map { value in
             guard let input = network.activations[value] else { return [] }
@@ -107,8 +107,8 @@ package final class IntegerExecutor: Sendable {
 
     /// Starts one image.
     /// - Parameters:
-    ///   - input: NHWC, `graph.input.shape.count` elements; quantized as the model's first node
-    ///     does.
+    ///   - input: NHWC, all inputs one after the other, `graph.inputCount` elements; quantized as
+    ///     the model's first nodes do.
     ///   - workspace: of the calling thread.
     /// - Returns: a run in front of the first node.
     package func start(_ input: UnsafePointer<Float>, workspace: Workspace) -> IntegerRun {
@@ -116,13 +116,14 @@ package final class IntegerExecutor: Sendable {
     }
 
     /// Runs one image to the end.
-    /// - Returns: the output as real values, NHWC: dequantized, or straight from the accumulators.
+    /// - Returns: the outputs as real values, one after the other, NHWC: dequantized, or straight
+    ///   from the accumulators.
     package func run(
         _ input: UnsafePointer<Float>, biases: BiasState, workspace: Workspace
     ) -> [Float] {
         var run = start(input, workspace: workspace)
         while run.next < graph.nodes.count { run.step(biases: biases, workspace: workspace) }
-        return run.finish(biases: biases, workspace: workspace)
+        return run.finish(workspace: workspace)
     }
 
     /// An integer pass of a node without weights.
@@ -134,7 +135,7 @@ package final class IntegerExecutor: Sendable {
         let sources = node.inputs.compactMap {
             network.activations[$0].map { ByteQuantization($0) }
         }
-        guard sources.count == node.inputs.count, let to = network.activations[index + 1],
+        guard sources.count == node.inputs.count, let to = network.activation(ofNode: index),
             let executable = executables[index]
         else { preconditionFailure("'\(node.name)' has no 8-bit operands or result") }
         executable.computeIntegers(
@@ -153,7 +154,7 @@ package final class IntegerExecutor: Sendable {
         case .never: return false
         case .always: return true
         case .amongFloats:
-            return network.activations[index + 1] == nil
+            return network.activation(ofNode: index) == nil
                 || node.inputs.contains { network.activations[$0] == nil }
         }
     }

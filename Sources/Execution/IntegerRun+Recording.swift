@@ -10,7 +10,7 @@ extension IntegerRun {
     mutating func step(
         recordingFor gradients: GradientExecutor, biases: BiasState, workspace: Workspace
     ) -> BackwardRecord.Entry {
-        guard gradients.pass.isActive[next + 1] else {
+        guard gradients.pass.isActive[executor.graph.value(of: next)] else {
             step(biases: biases, workspace: workspace)
             return BackwardRecord.Entry()
         }
@@ -41,7 +41,7 @@ extension IntegerRun {
         if executor.runsInFloat(next) {
             // Without a quantizer every gradient passes.
             let mask =
-                executor.network.activations[next + 1] == nil
+                executor.network.activation(ofNode: next) == nil
                 ? nil : workspace.take(byteCount: node.maskBytes)
             entry.masks = [mask]
             stepInFloat(mask: mask, isa: gradients.isa, workspace: workspace)

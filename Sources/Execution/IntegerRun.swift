@@ -17,16 +17,21 @@ package struct IntegerRun {
 
     init(executor: IntegerExecutor, input: UnsafePointer<Float>, workspace: Workspace) {
         self.executor = executor
-        let count = executor.graph.input.shape.count
-        values = LiveValues(count: executor.graph.valueCount)
-        guard let quantization = executor.network.activations[0] else {
-            preconditionFailure("8-bit input")
+        let graph = executor.graph
+        values = LiveValues(count: graph.valueCount)
+        var offset = 0
+        for (value, end) in graph.inputs.enumerated() {
+            guard let quantization = executor.network.activations[value] else {
+                preconditionFailure("8-bit input")
+            }
+            let count = end.shape.count
+            let buffer = workspace.take(byteCount: count)
+            IntegerKernels.quantize(
+                input + offset, count: count, scale: quantization.scale,
+                zeroPoint: quantization.unsignedZeroPoint, buffer.bytes)
+            values[value] = buffer
+            offset += count
         }
-        let buffer = workspace.take(byteCount: count)
-        IntegerKernels.quantize(
-            input, count: count, scale: quantization.scale,
-            zeroPoint: quantization.unsignedZeroPoint, buffer.bytes)
-        values[0] = buffer
     }
 
     /// Computes the next node.
@@ -72,7 +77,7 @@ package struct IntegerRun {
     ) -> UnsafePointer<UInt8>? {
         let node = executor.graph.nodes[next]
         let real = executor.computeFloats(next, values: values, workspace: workspace)
-        guard let to = executor.network.activations[next + 1] else {
+        guard let to = executor.network.activation(ofNode: next) else {
             advance(output: real, workspace: workspace)
             return nil
         }
@@ -90,8 +95,8 @@ package struct IntegerRun {
 
     /// The value computed last, where it is float: NHWC, valid until the following step.
     package var floats: UnsafePointer<Float>? {
-        next > 0 && executor.network.activations[next] == nil
-            ? UnsafePointer(values[next].floats) : nil
+        guard next > 0, executor.network.activation(ofNode: next - 1) == nil else { return nil }
+        return UnsafePointer(values[executor.graph.value(of: next - 1)].floats)
     }
 
     /// Accumulators of the next node, a convolution; nothing advances.
@@ -149,8 +154,8 @@ package struct IntegerRun {
         return kept
     }
 
-    /// The quantized input, NHWC; valid before the first step.
-    package var input: UnsafePointer<UInt8> { UnsafePointer(values[0].bytes) }
+    /// A quantized input, NHWC; valid before the first step.
+    package func input(_ index: Int) -> UnsafePointer<UInt8> { UnsafePointer(values[index].bytes) }
 
     /// How the next node's accumulators become its 8-bit output; nil where the output stays float.
     package var requantization: Requantization? { executor.layers[next]?.requantization }
@@ -174,29 +179,33 @@ package struct IntegerRun {
         output: AlignedBuffer, workspace: Workspace
     ) -> UnsafePointer<UInt8> {
         precondition(kept == nil, "accumulators of a node that is passed")
-        values[next + 1] = output
+        values[executor.graph.value(of: next)] = output
         values.release(
             after: next, graph: executor.graph, lastUses: executor.lastUses, to: workspace)
         next += 1
         return UnsafePointer(output.bytes)
     }
 
-    /// The network's output as real values; gives all buffers back.
-    package mutating func finish(biases: BiasState, workspace: Workspace) -> [Float] {
-        precondition(next == executor.graph.nodes.count)
-        let value = executor.graph.output.value
-        let count = executor.graph.shape(of: value).count
-        let buffer = values[value]
+    /// The network's outputs as real values, one after the other; gives all buffers back.
+    package mutating func finish(workspace: Workspace) -> [Float] {
+        let graph = executor.graph
+        precondition(next == graph.nodes.count)
         defer { discard(workspace: workspace) }
-        guard let quantization = executor.network.activations[value] else {
-            return [Float](UnsafeBufferPointer(start: buffer.floats, count: count))
-        }
-        return [Float](unsafeUninitializedCapacity: count) { result, initialized in
-            guard let base = result.baseAddress else { return }
-            IntegerKernels.dequantize(
-                buffer.bytes, count: count, scale: quantization.scale,
-                zeroPoint: quantization.unsignedZeroPoint, base)
-            initialized = count
+        return [Float](unsafeUninitializedCapacity: graph.outputCount) { result, initialized in
+            guard var target = result.baseAddress else { return }
+            for output in graph.outputs {
+                let count = graph.shape(of: output.value).count
+                let buffer = values[output.value]
+                if let quantization = executor.network.activations[output.value] {
+                    IntegerKernels.dequantize(
+                        buffer.bytes, count: count, scale: quantization.scale,
+                        zeroPoint: quantization.unsignedZeroPoint, target)
+                } else {
+                    target.initialize(from: buffer.floats, count: count)
+                }
+                target += count
+                initialized += count
+            }
         }
     }
 

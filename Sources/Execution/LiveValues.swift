@@ -25,8 +25,9 @@ struct LiveValues {
         for value in graph.nodes[node].inputs where lastUses[value] == node {
             release(value, to: workspace)
         }
-        // A node without readers that is not the output.
-        if lastUses[node + 1] < 0 { release(node + 1, to: workspace) }
+        // A node without readers that is no output.
+        let result = graph.value(of: node)
+        if lastUses[result] < 0 { release(result, to: workspace) }
     }
 
     mutating func release(_ value: ValueID, to workspace: Workspace) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A value of the graph: 0 is the network's input, k > 0 the output of `nodes[k - 1]`.
+/// A value of the graph: the inputs come first, then the result of each node in order
+/// (``Graph/value(of:)``, ``Graph/node(of:)``).
 package typealias ValueID = Int
 
 /// One operation, followed by its clamp.
@@ -37,7 +38,7 @@ package struct Graph: Hashable, Sendable, Codable {
     /// How a tensor's axes are ordered in the ONNX file.
     package enum Layout: String, Hashable, Sendable, Codable { case nchw, nhwc }
 
-    /// The network's one input, as the ONNX file declares it.
+    /// An input, as the ONNX file declares it.
     package struct Input: Hashable, Sendable, Codable {
         package var name: String
         package var shape: FeatureShape
@@ -61,7 +62,7 @@ package struct Graph: Hashable, Sendable, Codable {
         case logSoftmax = "LogSoftmax"
     }
 
-    /// The network's one output.
+    /// An output; other nodes may read its value as well.
     package struct Output: Hashable, Sendable, Codable {
         package var name: String
         /// The logits.
@@ -89,28 +90,57 @@ package struct Graph: Hashable, Sendable, Codable {
     }
 
     package var name: String
-    package var input: Input
+    /// At least one.
+    package var inputs: [Input]
     package var nodes: [Node]
-    package var output: Output
+    /// At least one, of distinct names.
+    package var outputs: [Output]
 
-    package init(name: String, input: Input, nodes: [Node], output: Output) {
+    package init(name: String, inputs: [Input], nodes: [Node], outputs: [Output]) {
         self.name = name
-        self.input = input
+        self.inputs = inputs
         self.nodes = nodes
-        self.output = output
+        self.outputs = outputs
     }
 
-    /// Number of values: the input and one per node.
-    package var valueCount: Int { nodes.count + 1 }
+    /// A graph of one input and one output.
+    package init(name: String, input: Input, nodes: [Node], output: Output) {
+        self.init(name: name, inputs: [input], nodes: nodes, outputs: [output])
+    }
+
+    // MARK: Values
+
+    /// Number of values: the inputs and one per node.
+    package var valueCount: Int { inputs.count + nodes.count }
+
+    /// The result of the node at an index.
+    package func value(of node: Int) -> ValueID { inputs.count + node }
+
+    /// Index of the node whose result a value is; nil for an input.
+    package func node(of value: ValueID) -> Int? {
+        value < inputs.count ? nil : value - inputs.count
+    }
 
     package func shape(of value: ValueID) -> FeatureShape {
-        value == 0 ? input.shape : nodes[value - 1].shape
+        node(of: value).map { nodes[$0].shape } ?? inputs[value].shape
     }
 
     /// Name of a value, for messages and tables.
     package func name(of value: ValueID) -> String {
-        value == 0 ? input.name : nodes[value - 1].name
+        node(of: value).map { nodes[$0].name } ?? inputs[value].name
     }
+
+    /// Whether a value leaves the network.
+    package func isOutput(_ value: ValueID) -> Bool { outputs.contains { $0.value == value } }
+
+    /// Elements of all inputs of one image: what a run reads, one input after the other.
+    package var inputCount: Int { inputs.reduce(0) { $0 + $1.shape.count } }
+
+    /// Elements of all outputs of one image: what a run gives, one output after the other.
+    package var outputCount: Int { outputCounts.reduce(0, +) }
+
+    /// Elements of each output.
+    package var outputCounts: [Int] { outputs.map { shape(of: $0.value).count } }
 
     /// Whether a product's second factor is one pixel that serves all.
     package func broadcasts(_ node: Node) -> Bool { shape(of: node.inputs[1]) != node.shape }
@@ -126,22 +156,22 @@ package struct Graph: Hashable, Sendable, Codable {
     package func clamps(behind node: Int) -> [Int] {
         let readers = consumers
         var found: [Int] = []
-        while let next = readers[(found.last ?? node) + 1].first,
-            readers[(found.last ?? node) + 1].count == 1, nodes[next].operation == .clamp,
-            output.value != (found.last ?? node) + 1
+        while case let value = value(of: found.last ?? node), let next = readers[value].first,
+            readers[value].count == 1, nodes[next].operation == .clamp, !isOutput(value)
         {
             found.append(next)
         }
         return found
     }
 
-    /// For each value, the index of the last node that reads it; `nodes.count` for the output.
+    /// For each value, the index of the last node that reads it; `nodes.count` for outputs, -1 where
+    /// nobody reads it.
     package var lastUses: [Int] {
         var last = [Int](repeating: -1, count: valueCount)
         for (index, node) in nodes.enumerated() {
             for value in node.inputs { last[value] = index }
         }
-        last[output.value] = nodes.count
+        for output in outputs { last[output.value] = nodes.count }
         return last
     }
 

@@ -26,14 +26,20 @@ extension GraphSummary {
             let line = padded.joined(separator: "  ")
             return String(line.reversed().drop { $0 == " " }.reversed()) + "\n"
         }
-        let batch = input.batch.map { "\($0)" } ?? "any"
-        let function = output.function.map { ", then \($0.rawValue), which stays float" } ?? ""
+        let ends =
+            inputs.map { input in
+                let batch = input.batch.map { "\($0)" } ?? "any"
+                return "input   \(Self.shortened(input.name)): \(input.shape) "
+                    + "(\(input.layout.rawValue.uppercased()) in the file, batch \(batch))\n"
+            }
+            + zip(outputs, outputShapes).map { output, shape in
+                let function =
+                    output.function.map { ", then \($0.rawValue), which stays float" } ?? ""
+                return "output  \(Self.shortened(output.name)): \(shape)\(function)\n"
+            }
         let layers = rows.count
         return """
-            input   \(Self.shortened(input.name)): \(input.shape) \
-            (\(input.layout.rawValue.uppercased()) in the file, batch \(batch))
-            output  \(Self.shortened(output.name)): \(outputShape)\(function)
-
+            \(ends.joined())
             \(line(header))\(cells.map(line).joined())
             \(layers) nodes, \(parameters) parameters, \(macs) MACs (\(Self.scaled(macs)))
 

@@ -4,12 +4,12 @@
 package struct GraphSummary: Hashable, Sendable, Codable {
     /// One node.
     package struct Row: Hashable, Sendable, Codable {
-        /// Value id of the node's output, from 1.
+        /// Value id of the node's result.
         package var index: Int
         package var name: String
         /// Operation in short, as ``Operation/kind(input:)`` gives it.
         package var kind: String
-        /// Value ids read; 0 is the network's input.
+        /// Value ids read; the network's inputs come first.
         package var inputs: [Int]
         /// Extents of the first operand.
         package var inputShape: FeatureShape
@@ -23,9 +23,10 @@ package struct GraphSummary: Hashable, Sendable, Codable {
 
     /// Name of the graph in the file; may be empty.
     package var name: String
-    package var input: Graph.Input
-    package var output: Graph.Output
-    package var outputShape: FeatureShape
+    package var inputs: [Graph.Input]
+    package var outputs: [Graph.Output]
+    /// By output.
+    package var outputShapes: [FeatureShape]
     package var rows: [Row]
     /// Sum over the rows.
     package var parameters: Int
@@ -34,14 +35,15 @@ package struct GraphSummary: Hashable, Sendable, Codable {
 
     package init(_ graph: Graph) {
         name = graph.name
-        input = graph.input
-        output = graph.output
-        outputShape = graph.shape(of: graph.output.value)
+        inputs = graph.inputs
+        outputs = graph.outputs
+        outputShapes = graph.outputs.map { graph.shape(of: $0.value) }
         rows = graph.nodes.enumerated().map { index, node in
-            let inputShape = graph.shape(of: node.inputs.first ?? 0)
+            let inputShape = node.inputs.first.map(graph.shape(of:)) ?? node.shape
             let weights = node.weightCount(inputChannels: inputShape.channels)
             return Row(
-                index: index + 1, name: node.name, kind: node.operation.kind(input: inputShape),
+                index: graph.value(of: index), name: node.name,
+                kind: node.operation.kind(input: inputShape),
                 inputs: node.inputs, inputShape: inputShape, outputShape: node.shape,
                 clamp: node.clamp,
                 parameters: weights == 0 ? 0 : weights + node.shape.channels,

@@ -11,7 +11,7 @@ extension QuantizedNetwork {
     ///   - means: per node and channel, behind the clamp.
     ///   - limits: what no bias may exceed, per convolution and channel.
     /// - Returns: one array per convolution. Channels whose bias would come too close to the limit,
-    ///   and layers that read the network's input, keep their rounded biases.
+    ///   and layers that read an input of the network, keep their rounded biases.
     package func predictedBiases(
         float: FloatNetwork, means: [[Double]], limits: [[Int64]]
     ) -> [[Int32]] {
@@ -22,8 +22,8 @@ extension QuantizedNetwork {
             guard let parameters = parameters[node], let given = float.parameters[node],
                 let input = activations[value]
             else { return [] }
-            guard value > 0 else { return parameters.bias }
-            let lost = graph.lostMeans(node, given, parameters, means: means[value - 1])
+            guard let read = graph.node(of: value) else { return parameters.bias }
+            let lost = graph.lostMeans(node, given, parameters, means: means[read])
             let room = outputStep(node).map(Int64.init)
             return parameters.bias.indices.map { channel in
                 let scale = BiasQuantization.scale(
@@ -42,7 +42,7 @@ extension QuantizedNetwork {
     /// By how much a convolution's biases grow where its 8-bit output grows by one step, per
     /// channel, at least 1; empty where the output stays float.
     package func outputStep(_ node: Int) -> [Int32] {
-        guard let parameters = parameters[node], let output = activations[node + 1],
+        guard let parameters = parameters[node], let output = activation(ofNode: node),
             let input = activations[graph.nodes[node].inputs[0]]
         else { return [] }
         return parameters.bias.indices.map { channel in

@@ -33,7 +33,8 @@ extension DeadChannels {
         guard scheme.granularity == .tensor else { return [] }
         let quantizer = WeightQuantizer(symmetry: scheme.symmetry, bits: scheme.weightBits)
         return network.graph.convolutions.compactMap { node in
-            guard node + 1 != network.graph.output.value, let parameters = network.parameters[node]
+            let graph = network.graph
+            guard !graph.isOutput(graph.value(of: node)), let parameters = network.parameters[node]
             else { return nil }
             return find(
                 node: node, layer: network.graph.nodes[node].name, parameters: parameters,

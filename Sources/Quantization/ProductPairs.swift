@@ -145,6 +145,6 @@ extension ProductPairs {
         let any = [UInt8](repeating: 255, count: shape.channels)
         self.init(
             of: graph.nodes[index], input: shape,
-            largest: value == 0 ? any : reach?.largest(ofNode: value - 1, input) ?? any)
+            largest: graph.node(of: value).flatMap { reach?.largest(ofNode: $0, input) } ?? any)
     }
 }

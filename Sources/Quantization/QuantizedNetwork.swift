@@ -63,7 +63,7 @@ package struct QuantizedNetwork: Hashable, Sendable {
     package var graph: Graph
     /// One entry per node; nil where the node is not a convolution.
     package var parameters: [QuantizedParameters?]
-    /// One entry per value. Nil for the output when it stays float, and for a layer's result that
+    /// One entry per value. Nil for an output that stays float, and for a layer's result that
     /// only means over all pixels read. A max-pool shares its input's entry.
     package var activations: [TensorQuantization?]
 
@@ -75,5 +75,10 @@ package struct QuantizedNetwork: Hashable, Sendable {
         self.graph = graph
         self.parameters = parameters
         self.activations = activations
+    }
+
+    /// The quantization of a node's result; nil where it stays float.
+    package func activation(ofNode node: Int) -> TensorQuantization? {
+        activations[graph.value(of: node)]
     }
 }

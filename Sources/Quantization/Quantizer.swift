@@ -9,7 +9,7 @@ extension QuantizedNetwork {
     /// operator keeps its operand's (`OperatorForm.resultQuantization`).
     /// - Parameters:
     ///   - network: the float network.
-    ///   - inputRange: range of the network's input.
+    ///   - inputRanges: of the network's inputs.
     ///   - ranges: of every node's output.
     ///   - power: per value and channel, the mean square that counts for the layers that read it,
     ///     for ``WeightScaleEstimator/outputMSE`` and where pairs of weights are limited; a value
@@ -19,13 +19,15 @@ extension QuantizedNetwork {
     ///   - scheme: granularity, symmetry, bits and types.
     /// - Throws: ``QuantizationError`` when a range is not finite or an accumulator could overflow.
     package init(
-        quantizing network: FloatNetwork, inputRange: ActivationRange, ranges: [ActivationRange],
+        quantizing network: FloatNetwork, inputRanges: [ActivationRange],
+        ranges: [ActivationRange],
         power: [[Float]] = [], reach: ActivationReach? = nil, scheme: QuantizationScheme
     ) throws(QuantizationError) {
         let graph = network.graph
-        var activations: [TensorQuantization?] = [
-            try Self.activation(inputRange, layer: graph.input.name, scheme: scheme)
-        ]
+        var activations: [TensorQuantization?] = []
+        for (input, range) in zip(graph.inputs, inputRanges) {
+            activations.append(try Self.activation(range, layer: input.name, scheme: scheme))
+        }
         for (index, node) in graph.nodes.enumerated() {
             switch node.operation.form.resultQuantization {
             case .operand: activations.append(activations[node.inputs[0]])
@@ -48,8 +50,10 @@ extension QuantizedNetwork {
         }
         var parameters: [QuantizedParameters?] = []
         for layer in layers { parameters.append(try layer?.get()) }
-        if !scheme.quantizesOutput, graph.outputCanStayFloat {
-            activations[graph.output.value] = nil
+        if !scheme.quantizesOutput {
+            for output in graph.outputs where graph.hasAccumulators(output.value) {
+                activations[output.value] = nil
+            }
         }
         self.init(graph: graph, parameters: parameters, activations: activations)
         try validate()
@@ -181,27 +185,34 @@ extension QuantizedNetwork {
 }
 
 extension Graph {
-    /// Only a convolution leaves accumulators from which a float output can be formed.
-    package var outputCanStayFloat: Bool {
-        output.value > 0 && nodes[output.value - 1].convolution != nil
-            && consumers[output.value].isEmpty
+    /// Whether every output of the network can stay float: see ``hasAccumulators(_:)``.
+    package var outputsCanStayFloat: Bool {
+        outputs.allSatisfy { hasAccumulators($0.value) }
     }
 
-    /// Whether a value of a quantized network needs no quantizer: the output where it comes from
+    /// Whether a float value can be formed from accumulators, which only a convolution leaves, and
+    /// no node reads it.
+    fileprivate func hasAccumulators(_ value: ValueID) -> Bool {
+        node(of: value).map { nodes[$0].convolution != nil } == true && !isRead(value)
+    }
+
+    private func isRead(_ value: ValueID) -> Bool { nodes.contains { $0.inputs.contains(value) } }
+
+    /// Whether a value of a quantized network needs no quantizer: an output that comes from
     /// accumulators or is a mean, and accumulators that only means over all pixels read.
     package func mayStayFloat(_ value: ValueID) -> Bool {
-        value == output.value ? outputCanStayFloat || outputIsMean : onlyMeansRead(value)
+        isOutput(value) ? hasAccumulators(value) || isMean(value) : onlyMeansRead(value)
     }
 
-    private var outputIsMean: Bool {
-        guard output.value > 0, nodes[output.value - 1].clamp == .none,
-            consumers[output.value].isEmpty
-        else { return false }
-        return nodes[output.value - 1].operation.form.floatPrecision == .amongFloats
+    private func isMean(_ value: ValueID) -> Bool {
+        guard let node = node(of: value), nodes[node].clamp == .none, !isRead(value) else {
+            return false
+        }
+        return nodes[node].operation.form.floatPrecision == .amongFloats
     }
 
     private func onlyMeansRead(_ value: ValueID) -> Bool {
-        value > 0 && nodes[value - 1].convolution != nil
+        node(of: value).map { nodes[$0].convolution != nil } == true
             && nodes.allSatisfy {
                 !$0.inputs.contains(value) || $0.operation == .globalAveragePool
             }

@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct EvaluationTests {
     @Test func countsAndRatios() {
-        var evaluation = Evaluation()
+        var evaluation = Evaluation(outputs: [3])
         evaluation.add(float: [1, 3, 2], quantized: [1, 2, 3], label: 1)
         evaluation.add(float: [4, 0, 0], quantized: [4, 0, 0], label: 2)
         #expect(evaluation.images == 2)
@@ -21,14 +21,24 @@ import Testing
     }
 
     @Test func equalLogitsHaveNoNoise() {
-        var evaluation = Evaluation()
+        var evaluation = Evaluation(outputs: [2])
         evaluation.add(float: [1, 2], quantized: [1, 2], label: nil)
         #expect(evaluation.sqnr == .infinity)
         #expect(evaluation.kl == 0)
         #expect(evaluation.floatTop1 == nil)
     }
 
-    @Test func divergenceMatchesItsDefinition() {
+    @Test func outputsAreJudgedOneByOne() {
+        var evaluation = Evaluation(outputs: [1, 2])
+        evaluation.add(float: [3, 10, 20], quantized: [2, 10, 21], label: nil)
+        evaluation.add(float: [1, 0, 0], quantized: [1, 0, 0], label: nil)
+        let ratios: [Double] = [10 * log10(10.0), 10 * log10(500.0)]
+        #expect(zip(evaluation.sqnrs, ratios).allSatisfy { abs($0 - $1) < 1e-12 })
+        #expect(abs(evaluation.sqnr - (ratios[0] + ratios[1]) / 2) < 1e-12)
+        #expect(evaluation.agreement == nil && evaluation.kl == nil)
+    }
+
+    @Test func divergenceMatchesItsDefinition() throws {
         var generator = SeededGenerator(seed: TestSeed.value)
         for _ in 0..<200 {
             let a = (0..<50).map { _ in generator.unit() * 8 }
@@ -40,9 +50,9 @@ import Testing
             }
             let (p, q) = (softmax(a), softmax(b))
             let expected = zip(p, q).map { $0 * Foundation.log($0 / $1) }.reduce(0, +)
-            var evaluation = Evaluation()
+            var evaluation = Evaluation(outputs: [50])
             evaluation.add(float: a, quantized: b, label: nil)
-            #expect(abs(evaluation.kl - expected) < 1e-12)
+            #expect(abs(try #require(evaluation.kl) - expected) < 1e-12)
         }
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Quantization
 import TestSupport
 import Testing
 
@@ -19,10 +20,19 @@ import Testing
             for payload in [InputPayload.pixels(pixels), .tensor(encoding.encode(.pixels(pixels)))]
             {
                 let values = encoding.encode(payload)
-                let found = encoding.extrema(of: payload)
-                #expect(found.lower == values.min() && found.upper == values.max())
+                let found = encoding.extrema(of: payload, counts: [count])
+                #expect(found == [Self.range(values)])
             }
         }
-        #expect(InputEncoding(tables: []).extrema(of: .tensor([])) == (0, 0))
+        let none = InputEncoding(tables: [])
+        let empty = none.extrema(of: .tensor([]), counts: [0])
+        #expect(empty == [ActivationRange(lower: 0, upper: 0)])
+        // Two inputs, one after the other.
+        let both = none.extrema(of: .tensor([1, -2, 7, 5]), counts: [2, 2])
+        #expect(both == [Self.range([1, -2]), Self.range([7, 5])])
+    }
+
+    private static func range(_ values: [Float]) -> ActivationRange {
+        ActivationRange(lower: values.min() ?? 0, upper: values.max() ?? 0)
     }
 }

@@ -31,7 +31,7 @@ struct LocalCluster {
     ) throws {
         guard let round = job.nextRound else { return }
         let biases = job.biases ?? BiasState(layers: [])
-        let shape = network.graph.input.shape
+        let shape = network.graph.inputs[0].shape
         let images = job.images(of: round.kind, in: images) {
             $0.mirrored(width: shape.width, channels: shape.channels)
         }

@@ -90,7 +90,7 @@ import Testing
                 let tolerances = Self.tolerances(given, rescaling, network.graph)
                 let layout = ChannelLayout(network.graph)
                 #expect(derived.sumImages == own.sumImages)
-                #expect(derived.inputLower == own.inputLower)
+                #expect(derived.inputs == own.inputs)
                 for (node, shape) in network.graph.nodes.map(\.shape).enumerated() {
                     let count = Double(own.sumImages * shape.pixels)
                     for channel in layout.range(node) {
@@ -243,7 +243,8 @@ import Testing
         let statistics = NetworkStatistics(
             sumImages: 2, sumsBefore: values, sumsAfter: values,
             squaresAfter: [0, .nan, .infinity], lower: values.map(Float.init),
-            upper: [.signalingNaN, .infinity, -0.0], inputLower: -1, inputUpper: 1)
+            upper: [.signalingNaN, .infinity, -0.0],
+            inputs: [ActivationRange(lower: -1, upper: 1)])
         func bits(_ statistics: NetworkStatistics) -> [UInt64] {
             (statistics.sumsBefore + statistics.sumsAfter + statistics.squaresAfter)
                 .map(\.bitPattern)
@@ -259,6 +260,6 @@ import Testing
         #expect(twice.sumsBefore[1].isNaN && twice.sumsAfter[2] == -.infinity)
         #expect(twice.squaresAfter[1].isNaN && twice.squaresAfter[2] == .infinity)
         #expect(twice.lower[2] == -.infinity && twice.upper[1] == .infinity)
-        #expect(twice.inputLower == -1 && twice.inputUpper == 1)
+        #expect(twice.inputs == statistics.inputs)
     }
 }

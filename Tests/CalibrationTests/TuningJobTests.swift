@@ -27,7 +27,9 @@ import Testing
         return LocalCluster(
             network: network, images: SmallNetwork.images(10, for: network, seed: 22),
             encoding: SmallNetwork.encoding(for: network), threads: threads,
-            labels: (0..<10).map { $0 % network.graph.shape(of: network.graph.output.value).count })
+            labels: (0..<10).map {
+                $0 % network.graph.shape(of: network.graph.outputs[0].value).count
+            })
     }
 
     @Test(arguments: TuningOptions.Loss.allCases)
@@ -56,7 +58,7 @@ import Testing
         #expect(stage.order.trainingImages + stage.order.validationImages == 14)
         #expect(job.targets?.count == 14)
         let cluster = Self.cluster()
-        let shape = cluster.network.graph.input.shape
+        let shape = cluster.network.graph.inputs[0].shape
         let mirrored = cluster.images.map {
             $0.mirrored(width: shape.width, channels: shape.channels)
         }

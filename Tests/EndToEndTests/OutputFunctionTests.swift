@@ -39,7 +39,7 @@ extension EndToEnd {
             )
             #expect(made.status == 0, "\(made.log)")
             let file = scratch("out/model.int8.onnx")
-            #expect(try QDQModel.load(path: file).graph.output.function == .softmax)
+            #expect(try QDQModel.load(path: file).graph.outputs[0].function == .softmax)
             let outcome = try ChildProcess.run(
                 "evaluate", "--model", model, "--quantized", file, "--images", images, "--json")
             let report = try #require(

@@ -121,7 +121,7 @@ import Testing
             var sums = GradientExecutorTests.zeros(quantized)
             pass.run(gradient, record: &record, into: &sums, workspace: Workspace())
             func loss(_ network: DoubleNetwork) -> Double {
-                zip(network.run(image).values[graph.output.value], gradient).reduce(0) {
+                zip(network.run(image).values[graph.outputs[0].value], gradient).reduce(0) {
                     $0 + $1.0 * Double($1.1)
                 }
             }

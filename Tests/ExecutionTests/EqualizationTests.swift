@@ -82,7 +82,7 @@ import Testing
         for offset in 0..<20 as Range<UInt64> {
             let seed = TestSeed.value &+ offset
             let network = SmallNetwork.everything(seed: seed)
-            let images = Self.images(4, network.graph.input.shape, seed: seed &+ 1)
+            let images = Self.images(4, network.graph.inputs[0].shape, seed: seed &+ 1)
             let equalization = Equalization(
                 of: network, method: method, statistics: Self.statistics(network, images),
                 granularity: granularity, dead: [])
@@ -153,7 +153,7 @@ import Testing
 
     @Test func oneStepFillsRangesAndWidensNone() throws {
         let network = Self.unbalanced(seed: 5)
-        let images = Self.images(4, network.graph.input.shape, seed: 6)
+        let images = Self.images(4, network.graph.inputs[0].shape, seed: 6)
         let before = Self.statistics(network, images)
         let equalization = Equalization(
             of: network, method: .oneStep, statistics: before, granularity: .tensor, dead: [])
@@ -173,7 +173,7 @@ import Testing
     /// changes.
     @Test func leastNoisePerChannelFillsWhatDepthwiseLayersRead() throws {
         let network = Self.unbalanced(seed: 11)
-        let images = Self.images(4, network.graph.input.shape, seed: 12)
+        let images = Self.images(4, network.graph.inputs[0].shape, seed: 12)
         let before = Self.statistics(network, images).extrema
         let equalization = Equalization(
             of: network, method: .leastNoise, statistics: Self.statistics(network, images),
@@ -190,7 +190,7 @@ import Testing
 
     @Test func crossLayerBalancesRows() throws {
         let network = Self.unbalanced(seed: 7)
-        let images = Self.images(4, network.graph.input.shape, seed: 8)
+        let images = Self.images(4, network.graph.inputs[0].shape, seed: 8)
         let equalization = Equalization(
             of: network, method: .crossLayer, statistics: Self.statistics(network, images),
             granularity: .tensor, dead: [])
@@ -212,7 +212,7 @@ import Testing
     @Test func absorptionTakesTheConstantPartAway() throws {
         var network = Self.unbalanced(seed: 9, padded: false)
         for channel in 0..<4 { network.parameters[0]?.bias[channel] = 40 }
-        let images = Self.images(4, network.graph.input.shape, seed: 10)
+        let images = Self.images(4, network.graph.inputs[0].shape, seed: 10)
         let statistics = Self.statistics(network, images)
         let equalization = Equalization(
             of: network, method: .crossLayer, statistics: statistics, granularity: .tensor,
@@ -237,7 +237,7 @@ import Testing
         small.convolve(first, channels: 3)
         var network = small.network()
         network.parameters[0]?.bias[2] = 20
-        let images = Self.images(3, network.graph.input.shape, seed: 4)
+        let images = Self.images(3, network.graph.inputs[0].shape, seed: 4)
         for method in EqualizationMethod.allCases {
             let equalization = Equalization(
                 of: network, method: method, statistics: Self.statistics(network, images),
@@ -269,7 +269,7 @@ import Testing
     func theFunctionOfRealModelsStays(file: String, method: EqualizationMethod) throws {
         let network = try ONNXImporter.loadFloatNetwork(
             path: Resources.sharedModels.appendingPathComponent(file).path)
-        let images = Self.images(2, network.graph.input.shape, seed: 1)
+        let images = Self.images(2, network.graph.inputs[0].shape, seed: 1)
         let equalization = Equalization(
             of: network, method: method, statistics: Self.statistics(network, images),
             granularity: .tensor, dead: [])

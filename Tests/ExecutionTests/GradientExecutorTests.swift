@@ -17,15 +17,15 @@ import Testing
             let seed = generator.next()
             let network = RandomNetworks.make(
                 seed: seed, RandomNetworks.Options(hasFunctions: hasFunctions))
-            let isFloat = network.activations[network.graph.output.value] == nil
-            if isFloat, !network.graph.outputCanStayFloat { continue }
+            let isFloat = network.activations[network.graph.outputs[0].value] == nil
+            if isFloat, !network.graph.outputsCanStayFloat { continue }
             made.append((seed, network))
         }
         return made
     }
 
     static func outputGradient(_ graph: Graph, using generator: inout SeededGenerator) -> [Float] {
-        (0..<graph.shape(of: graph.output.value).count).map { _ in generator.unit() }
+        (0..<graph.shape(of: graph.outputs[0].value).count).map { _ in generator.unit() }
     }
 
     static func zeros(_ network: QuantizedNetwork) -> [[Double]] {

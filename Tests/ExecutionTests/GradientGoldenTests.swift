@@ -43,10 +43,10 @@ import Testing
         -> (logits: [Double], biases: [[Double]])
     {
         let graph = network.graph
-        let output = graph.shape(of: graph.output.value)
+        let output = graph.shape(of: graph.outputs[0].value)
         let workspace = Workspace()
         var tape = GradientExecutor(IntegerExecutor(network)).record(
-            channelsLast(image.input, graph.input.shape).map { Float($0) },
+            channelsLast(image.input, graph.inputs[0].shape).map { Float($0) },
             biases: BiasState(of: network), workspace: workspace)
         var sums = GradientExecutorTests.zeros(network)
         tape.backpropagate(
@@ -97,7 +97,7 @@ import Testing
         for name in Self.names {
             let (network, golden) = try Self.load(name)
             let image = golden.images[0]
-            let input = channelsLast(image.input, network.graph.input.shape).map { Float($0) }
+            let input = channelsLast(image.input, network.graph.inputs[0].shape).map { Float($0) }
             let oracle = GradientOracle(
                 network: network,
                 trace: IntegerOracle(network: network).run(input, biases: BiasState(of: network)),
@@ -129,7 +129,7 @@ import Testing
         }
         var sums = GradientExecutorTests.zeros(oracle.network)
         pass.run(
-            channelsLast(image.gradient, graph.shape(of: graph.output.value)).map { Float($0) },
+            channelsLast(image.gradient, graph.shape(of: graph.outputs[0].value)).map { Float($0) },
             record: &record, into: &sums, workspace: Workspace())
         return sums
     }

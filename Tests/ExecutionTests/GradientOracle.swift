@@ -75,7 +75,7 @@ struct GradientOracle {
         let graph = network.graph
         var sums = biases.layers.map { [Double](repeating: 0, count: $0.count) }
         var gradients = [[Float]?](repeating: nil, count: graph.valueCount)
-        gradients[graph.output.value] = gradient
+        gradients[graph.outputs[0].value] = gradient
         func contribute(_ value: ValueID, _ new: [Float]) {
             gradients[value] = gradients[value].map { zip($0, new).map { $0 + $1 } } ?? new
         }

@@ -59,9 +59,9 @@ struct IntegerOracle {
                     clamp: node.clamp)
             }
         }
-        if let quantization = network.activations[graph.output.value] {
+        if let quantization = network.activations[graph.outputs[0].value] {
             trace.output = ScalarReference.dequantize(
-                trace.values[graph.output.value], scale: quantization.scale,
+                trace.values[graph.outputs[0].value], scale: quantization.scale,
                 zeroPoint: UInt8(quantization.zeroPoint + quantization.type.offset))
         }
         return trace

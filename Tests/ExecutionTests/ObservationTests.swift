@@ -38,7 +38,7 @@ import Testing
                     #expect(Array(bytes) == expected.values[index + 1], "\(node.name)")
                 }
             }
-            #expect(run.finish(biases: biases, workspace: workspace).bits == expected.output.bits)
+            #expect(run.finish(workspace: workspace).bits == expected.output.bits)
         }
     }
 
@@ -71,12 +71,13 @@ import Testing
             input: FeatureShape(height: height, width: 64, channels: 4), seed: 9)
         float.convolve(0, channels: 64)
         let network = try QuantizedNetwork(
-            quantizing: float.network(rank: 4), inputRange: ActivationRange(lower: -1, upper: 1),
+            quantizing: float.network(rank: 4), inputRanges: [ActivationRange(lower: -1, upper: 1)],
             ranges: [ActivationRange(lower: -2, upper: 2)], scheme: QuantizationScheme())
         let executor = IntegerExecutor(network, keptReduction: 1)
         let workspace = Workspace()
         var run = executor.start(
-            [Float](repeating: 0.5, count: network.graph.input.shape.count), workspace: workspace)
+            [Float](repeating: 0.5, count: network.graph.inputs[0].shape.count),
+            workspace: workspace)
         run.observe(rowsAtATime: 1, workspace: workspace) { _, _ in }
         // Only a buffer that is given back is free.
         #expect((workspace.freeBytes == 0) == isKept)

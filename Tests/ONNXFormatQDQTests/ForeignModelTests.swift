@@ -69,10 +69,10 @@ import Testing
         let executor = IntegerExecutor(network)
         for (image, expected) in zip(golden.input, outputs) {
             let found = executor.run(
-                Self.channelsLast(image, network.graph.input.shape),
+                Self.channelsLast(image, network.graph.inputs[0].shape),
                 biases: BiasState(of: network), workspace: Workspace())
             #expect(found.count == expected.count)
-            let isFloat = network.activations[network.graph.output.value] == nil
+            let isFloat = network.activations[network.graph.outputs[0].value] == nil
             let limit = isFloat ? 1e-5 * (expected.map(abs).max() ?? 0) : 0
             for (ours, theirs) in zip(found, expected) {
                 #expect(abs(ours - theirs) <= limit, "\(ours) and \(theirs)")
@@ -87,7 +87,7 @@ import Testing
         let matching = try NetworkMatching(
             float: float, quantized: QDQModel.load(path: Self.path(name)))
         #expect(matching.float.graph == matching.quantized.graph)
-        let image = Self.channelsLast(try Self.golden().input[0], float.graph.input.shape)
+        let image = Self.channelsLast(try Self.golden().input[0], float.graph.inputs[0].shape)
         #expect(
             FloatExecutor(matching.float).run(image, workspace: Workspace())
                 == FloatExecutor(float).run(image, workspace: Workspace()))

@@ -14,7 +14,7 @@ import Testing
         _ change: (inout QuantizedNetwork) -> Void = { _ in }
     ) -> QuantizedNetwork {
         var network = RejectionTests.network()
-        network.graph.output.function = .softmax
+        network.graph.outputs[0].function = .softmax
         change(&network)
         return network
     }
@@ -64,7 +64,7 @@ import Testing
             Self.add("Unsqueeze", ["p2", "axes"], "y", to: &$0)
             $0.graph.output[0].type.tensorType.clearShape()
         }
-        #expect(contents.network == Self.network { $0.graph.output.rank = 4 })
+        #expect(contents.network == Self.network { $0.graph.outputs[0].rank = 4 })
     }
 
     @Test func logitsMayBeFloat() throws {
@@ -97,7 +97,7 @@ import Testing
 
     @Test func channelsNeedAnAxis() throws {
         let network = Self.network {
-            $0.graph.output.value = 1
+            $0.graph.outputs[0].value = 1
             $0.graph.nodes.removeLast(2)
             $0.parameters.removeLast(2)
             $0.activations.removeLast(2)

@@ -35,11 +35,11 @@ import Testing
         var forms: Set<String> = []
         for seed in 0..<100 as Range<UInt64> {
             var network = RandomNetworks.make(seed: seed)
-            let output = network.graph.output
+            let output = network.graph.outputs[0]
             let pixels = network.graph.shape(of: output.value).pixels
             guard output.rank == 4 || pixels == 1 else { continue }
             let plain = try Onnx_ModelProto(serializedBytes: QDQModel.encode(network))
-            network.graph.output.function = function
+            network.graph.outputs[0].function = function
             let bytes = try QDQModel.encode(network)
             #expect(try QDQModel.decode(bytes).network == network, "seed \(seed)")
             let model = try Onnx_ModelProto(serializedBytes: bytes)
@@ -79,9 +79,9 @@ import Testing
         for seed in 0..<150 as Range<UInt64> {
             let network = RandomNetworks.make(seed: seed)
             for node in network.graph.nodes { seen.insert(String("\(node.operation)".prefix(8))) }
-            let output = network.graph.output
+            let output = network.graph.outputs[0]
             seen.insert("rank \(output.rank) \(output.layout)")
-            seen.insert("input \(network.graph.input.layout)")
+            seen.insert("input \(network.graph.inputs[0].layout)")
             if network.activations[output.value] == nil { seen.insert("float output") }
         }
         #expect(
@@ -136,8 +136,8 @@ import Testing
     @Test func collidingNamesAreKeptApart() throws {
         let network = RandomNetworks.make(seed: 11)
         var graph = network.graph
-        graph.input.name = "a_quantized"
-        graph.output.name = "a_scale"
+        graph.inputs[0].name = "a_quantized"
+        graph.outputs[0].name = "a_scale"
         let hostile = [
             "a", "a_weight", "a_quantized", "a_quantized_quantized", "a_quantize", "a_clamp",
             "a_quantized_1", "a_dequantize", "a_weight_quantized", "pixel_axes",

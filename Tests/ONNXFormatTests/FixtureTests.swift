@@ -25,7 +25,7 @@ import Testing
         try check(network.graph)
         let golden = try Golden(named: name)
         let graph = network.graph
-        #expect(golden.output.dims.count == graph.output.rank)
+        #expect(golden.output.dims.count == graph.outputs[0].rank)
         let evaluator = NaiveEvaluator(network: network)
         let (result, scale) = golden.outputs(of: graph) { evaluator.run($0) }
         try #require(result.count == golden.output.values.count)
@@ -37,7 +37,8 @@ import Testing
     /// What every imported graph promises.
     private func check(_ graph: Graph) throws {
         #expect(Set(graph.nodes.map(\.name)).count == graph.nodes.count)
-        #expect(graph.consumers.enumerated().allSatisfy { !$1.isEmpty || $0 == graph.output.value })
+        #expect(
+            graph.consumers.enumerated().allSatisfy { !$1.isEmpty || $0 == graph.outputs[0].value })
         for (index, node) in graph.nodes.enumerated() {
             #expect(node.inputs.allSatisfy { $0 <= index })
             let input = graph.shape(of: node.inputs[0])

@@ -93,11 +93,13 @@ import Testing
 
     @Test func keepsWhatTheFileSaysOfItsEnds() throws {
         let nhwc = try FixtureTests.load("nhwc_output").graph
-        #expect(nhwc.input.layout == .nhwc && nhwc.input.batch == 1)
-        #expect(nhwc.output.layout == .nhwc && nhwc.output.rank == 4)
-        #expect(try FixtureTests.load("fixed_batch").graph.input.batch == 4)
+        #expect(nhwc.inputs[0].layout == .nhwc && nhwc.inputs[0].batch == 1)
+        #expect(nhwc.outputs[0].layout == .nhwc && nhwc.outputs[0].rank == 4)
+        #expect(try FixtureTests.load("fixed_batch").graph.inputs[0].batch == 4)
         let conv = try FixtureTests.load("conv").graph
-        #expect(conv.input.batch == nil && conv.output.layout == .nchw && conv.output.rank == 4)
+        #expect(
+            conv.inputs[0].batch == nil && conv.outputs[0].layout == .nchw
+                && conv.outputs[0].rank == 4)
     }
 
     @Test func halfPrecisionIsDecodedExactly() {

@@ -22,7 +22,7 @@ struct NaiveEvaluator {
             precondition(result.count == node.shape.count)
             values.append(result)
         }
-        return values[network.graph.output.value]
+        return values[network.graph.outputs[0].value]
     }
 
     private func compute(

@@ -49,22 +49,22 @@ import Testing
         #expect((summary.macs + 500_000) / 1_000_000 == expected.macs)
         #expect(graph.convolutions.count == expected.convolutions)
         #expect(graph.nodes.count == expected.convolutions + expected.others)
-        #expect(graph.output.rank == 2)
-        #expect(summary.outputShape.count == 1000)
-        #expect(graph.input.batch == nil)
+        #expect(graph.outputs[0].rank == 2)
+        #expect(summary.outputShapes[0].count == 1000)
+        #expect(graph.inputs[0].batch == nil)
 
         let goldens = try Goldens()
         let golden = try #require(goldens.models[skeleton.name])
         let small = try ONNXImporter.floatNetwork(of: skeleton.document(size: goldens.size))
         let image = skeleton.image(channels: 3, size: goldens.size)
         let output = NaiveEvaluator(network: small)
-            .run(channelsLast(image, small.graph.input.shape))
+            .run(channelsLast(image, small.graph.inputs[0].shape))
         #expect(output.count == 1000)
         for (ours, theirs) in zip(output, golden.logits) {
             #expect(abs(ours - theirs) <= 1e-5 * golden.scale)
         }
         // The executor rounds every product and sum to Float.
-        let input = channelsLast(image, small.graph.input.shape).map { Float($0) }
+        let input = channelsLast(image, small.graph.inputs[0].shape).map { Float($0) }
         let logits = FloatExecutor(small).run(input, workspace: Workspace())
         #expect(logits.count == 1000)
         for (ours, theirs) in zip(logits, golden.logits) {

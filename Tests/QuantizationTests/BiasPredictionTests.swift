@@ -37,7 +37,7 @@ import Testing
         let float = Self.network(&generator, groups: groups)
         let range = ActivationRange(lower: 0, upper: 4)
         let quantized = try QuantizedNetwork(
-            quantizing: float, inputRange: range, ranges: [range, range],
+            quantizing: float, inputRanges: [range], ranges: [range, range],
             scheme: QuantizationScheme(
                 granularity: granularity, symmetry: .asymmetric, weightBits: 4))
         let means = (0..<2).map { _ in
@@ -76,7 +76,7 @@ import Testing
         let float = Self.network(&generator, groups: 1)
         let range = ActivationRange(lower: 0, upper: 4)
         let quantized = try QuantizedNetwork(
-            quantizing: float, inputRange: range, ranges: [range, range],
+            quantizing: float, inputRanges: [range], ranges: [range, range],
             scheme: QuantizationScheme(weightBits: 4))
         let means = [[Double](repeating: 4, count: 12), [Double](repeating: 4, count: 12)]
         let predicted = quantized.predictedBiases(
@@ -89,7 +89,7 @@ import Testing
         var generator = SeededGenerator(seed: TestSeed.value)
         let range = ActivationRange(lower: 0, upper: 4)
         let quantized = try QuantizedNetwork(
-            quantizing: Self.network(&generator, groups: 1), inputRange: range,
+            quantizing: Self.network(&generator, groups: 1), inputRanges: [range],
             ranges: [range, range], scheme: QuantizationScheme(granularity: .channel))
         let output = try #require(quantized.activations[2])
         let input = try #require(quantized.activations[1])

@@ -180,7 +180,7 @@ import Testing
         let extrema = WeightQuantizationTests.extrema(float)
         let reach = ActivationReach(extrema: extrema, images: 4)
         let network = try QuantizedNetwork(
-            quantizing: float, inputRange: ActivationRange(lower: -1, upper: 1),
+            quantizing: float, inputRanges: [ActivationRange(lower: -1, upper: 1)],
             ranges: extrema.ranges, reach: reach,
             scheme: QuantizationScheme(
                 granularity: .channel, symmetry: .symmetric, weightBits: bits,

@@ -110,7 +110,7 @@ import Testing
         extrema.upper[2][5] = .infinity
         let error = #expect(throws: QuantizationError.self) {
             try QuantizedNetwork(
-                quantizing: network, inputRange: ActivationRange(lower: -1, upper: 1),
+                quantizing: network, inputRanges: [ActivationRange(lower: -1, upper: 1)],
                 ranges: extrema.ranges, scheme: QuantizationScheme())
         }
         #expect(error?.layer == "node2")
@@ -145,7 +145,7 @@ import Testing
         -> QuantizedNetwork
     {
         try QuantizedNetwork(
-            quantizing: network, inputRange: ActivationRange(lower: -1, upper: 1),
+            quantizing: network, inputRanges: [ActivationRange(lower: -1, upper: 1)],
             ranges: extrema(network).ranges, scheme: scheme)
     }
 }

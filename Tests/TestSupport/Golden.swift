@@ -35,15 +35,15 @@ package struct Golden: Decodable, Sendable {
     package func outputs(
         of graph: Graph, _ run: ([Double]) -> [Double]
     ) -> (values: [Double], scale: Double) {
-        let size = graph.input.shape.count
-        let outputShape = graph.shape(of: graph.output.value)
+        let size = graph.inputs[0].shape.count
+        let outputShape = graph.shape(of: graph.outputs[0].value)
         var result: [Double] = []
         for image in 0..<input.dims[0] {
             let values = Array(input.values[image * size..<(image + 1) * size])
-            let isFirst = graph.input.layout == .nchw
-            var output = run(isFirst ? channelsLast(values, graph.input.shape) : values)
-            output = graph.output.function?.applied(to: output, outputShape) ?? output
-            result += graph.output.layout == .nchw ? channelsFirst(output, outputShape) : output
+            let isFirst = graph.inputs[0].layout == .nchw
+            var output = run(isFirst ? channelsLast(values, graph.inputs[0].shape) : values)
+            output = graph.outputs[0].function?.applied(to: output, outputShape) ?? output
+            result += graph.outputs[0].layout == .nchw ? channelsFirst(output, outputShape) : output
         }
         return (result, output.values.reduce(1) { max($0, abs($1)) })
     }

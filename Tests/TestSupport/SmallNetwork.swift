@@ -148,7 +148,7 @@ package struct SmallNetwork {
         var generator = SeededGenerator(seed: seed)
         return (0..<count).map { _ in
             .pixels(
-                (0..<network.graph.input.shape.count).map { _ in
+                (0..<network.graph.inputs[0].shape.count).map { _ in
                     UInt8.random(in: 0...255, using: &generator)
                 })
         }
@@ -158,6 +158,6 @@ package struct SmallNetwork {
     package static func encoding(for network: FloatNetwork) -> InputEncoding {
         let table = (0..<256).map { Float($0) / 127.5 - 1 }
         return InputEncoding(
-            tables: [[Float]](repeating: table, count: network.graph.input.shape.channels))
+            tables: [[Float]](repeating: table, count: network.graph.inputs[0].shape.channels))
     }
 }

@@ -71,7 +71,7 @@ extension CalibrationJob {
             return try require(options.guardImages == nil && !isGuarding)
         }
         let layers = network.graph.convolutions.count
-        let classes = network.graph.shape(of: network.graph.output.value).count
+        let classes = network.graph.outputCount
         let hasTeacher = progress.stage != .guarding(.teacher)
         try require(
             options.guardImages != nil

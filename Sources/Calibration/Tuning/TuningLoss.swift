@@ -10,6 +10,9 @@ package enum TuningTarget: Hashable, Sendable {
 
 /// Loss of one image and its derivative by the student's logits.
 ///
+/// Several outputs come one after the other. Only `relativeL2` means something for them: it is the
+/// mean of the outputs' losses, and stands for `kl` too.
+///
 /// All arithmetic is Double in logit order; only the finished gradient is rounded to Float. NaN or
 /// infinity in the logits shows in the result and is never trapped.
 package struct TuningLoss: Hashable, Sendable {
@@ -36,22 +39,30 @@ package struct TuningLoss: Hashable, Sendable {
     /// - Parameters:
     ///   - student: the quantized network's logits, at least one.
     ///   - target: logits for `kl` and `relativeL2`, a label in range for `crossEntropy`.
+    ///   - outputs: elements of each output; nil where it is one.
     /// - Returns: the loss, and one derivative per logit.
-    package func evaluate(student: [Float], target: TuningTarget) -> (
-        value: Double, gradient: [Float]
-    ) {
-        let (value, gradient) = exact(student: student, target: target)
+    package func evaluate(
+        student: [Float], target: TuningTarget, outputs: [Int]? = nil
+    ) -> (value: Double, gradient: [Float]) {
+        let (value, gradient) = exact(student: student, target: target, outputs: outputs)
         return (value, gradient.map { Float($0) })
     }
 
     /// The loss alone, the same bits as with the gradient.
-    package func value(student: [Float], target: TuningTarget) -> Double {
-        exact(student: student, target: target).value
+    package func value(
+        student: [Float], target: TuningTarget, outputs: [Int]? = nil
+    ) -> Double {
+        exact(student: student, target: target, outputs: outputs).value
     }
 
-    /// ``evaluate(student:target:)`` before the gradient is rounded.
-    func exact(student: [Float], target: TuningTarget) -> (value: Double, gradient: [Double]) {
+    /// ``evaluate(student:target:outputs:)`` before the gradient is rounded.
+    func exact(
+        student: [Float], target: TuningTarget, outputs: [Int]? = nil
+    ) -> (value: Double, gradient: [Double]) {
         switch (kind, target) {
+        case (.kl, .logits(let logits)) where outputs.map { $0.count > 1 } == true,
+            (.relativeL2, .logits(let logits)) where outputs.map { $0.count > 1 } == true:
+            return meanDistance(student, logits, outputs ?? [])
         case (.kl, .logits(let logits)):
             return divergence(student, logits)
         case (.relativeL2, .logits(let logits)):
@@ -96,6 +107,24 @@ package struct TuningLoss: Hashable, Sendable {
             square / divisor,
             zip(student, target).map { 2 * (Double($0) - Double($1)) / divisor }
         )
+    }
+
+    /// Mean of the outputs' distances.
+    private func meanDistance(
+        _ student: [Float], _ target: [Float], _ outputs: [Int]
+    ) -> (Double, [Double]) {
+        precondition(student.count == outputs.reduce(0, +))
+        var sum = 0.0
+        var gradient: [Double] = []
+        var first = 0
+        for count in outputs {
+            let part = first..<first + count
+            let (value, slopes) = distance(Array(student[part]), Array(target[part]))
+            sum += value
+            gradient += slopes.map { $0 / Double(outputs.count) }
+            first += count
+        }
+        return (sum / Double(outputs.count), gradient)
     }
 
     /// `-log q[label]`, gradient `q - onehot(label)`, with q the student's softmax.

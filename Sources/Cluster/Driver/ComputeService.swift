@@ -90,7 +90,7 @@ private struct ComputerHost {
         do {
             let computer = try prepare(request)
             let images = try zip(task.images, request.images).map {
-                try $0.reference.payload($1, shape: computer.graph.input.shape)
+                try $0.reference.payload($1, inputs: computer.graph.inputs)
             }
             let biases = try biases(of: task)
             let rescaling = try rescaling(of: request, for: computer.graph)
@@ -156,18 +156,21 @@ private struct ComputerHost {
 }
 
 extension ImageReference {
-    /// The blob as an image of the network.
+    /// The blob as an image of the network: pixels of its first input, or the values of all
+    /// inputs, one after the other. Only images of one input can be mirrored.
     package func payload(
-        _ bytes: [UInt8], shape: FeatureShape
+        _ bytes: [UInt8], inputs: [Graph.Input]
     ) throws(WireError) -> InputPayload {
-        guard bytes.count == shape.count * (isTensor ? 4 : 1) else {
+        let shape = inputs[0].shape
+        let count = isTensor ? inputs.reduce(0) { $0 + $1.shape.count } : shape.count
+        guard bytes.count == count * (isTensor ? 4 : 1), !isMirrored || inputs.count == 1 else {
             throw WireError(.field("images"))
         }
         let plain: InputPayload =
             isTensor
             ? .tensor(
                 bytes.withUnsafeBytes { source in
-                    (0..<shape.count).map {
+                    (0..<count).map {
                         source.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)
                     }
                 }) : .pixels(bytes)

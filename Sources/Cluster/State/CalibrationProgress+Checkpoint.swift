@@ -58,7 +58,8 @@ package struct JobCheckpoint: Hashable, Sendable {
 
     /// Counts up whenever a release would misread another's checkpoint. One that names none has
     /// format 1; in format 2, the statistics of an equalized job are those of the network as given.
-    package static let format = 2
+    /// Format 3 has a network of several inputs and outputs in its name.
+    package static let format = 3
 
     package init(
         job: Digest, epoch: UInt64, progress: CalibrationJob.Progress, configuration: String,
@@ -224,20 +225,19 @@ extension SafetensorsFile {
         try add("\(name).squares-after", statistics.squaresAfter)
         try add("\(name).lower", statistics.lower)
         try add("\(name).upper", statistics.upper)
-        try add("\(name).input", [statistics.inputLower, statistics.inputUpper])
+        try add("\(name).input", statistics.inputs.map(\.lower) + statistics.inputs.map(\.upper))
     }
 
     fileprivate func statistics(_ name: String) throws -> NetworkStatistics {
         let before = try doubles("\(name).sums-before")
         let shape = [before.count]
-        let input = try floats("\(name).input", shape: [2])
         return NetworkStatistics(
             sumImages: Int(try int64s("\(name).images", shape: [1])[0]), sumsBefore: before,
             sumsAfter: try doubles("\(name).sums-after", shape: shape),
             squaresAfter: try doubles("\(name).squares-after", shape: shape),
             lower: try floats("\(name).lower", shape: shape),
             upper: try floats("\(name).upper", shape: shape),
-            inputLower: input[0], inputUpper: input[1])
+            inputs: ActivationRange.ranges(try floats("\(name).input")))
     }
 
     fileprivate func ranges() throws -> [ActivationRange]? {

@@ -63,12 +63,13 @@ package struct NetworkBlob: Hashable, Sendable {
         }
         network = FloatNetwork(graph: graph, parameters: parameters)
         var tables: [[Float]] = []
-        for channel in 0..<graph.input.shape.channels {
+        let channels = graph.inputs[0].shape.channels
+        for channel in 0..<channels {
             guard file["pixel-table.\(channel)"] != nil else { break }
             tables.append(try file.floats("pixel-table.\(channel)", shape: [256]))
         }
-        guard tables.isEmpty || tables.count == graph.input.shape.channels else {
-            throw BlobError.pixelTables(found: tables.count, channels: graph.input.shape.channels)
+        guard tables.isEmpty || tables.count == channels else {
+            throw BlobError.pixelTables(found: tables.count, channels: channels)
         }
         encoding = InputEncoding(tables: tables)
     }

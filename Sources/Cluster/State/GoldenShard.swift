@@ -19,7 +19,7 @@ package enum GoldenShard {
         let network = network(&generator)
         let images: [InputPayload] = (0..<2).map { _ in
             .pixels(
-                (0..<network.graph.input.shape.count).map { _ in
+                (0..<network.graph.inputCount).map { _ in
                     UInt8(truncatingIfNeeded: generator.next() >> 32)
                 })
         }

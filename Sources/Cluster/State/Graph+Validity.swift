@@ -6,10 +6,17 @@ extension Graph {
     /// Why this graph cannot run, as far as its structure tells; nil if it can. Executors rely on
     /// what is checked here: they compute addresses from these numbers.
     var fault: String? {
-        guard (0..<valueCount).contains(output.value) else { return "output value out of range" }
-        guard input.shape.isWithinLimits else { return "the input has no reasonable shape" }
+        guard !inputs.isEmpty, !outputs.isEmpty else { return "it has no inputs or no outputs" }
+        for output in outputs where !(0..<valueCount).contains(output.value) {
+            return "output '\(output.name)' is no value"
+        }
+        for input in inputs where !input.shape.isWithinLimits {
+            return "input '\(input.name)' has the shape \(input.shape)"
+        }
         for (index, node) in nodes.enumerated() {
-            guard !node.inputs.isEmpty, node.inputs.allSatisfy({ (0...index).contains($0) }) else {
+            guard !node.inputs.isEmpty,
+                node.inputs.allSatisfy({ (0..<value(of: index)).contains($0) })
+            else {
                 return "node '\(node.name)' reads a value that does not precede it"
             }
             do throws(OperatorFault) {

@@ -5,8 +5,8 @@ package import Storage
 
 /// Versions of the wire protocol this build speaks.
 package enum WireVersion {
-    package static let oldest: UInt32 = 3
-    package static let newest: UInt32 = 3
+    package static let oldest: UInt32 = 4
+    package static let newest: UInt32 = 4
 }
 
 /// The closed set of messages between coordinator and workers.

@@ -12,5 +12,6 @@ package struct Clip: OperatorForm {
         try operands.single()
     }
 
+    package var selectsValues: Bool { true }
     package var channelScaling: ChannelScaling { .passesOn }
 }

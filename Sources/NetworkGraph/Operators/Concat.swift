@@ -19,5 +19,6 @@ package struct Concat: OperatorForm {
         return shape
     }
 
+    package var selectsValues: Bool { true }
     package var channelScaling: ChannelScaling { .concatenates }
 }

@@ -16,6 +16,7 @@ package struct MaxPool: OperatorForm {
         try window.pool(operands.single())
     }
 
+    package var selectsValues: Bool { true }
     package var resultQuantization: ResultQuantization { .operand }
     package var channelScaling: ChannelScaling { .passesOn }
 }

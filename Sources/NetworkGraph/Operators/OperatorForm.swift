@@ -25,6 +25,10 @@ package protocol OperatorForm: Hashable, Sendable {
     /// What becomes of the scales of channels, for equalization.
     var channelScaling: ChannelScaling { get }
 
+    /// Whether every element of the result is one of an operand, the clamp aside: operands of one
+    /// quantization give a result of the same.
+    var selectsValues: Bool { get }
+
     /// Whether runtimes compute it in float where an operand or the result is float, as they do
     /// means, or always.
     var floatPrecision: FloatPrecision { get }
@@ -33,6 +37,7 @@ package protocol OperatorForm: Hashable, Sendable {
 extension OperatorForm {
     package var resultQuantization: ResultQuantization { .ownRange }
     package var channelScaling: ChannelScaling { .fixes }
+    package var selectsValues: Bool { false }
     package var floatPrecision: FloatPrecision { .never }
 }
 

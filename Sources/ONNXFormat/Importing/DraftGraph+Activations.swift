@@ -26,11 +26,11 @@ extension DraftGraph {
     private mutating func recognizeHardSigmoid(_ index: Int) {
         guard case .clamp = nodes[index].kind, nodes[index].clamp.lower == 0,
             let height = nodes[index].clamp.upper.map(Double.init), height > 0,
-            let inner = nodes[index].inputs.first, inner > 0, uses[inner] == 1,
-            nodes[inner - 1].clamp == .none, let line = nodes[inner - 1].line,
-            let source = nodes[inner - 1].inputs.first
+            let read = nodes[index].inputs.first, uses[read] == 1, let inner = node(of: read),
+            nodes[inner].clamp == .none, let line = nodes[inner].line,
+            let source = nodes[inner].inputs.first
         else { return }
-        let readers = nodes.filter { $0.inputs.contains(index + 1) }
+        let readers = nodes.filter { $0.inputs.contains(value(of: index)) }
         let divides =
             readers.count == 1
             && readers[0].line.map { $0.shift == 0 && Self.isOne($0.scale * height) } == true
@@ -40,7 +40,7 @@ extension DraftGraph {
             alpha: Float(line.scale / height), beta: Float(line.shift / height))
         guard function.isValid else { return }
         let channels = nodes[index].shape.channels
-        nodes[inner - 1].kind = .activation(function)
+        nodes[inner].kind = .activation(function)
         nodes[index].kind = .affine(
             scale: [Double](repeating: height, count: channels),
             shift: [Double](repeating: 0, count: channels), hasShift: false)
@@ -50,19 +50,20 @@ extension DraftGraph {
     /// `((s x) * y) * t` becomes `(x * y) * (s t)`, where nothing else reads what is in
     /// parentheses.
     private mutating func moveScalesBehindProduct(_ index: Int) {
-        guard uses[index + 1] == 1, nodes[index].clamp == .none,
-            let reader = nodes.indices.first(where: { nodes[$0].inputs == [index + 1] }),
+        let product = value(of: index)
+        guard uses[product] == 1, nodes[index].clamp == .none,
+            let reader = nodes.indices.first(where: { nodes[$0].inputs == [product] }),
             case .affine(var factors, let shift, let hasShift) = nodes[reader].kind
         else { return }
         for operand in nodes[index].inputs.indices {
             let value = nodes[index].inputs[operand]
-            guard value > 0, uses[value] == 1, nodes[value - 1].clamp == .none,
-                let line = nodes[value - 1].line, line.shift == 0,
-                let source = nodes[value - 1].inputs.first
+            guard uses[value] == 1, let scaling = node(of: value), nodes[scaling].clamp == .none,
+                let line = nodes[scaling].line, line.shift == 0,
+                let source = nodes[scaling].inputs.first
             else { continue }
             factors = factors.map { $0 * line.scale }
             nodes[index].inputs[operand] = source
-            nodes[value - 1].inputs = []
+            nodes[scaling].inputs = []
         }
         nodes[reader].kind = .affine(scale: factors, shift: shift, hasShift: hasShift)
     }
@@ -71,16 +72,16 @@ extension DraftGraph {
         guard let line = nodes[index].line, line.shift == 0, Self.isOne(line.scale),
             nodes[index].clamp == .none, let source = nodes[index].inputs.first
         else { return }
-        bypass(index + 1, to: source)
+        bypass(index, to: source)
     }
 
     /// `x * hardSigmoid(x)` with 1/6 and 1/2.
     private mutating func recognizeHardSwish(_ index: Int) {
         let inputs = nodes[index].inputs
-        for (x, gate) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])]
-        where gate > 0 && uses[gate] == 1 && nodes[gate - 1].inputs == [x] {
-            guard case .activation(.hardSigmoid(let alpha, let beta)) = nodes[gate - 1].kind,
-                nodes[gate - 1].clamp == .none, Self.isOne(Double(alpha) * 6),
+        for (x, value) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])] {
+            guard let gate = node(of: value), uses[value] == 1, nodes[gate].inputs == [x],
+                case .activation(.hardSigmoid(let alpha, let beta)) = nodes[gate].kind,
+                nodes[gate].clamp == .none, Self.isOne(Double(alpha) * 6),
                 Self.isOne(Double(beta) * 2)
             else { continue }
             nodes[index].kind = .activation(.hardSwish)

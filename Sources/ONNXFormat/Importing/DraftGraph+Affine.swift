@@ -15,9 +15,9 @@ extension DraftGraph {
 
     private mutating func foldAffineForward(_ index: Int) {
         guard case .affine(let scale, let shift, let hasShift) = nodes[index].kind,
-            let source = nodes[index].inputs.first, source > 0, uses[source] == 1
+            let source = nodes[index].inputs.first, uses[source] == 1,
+            let producer = node(of: source)
         else { return }
-        let producer = source - 1
         switch nodes[producer].kind {
         case .convolution(var draft):
             let old = draft.outputScale
@@ -32,23 +32,23 @@ extension DraftGraph {
                 hasShift: hadShift || hasShift)
         default: return
         }
-        bypass(index + 1, to: source)
+        bypass(index, to: source)
     }
 
     /// Exact only where the convolution reads no padding: a padded zero stays zero, while a shift
     /// would have moved it. A mere scale is folded always.
     private mutating func foldAffineBackward(_ index: Int) {
-        guard case .affine(let scale, let shift, _) = nodes[index].kind,
-            uses[index + 1] == 1,
+        let value = value(of: index)
+        guard case .affine(let scale, let shift, _) = nodes[index].kind, uses[value] == 1,
             let source = nodes[index].inputs.first,
-            let reader = nodes.indices.first(where: { nodes[$0].inputs == [index + 1] }),
+            let reader = nodes.indices.first(where: { nodes[$0].inputs == [value] }),
             case .convolution(var draft) = nodes[reader].kind,
             !draft.convolution.window.isPadded || shift.allSatisfy({ $0 == 0 })
         else { return }
         draft.absorb(inputScale: scale, inputShift: shift)
         if shift.contains(where: { $0 != 0 }) { draft.convolution.hadBias = true }
         nodes[reader].kind = .convolution(draft)
-        bypass(index + 1, to: source)
+        bypass(index, to: source)
     }
 }
 

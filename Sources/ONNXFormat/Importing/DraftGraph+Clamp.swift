@@ -12,15 +12,15 @@ extension DraftGraph {
                 continue
             }
             if nodes[index].clamp == .none {
-                bypass(index + 1, to: source)
+                bypass(index, to: source)
                 continue
             }
-            guard source > 0, uses[source] == 1 else { continue }
-            switch nodes[source - 1].kind {
+            guard uses[source] == 1, let producer = node(of: source) else { continue }
+            switch nodes[producer].kind {
             case .convolution, .add, .multiply, .clamp, .affine:
-                nodes[source - 1].clamp = nodes[source - 1].clamp.followed(
+                nodes[producer].clamp = nodes[producer].clamp.followed(
                     by: nodes[index].clamp)
-                bypass(index + 1, to: source)
+                bypass(index, to: source)
             default: continue
             }
         }

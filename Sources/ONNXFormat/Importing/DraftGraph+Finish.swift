@@ -15,7 +15,7 @@ extension DraftGraph {
     /// The finished network.
     ///
     /// - Throws: ``ONNXError`` with code `invalidTensor` if folding left the range of Float.
-    func finished(name: String, output: Graph.Output) throws(ONNXError) -> FloatNetwork {
+    func finished(name: String, outputs: [Graph.Output]) throws(ONNXError) -> FloatNetwork {
         var names: Set<String> = []
         var result: [Node] = []
         var parameters: [FloatParameters?] = []
@@ -33,7 +33,7 @@ extension DraftGraph {
                     shape: node.shape))
             parameters.append(values)
         }
-        let graph = Graph(name: name, input: input, nodes: result, output: output)
+        let graph = Graph(name: name, inputs: inputs, nodes: result, outputs: outputs)
         return FloatNetwork(graph: graph, parameters: parameters)
     }
 }

@@ -11,14 +11,15 @@ extension DraftGraph {
         for index in nodes.indices {
             for operand in nodes[index].inputs.indices {
                 let value = nodes[index].inputs[operand]
-                guard value > 0, case .pad(let widths, let filler) = nodes[value - 1].kind,
+                guard let pad = node(of: value),
+                    case .pad(let widths, let filler) = nodes[pad].kind,
+                    case let source = nodes[pad].inputs[0],
                     let kind = nodes[index].kind.padded(
-                        widths, with: filler,
-                        nonNegative: nonNegative[nodes[value - 1].inputs[0]]),
-                    kind.windowAlwaysMeets(shape(of: nodes[value - 1].inputs[0]))
+                        widths, with: filler, nonNegative: nonNegative[source]),
+                    kind.windowAlwaysMeets(shape(of: source))
                 else { continue }
                 nodes[index].kind = kind
-                nodes[index].inputs[operand] = nodes[value - 1].inputs[0]
+                nodes[index].inputs[operand] = source
             }
         }
         removeUnused()
@@ -47,7 +48,7 @@ extension DraftGraph {
 
     /// For each value, whether all its elements are known to be at least 0.
     private var nonNegative: [Bool] {
-        var known = [false]
+        var known = [Bool](repeating: false, count: inputs.count)
         for node in nodes {
             let inputs = node.inputs.allSatisfy { known[$0] }
             let result =

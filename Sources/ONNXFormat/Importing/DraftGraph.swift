@@ -41,7 +41,7 @@ struct DraftNode {
     /// Operator in the file, for messages.
     var operatorType: String
     var kind: Kind
-    /// Values read: 0 is the input, k the output of node k - 1.
+    /// Values read, numbered as those of a `Graph`.
     var inputs: [Int]
     var clamp = Clamp.none
     var shape: FeatureShape
@@ -61,62 +61,68 @@ struct PadWidths: Hashable {
 
 /// The network between reading and folding: one node per ONNX operator that computes something.
 struct DraftGraph {
-    var input: Graph.Input
+    var inputs: [Graph.Input] = []
     var nodes: [DraftNode] = []
-    /// Value that is the network's result.
-    var output = 0
+    /// Values that are the network's results.
+    var outputs: [ValueID] = []
 
-    /// Stands where there is no input to begin with.
-    static let empty = DraftGraph(
-        input: Graph.Input(
-            name: "", shape: FeatureShape(height: 1, width: 1, channels: 1), layout: .nchw))
+    var valueCount: Int { inputs.count + nodes.count }
 
-    func shape(of value: Int) -> FeatureShape {
-        value == 0 ? input.shape : nodes[value - 1].shape
+    /// The result of the node at an index.
+    func value(of node: Int) -> ValueID { inputs.count + node }
+
+    /// Index of the node whose result a value is; nil for an input.
+    func node(of value: ValueID) -> Int? {
+        value < inputs.count ? nil : value - inputs.count
+    }
+
+    func shape(of value: ValueID) -> FeatureShape {
+        node(of: value).map { nodes[$0].shape } ?? inputs[value].shape
     }
 
     /// Adds a node and returns its value.
-    mutating func append(_ node: DraftNode) -> Int {
+    mutating func append(_ node: DraftNode) -> ValueID {
         nodes.append(node)
-        return nodes.count
+        return valueCount - 1
     }
 
-    /// How often each value is read, the network's result counting as one more reader.
+    /// How often each value is read, an output of the network counting as one more reader.
     var uses: [Int] {
-        var uses = [Int](repeating: 0, count: nodes.count + 1)
+        var uses = [Int](repeating: 0, count: valueCount)
         for node in nodes {
             for value in node.inputs { uses[value] += 1 }
         }
-        uses[output] += 1
+        for output in outputs { uses[output] += 1 }
         return uses
     }
 
-    /// Takes a node out: whoever read its `value` reads `replacement`.
-    mutating func bypass(_ value: Int, to replacement: Int) {
-        nodes[value - 1].inputs = []
+    /// Takes a node out: whoever read its value reads `replacement`.
+    mutating func bypass(_ node: Int, to replacement: ValueID) {
+        let value = value(of: node)
+        nodes[node].inputs = []
         for index in nodes.indices {
             for operand in nodes[index].inputs.indices where nodes[index].inputs[operand] == value {
                 nodes[index].inputs[operand] = replacement
             }
         }
-        if output == value { output = replacement }
+        outputs = outputs.map { $0 == value ? replacement : $0 }
     }
 
-    /// Removes nodes that the result does not depend on.
+    /// Removes nodes that no result depends on.
     mutating func removeUnused() {
-        var used = [Bool](repeating: false, count: nodes.count + 1)
-        used[output] = true
-        for index in nodes.indices.reversed() where used[index + 1] {
+        var used = [Bool](repeating: false, count: valueCount)
+        for output in outputs { used[output] = true }
+        for index in nodes.indices.reversed() where used[value(of: index)] {
             for value in nodes[index].inputs { used[value] = true }
         }
-        var renumbered = [Int](repeating: 0, count: nodes.count + 1)
+        var renumbered = Array(0..<valueCount)
         var kept: [DraftNode] = []
-        for (index, var node) in nodes.enumerated() where used[index + 1] {
+        for (index, var node) in nodes.enumerated() where used[value(of: index)] {
             node.inputs = node.inputs.map { renumbered[$0] }
+            renumbered[value(of: index)] = value(of: kept.count)
             kept.append(node)
-            renumbered[index + 1] = kept.count
         }
         nodes = kept
-        output = renumbered[output]
+        outputs = outputs.map { renumbered[$0] }
     }
 }

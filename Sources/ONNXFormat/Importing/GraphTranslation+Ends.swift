@@ -2,21 +2,29 @@
 
 import NetworkGraph
 
-/// The network's input and output.
+/// The network's inputs and outputs.
 extension GraphTranslation {
-    /// Description of the one input and images per batch.
-    static func input(
+    /// Descriptions of all inputs, of the same batch.
+    static func inputs(
         _ inputs: [Onnx_ValueInfoProto], calls: [OperatorCall]
-    ) throws(ONNXError) -> (Graph.Input, batch: Int) {
-        guard inputs.count == 1, let info = inputs.first else {
-            let names = inputs.prefix(3).map { printable($0.name) }.joined(separator: ", ")
+    ) throws(ONNXError) -> [Graph.Input] {
+        var result: [Graph.Input] = []
+        for info in inputs { result.append(try input(info, calls: calls)) }
+        guard let first = result.first else {
             throw ONNXError(
-                .unsupported,
-                inputs.isEmpty
-                    ? "its output depends on no input; one input of images is needed."
-                    : "its output depends on \(inputs.count) inputs (\(names)\(inputs.count > 3 ? ", ..." : "")); "
-                        + "one input of images is needed.")
+                .unsupported, "its output depends on no input; an input of images is needed.")
         }
+        for input in result where input.batch != first.batch {
+            throw ONNXError(
+                .unsupported, tensor: input.name,
+                "the input has another batch size than '\(first.name)'.")
+        }
+        return result
+    }
+
+    private static func input(
+        _ info: Onnx_ValueInfoProto, calls: [OperatorCall]
+    ) throws(ONNXError) -> Graph.Input {
         func unsupported(_ detail: String) -> ONNXError {
             ONNXError(.unsupported, tensor: info.name, detail)
         }
@@ -45,9 +53,7 @@ extension GraphTranslation {
         guard [batch, first, second, third].allSatisfy({ $0 <= SizeLimits.extent }),
             ONNXTensor.count([first, second, third], limit: SizeLimits.elements) != nil
         else { throw unsupported("the input is too large.") }
-        return (
-            Graph.Input(name: info.name, shape: shape, layout: layout, batch: extents[0]), batch
-        )
+        return Graph.Input(name: info.name, shape: shape, layout: layout, batch: extents[0])
     }
 
     /// Follows the input to the first operator that tells channels from pixels.
@@ -122,14 +128,25 @@ extension GraphTranslation {
         "Unsqueeze",
     ]
 
-    /// The output's rank, layout and function; marks its value in the draft.
-    mutating func output() throws(ONNXError) -> Graph.Output {
-        let name = document.model.graph.output.first?.name ?? ""
+    /// Rank, layout and function of each output; marks their values in the draft.
+    mutating func outputs() throws(ONNXError) -> [Graph.Output] {
+        var result: [Graph.Output] = []
+        for info in document.model.graph.output {
+            let output = try output(info.name)
+            guard !result.contains(where: { $0.name == output.name }) else {
+                throw ONNXError(.malformed, tensor: output.name, "is an output twice.")
+            }
+            draft.outputs.append(output.value)
+            result.append(output)
+        }
+        return result
+    }
+
+    private func output(_ name: String) throws(ONNXError) -> Graph.Output {
         guard case .activation(let activation) = values[name] else {
             throw ONNXError(
                 .unsupported, tensor: name, "the output does not depend on the input.")
         }
-        draft.output = activation.value
         var output = Graph.Output(
             name: name, value: activation.value, rank: 4, function: activation.ending?.function)
         if activation.isOrdered(Activation.nchw) { return output }

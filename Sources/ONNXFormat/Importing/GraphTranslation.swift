@@ -49,26 +49,21 @@ struct GraphTranslation {
         }
         let inputs = document.inputs.filter { [read] in read.contains($0.name) }
         do throws(ONNXError) {
-            let (input, batch) = try Self.input(inputs, calls: calls)
+            let ends = try Self.inputs(inputs, calls: calls)
+            let batch = ends.first?.batch ?? 1
             self.batch = batch
-            draft = DraftGraph(input: input)
-            values[input.name] = .activation(
-                Activation(
-                    value: 0, shape: input.shape, batch: batch,
-                    order: input.layout == .nchw ? Activation.nchw : Activation.nhwc))
+            draft = DraftGraph(inputs: ends)
+            for (value, input) in ends.enumerated() {
+                values[input.name] = .activation(
+                    Activation(
+                        value: value, shape: input.shape, batch: batch,
+                        order: input.layout == .nchw ? Activation.nchw : Activation.nhwc))
+            }
         } catch {
             batch = 1
-            draft = .empty
+            draft = DraftGraph()
             for info in inputs { values[info.name] = .unknown(dependsOnInput: true) }
             obstacles.add(error)
-        }
-        if graph.output.count != 1 {
-            let names = graph.output.prefix(3).map { printable($0.name) }.joined(separator: ", ")
-            obstacles.add(
-                ONNXError(
-                    .unsupported,
-                    "has \(graph.output.count) outputs (\(names)\(graph.output.count > 3 ? ", ..." : "")); "
-                        + "export it with one output."))
         }
     }
 
@@ -92,13 +87,13 @@ struct GraphTranslation {
             }
         }
         if let error = obstacles.error { throw error }
-        var output = try output()
+        var outputs = try outputs()
         try draft.fold()
         guard !draft.nodes.isEmpty else {
             throw ONNXError(.unsupported, "computes nothing: its output is its input.")
         }
-        output.value = draft.output
-        return try draft.finished(name: document.model.graph.name, output: output)
+        for (index, value) in draft.outputs.enumerated() { outputs[index].value = value }
+        return try draft.finished(name: document.model.graph.name, outputs: outputs)
     }
 
     /// Nodes that an output depends on.

@@ -34,7 +34,7 @@ extension NetworkMatching {
         gate.operation = .activation(.hardSwishGate)
         gate.clamp = .none
         product.operation = .multiply
-        product.inputs = [value, index + 1]
+        product.inputs = [value, original.graph.value(of: index)]
         replace(index, by: [(gate, nil), (product, nil)])
         return index
     }
@@ -46,17 +46,15 @@ extension NetworkMatching {
         guard
             let index = nodes.indices.first(where: { index in
                 guard nodes[index].operation == pool, let joined = nodes[index].inputs.first,
-                    joined > 0, nodes[joined - 1].operation == .concat
+                    let join = original.graph.node(of: joined), nodes[join].operation == .concat
                 else { return false }
-                return !matched.contains(index) && !matched.contains(joined - 1)
-                    && nodes[joined - 1].clamp == .none && readers[joined] == [index]
-                    && original.graph.output.value != joined
-                    && nodes[joined - 1].inputs.contains(value)
-            })
+                return !matched.contains(index) && !matched.contains(join)
+                    && nodes[join].clamp == .none && readers[joined] == [index]
+                    && !original.graph.isOutput(joined) && nodes[join].inputs.contains(value)
+            }), let joined = original.graph.node(of: nodes[index].inputs[0])
         else { return nil }
         let whole = nodes[index]
-        let joined = whole.inputs[0]
-        let operands = nodes[joined - 1].inputs
+        let operands = nodes[joined].inputs
         var parts = operands.map { operand in
             var part = whole
             part.inputs = [operand]
@@ -64,13 +62,13 @@ extension NetworkMatching {
             part.shape.channels = original.graph.shape(of: operand).channels
             return (part, FloatParameters?.none)
         }
-        var join = nodes[joined - 1]
-        join.inputs = operands.indices.map { index + 1 + $0 }
+        var join = nodes[joined]
+        join.inputs = operands.indices.map { original.graph.value(of: index + $0) }
         join.shape = whole.shape
         join.clamp = whole.clamp
         parts.append((join, nil))
         replace(index, by: parts)
-        remove(joined - 1)
+        remove(joined)
         return operands.firstIndex(of: value).map { index - 1 + $0 }
     }
 
@@ -81,12 +79,13 @@ extension NetworkMatching {
     func takesConstant(_ index: Int) -> Bool {
         let node = quantized.graph.nodes[index]
         guard let parameters = quantized.parameters[index], parameters.isConstant,
-            let value = node.inputs.first, value > 0,
+            let value = node.inputs.first, quantized.graph.node(of: value) != nil,
             counterparts[value].clamp == .none
         else { return false }
         let whole = counterparts[value].value
-        return whole > 0 && original.graph.nodes[whole - 1].convolution != nil
-            && original.graph.nodes[whole - 1].shape == node.shape
+        guard let layer = original.graph.node(of: whole) else { return false }
+        return original.graph.nodes[layer].convolution != nil
+            && original.graph.nodes[layer].shape == node.shape
             && !original.graph.nodes.contains { $0.inputs.contains(whole) && $0.isPointwise }
     }
 
@@ -94,22 +93,25 @@ extension NetworkMatching {
     /// is made as before.
     mutating func splitBias(_ index: Int) {
         let value = quantized.graph.nodes[index].inputs[0]
-        let layer = counterparts[value].value - 1
-        guard var weights = original.parameters[layer] else {
+        let result = counterparts[value].value
+        guard let layer = original.graph.node(of: result),
+            let read = quantized.graph.node(of: value),
+            var weights = original.parameters[layer]
+        else {
             preconditionFailure("a layer without weights")
         }
         var (product, sum) = (original.graph.nodes[layer], original.graph.nodes[layer])
         product.clamp = .none
         var constant = quantized.graph.nodes[index]
         constant.name = product.name
-        constant.inputs = [layer + 1]
+        constant.inputs = [result]
         sum.operation = .add
-        sum.inputs = [layer + 1, layer + 2]
+        sum.inputs = [result, result + 1]
         let bias = FloatParameters(
             weights: [Float](repeating: 0, count: weights.bias.count), bias: weights.bias)
         weights.bias = [Float](repeating: 0, count: weights.bias.count)
         replace(layer, by: [(product, weights), (constant, bias), (sum, nil)])
-        parameters[value - 1] = weights
+        parameters[read] = weights
     }
 
     // MARK: Renumbering
@@ -118,8 +120,9 @@ extension NetworkMatching {
     /// counterpart.
     private mutating func replace(_ index: Int, by nodes: [(Node, FloatParameters?)]) {
         let added = nodes.count - 1
-        renumber { $0 > index ? $0 + added : $0 }
-        for counterpart in counterparts.indices where counterparts[counterpart].value > index + 1 {
+        let value = original.graph.value(of: index)
+        renumber { $0 >= value ? $0 + added : $0 }
+        for counterpart in counterparts.indices where counterparts[counterpart].value > value {
             counterparts[counterpart].value += added
         }
         matched = Set(matched.map { $0 > index ? $0 + added : $0 })
@@ -129,8 +132,9 @@ extension NetworkMatching {
 
     /// Removes a node that nothing reads and that has no counterpart.
     private mutating func remove(_ index: Int) {
-        renumber { $0 > index + 1 ? $0 - 1 : $0 }
-        for counterpart in counterparts.indices where counterparts[counterpart].value > index + 1 {
+        let value = original.graph.value(of: index)
+        renumber { $0 > value ? $0 - 1 : $0 }
+        for counterpart in counterparts.indices where counterparts[counterpart].value > value {
             counterparts[counterpart].value -= 1
         }
         matched = Set(matched.map { $0 > index ? $0 - 1 : $0 })
@@ -142,7 +146,10 @@ extension NetworkMatching {
         for node in original.graph.nodes.indices {
             original.graph.nodes[node].inputs = original.graph.nodes[node].inputs.map(number)
         }
-        original.graph.output.value = number(original.graph.output.value)
+        for output in original.graph.outputs.indices {
+            let value = original.graph.outputs[output].value
+            original.graph.outputs[output].value = number(value)
+        }
     }
 }
 

@@ -37,12 +37,18 @@ package struct NetworkMatching {
         original = float
         self.float = float
         self.quantized = quantized
-        counterparts = [Counterpart(value: 0, clamp: .none)]
-        let (mine, theirs) = (float.graph.input.shape, quantized.graph.input.shape)
-        guard mine == theirs else {
+        counterparts = float.graph.inputs.indices.map { Counterpart(value: $0, clamp: .none) }
+        for (ends, what) in [
+            (float.graph.inputs.count - quantized.graph.inputs.count, "inputs"),
+            (float.graph.outputs.count - quantized.graph.outputs.count, "outputs"),
+        ] where ends != 0 {
+            throw QDQError(.otherNetwork, "it has other \(what) than the float model")
+        }
+        for (mine, theirs) in zip(float.graph.inputs, quantized.graph.inputs)
+        where mine.shape != theirs.shape {
             throw QDQError(
-                .otherNetwork, tensor: quantized.graph.input.name,
-                "the input is \(theirs), the float model's \(mine)")
+                .otherNetwork, tensor: theirs.name,
+                "the input is \(theirs.shape), the float model's \(mine.shape)")
         }
         for index in quantized.graph.nodes.indices { try match(index) }
         try finish()
@@ -73,7 +79,8 @@ package struct NetworkMatching {
             quantized.graph.nodes[index].operation = .convolution(theirs)
         }
         parameters.append(original.parameters[found])
-        counterparts.append(Counterpart(value: found + 1, clamp: node.clamp))
+        counterparts.append(
+            Counterpart(value: original.graph.value(of: found), clamp: node.clamp))
     }
 
     /// A clamp of its own that belongs to the node before it, or only changes the scale.
@@ -88,7 +95,7 @@ package struct NetworkMatching {
     }
 
     private func clamp(of value: ValueID) -> Clamp {
-        value == 0 ? .none : original.graph.nodes[value - 1].clamp
+        original.graph.node(of: value).map { original.graph.nodes[$0].clamp } ?? .none
     }
 
     /// The float value of a quantized one whose clamp is done, by a node or by its quantizer.
@@ -96,7 +103,8 @@ package struct NetworkMatching {
         let counterpart = counterparts[value]
         let wanted = clamp(of: counterpart.value)
         if counterpart.clamp == wanted { return counterpart.value }
-        let node = quantized.graph.nodes[value - 1]
+        guard let index = quantized.graph.node(of: value) else { return counterpart.value }
+        let node = quantized.graph.nodes[index]
         let isImplied = quantized.activations[value]?.implies(wanted) ?? false
         guard isImplied, counterpart.clamp.followed(by: wanted) == wanted else {
             throw QDQError(
@@ -104,7 +112,7 @@ package struct NetworkMatching {
                 "its activation is \(Self.text(counterpart.clamp)), the float model's "
                     + "\(Self.text(wanted))")
         }
-        quantized.graph.nodes[value - 1].clamp = wanted
+        quantized.graph.nodes[index].clamp = wanted
         counterparts[value].clamp = wanted
         return counterpart.value
     }
@@ -171,12 +179,14 @@ package struct NetworkMatching {
     // MARK: The end
 
     private mutating func finish() throws {
-        let output = try complete(quantized.graph.output.value)
-        guard output == original.graph.output.value else {
-            throw QDQError(
-                .otherNetwork, tensor: quantized.graph.output.name,
-                "the output is the float model's layer '\(original.graph.name(of: output))', not its output"
-            )
+        for (mine, theirs) in zip(original.graph.outputs, quantized.graph.outputs) {
+            let value = try complete(theirs.value)
+            guard value == mine.value else {
+                throw QDQError(
+                    .otherNetwork, tensor: theirs.name,
+                    "the output is the float model's layer '\(original.graph.name(of: value))', "
+                        + "not its output")
+            }
         }
         if let missing = original.graph.nodes.indices.first(where: { !matched.contains($0) }) {
             throw QDQError(
@@ -189,11 +199,11 @@ package struct NetworkMatching {
             quantized.graph.nodes[index].name = name
         }
         quantized.graph.name = original.graph.name
-        quantized.graph.input = original.graph.input
-        quantized.graph.output.name = original.graph.output.name
-        quantized.graph.output.rank = original.graph.output.rank
-        quantized.graph.output.layout = original.graph.output.layout
-        quantized.graph.output.function = original.graph.output.function
+        quantized.graph.inputs = original.graph.inputs
+        for (index, theirs) in quantized.graph.outputs.enumerated() {
+            quantized.graph.outputs[index] = original.graph.outputs[index]
+            quantized.graph.outputs[index].value = theirs.value
+        }
         float = FloatNetwork(graph: quantized.graph, parameters: parameters)
     }
 }

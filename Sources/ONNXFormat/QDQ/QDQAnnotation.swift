@@ -22,7 +22,12 @@ struct QDQAnnotation: Hashable {
 
     /// True for keys this format uses itself.
     static func owns(_ key: String) -> Bool {
-        key.hasPrefix(nodePrefix) || key == outputKey
+        key.hasPrefix(nodePrefix) || key == outputKey || key.hasPrefix(outputKey + ".")
+    }
+
+    /// The key of an output's entry; the first one's does not have its name.
+    static func key(of output: Graph.Output, at index: Int) -> String {
+        index == 0 ? outputKey : "\(outputKey).\(output.name)"
     }
 
     /// Entries of others; the last one counts if a key is repeated.

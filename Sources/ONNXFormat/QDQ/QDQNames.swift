@@ -19,7 +19,7 @@ struct UniqueNames {
 }
 
 /// Names in a written file. Names that others rely on are claimed first, in a fixed order: the
-/// input's, the output's and the 8-bit tensor of each value, so no name of ours can collide with
+/// inputs', the outputs' and the 8-bit tensor of each value, so no name of ours can collide with
 /// them.
 struct QDQNames {
     var tensors = UniqueNames()
@@ -28,8 +28,8 @@ struct QDQNames {
     let quantized: [String]
 
     init(_ graph: Graph) {
-        _ = tensors.claim(graph.input.name)
-        _ = tensors.claim(graph.output.name)
+        for input in graph.inputs { _ = tensors.claim(input.name) }
+        for output in graph.outputs { _ = tensors.claim(output.name) }
         var quantized: [String] = []
         for value in 0..<graph.valueCount {
             quantized.append(tensors.claim(graph.name(of: value) + "_quantized"))

@@ -2,17 +2,18 @@
 
 import NetworkGraph
 
-/// Input and output declarations.
+/// Declarations of inputs and outputs.
 extension QDQReader {
-    /// The one float input; its shape is set when its layout is known.
-    static func declaredInput(
+    /// The float inputs; their shapes are set when their layouts are known.
+    static func declaredInputs(
         _ file: Onnx_GraphProto, isConstant: (String) -> Bool
-    ) throws -> Graph.Input {
+    ) throws -> [Graph.Input] {
         let inputs = file.input.filter { !isConstant($0.name) }
-        guard inputs.count == 1 else {
-            throw QDQError(.unsupported, "has \(inputs.count) inputs; one is needed")
-        }
-        let info = inputs[0]
+        guard !inputs.isEmpty else { throw QDQError(.unsupported, "has no inputs") }
+        return try inputs.map(declaredInput)
+    }
+
+    private static func declaredInput(_ info: Onnx_ValueInfoProto) throws -> Graph.Input {
         let dims = info.type.tensorType.shape.dim
         guard info.type.tensorType.elemType == Int32(Onnx_TensorProto.DataType.float.rawValue)
         else {
@@ -33,17 +34,23 @@ extension QDQReader {
     }
 
     /// Re-reads the declared extents, taken as C, H, W, as H, W, C.
-    mutating func inputIsNHWC() {
-        let declared = input.shape
-        input.shape = FeatureShape(
+    mutating func inputIsNHWC(_ value: ValueID) {
+        let declared = inputs[value].shape
+        inputs[value].shape = FeatureShape(
             height: declared.channels, width: declared.height, channels: declared.width)
-        input.layout = .nhwc
+        inputs[value].layout = .nhwc
     }
 
-    mutating func readOutput() throws -> Graph.Output {
-        guard file.output.count == 1, let info = file.output.first else {
-            throw QDQError(.unsupported, "has \(file.output.count) outputs; one is needed")
-        }
+    mutating func readOutputs() throws -> [Graph.Output] {
+        guard !file.output.isEmpty else { throw QDQError(.unsupported, "has no outputs") }
+        var outputs: [Graph.Output] = []
+        for info in file.output { outputs.append(try readOutput(info, at: outputs.count)) }
+        return outputs
+    }
+
+    private mutating func readOutput(
+        _ info: Onnx_ValueInfoProto, at position: Int
+    ) throws -> Graph.Output {
         var logits = try meaning(info.name)
         var function: Graph.OutputFunction?
         var arrangement: View?
@@ -55,13 +62,13 @@ extension QDQReader {
         switch logits {
         case .float(let id, let own): (value, view) = (id, arrangement ?? own)
         case .result(let index, let own):
-            value = try take(index, activation: nil)
+            value = try results[index].value ?? take(index, activation: nil)
             view = arrangement ?? own
         case .quantized, .image, .weight, .parameter, .function:
             throw QDQError(.unsupported, tensor: info.name, "the output must be a float result")
         }
         let rank: Int
-        var layout: Graph.Layout
+        let layout: Graph.Layout
         switch view {
         case .map(let order): (rank, layout) = (4, order)
         case .flat(let order): (rank, layout) = (2, order)
@@ -70,16 +77,16 @@ extension QDQReader {
         guard !declared.hasShape || declared.shape.dim.count == rank else {
             throw QDQError(.malformedGraph, tensor: info.name, "the output's rank is not \(rank)")
         }
-        if outputIsNHWC {
-            guard rank == 2, shape(of: value).pixels == 1 else {
-                throw QDQError(
-                    .invalidMetadata,
-                    "the entry '\(QDQAnnotation.outputKey)' does not fit the output")
-            }
-            layout = .nhwc
-        }
-        return Graph.Output(
+        var output = Graph.Output(
             name: info.name, value: value, rank: rank, layout: layout, function: function)
+        let key = QDQAnnotation.key(of: output, at: position)
+        if outputsNHWC.remove(key) != nil {
+            guard rank == 2, shape(of: value).pixels == 1 else {
+                throw QDQError(.invalidMetadata, "the entry '\(key)' does not fit the output")
+            }
+            output.layout = .nhwc
+        }
+        return output
     }
 
     /// Softmax and LogSoftmax over the channels, behind which only the output may stand.

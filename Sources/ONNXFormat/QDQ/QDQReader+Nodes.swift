@@ -76,8 +76,9 @@ extension QDQReader {
                 .unsupported, node: results[index].node.name,
                 "its result is quantized twice, with different scales")
         }
-        guard !activations.isEmpty else {
-            throw QDQError(.missingQuantization, tensor: input.name, "the input is not quantized")
+        guard activations.prefix(inputs.count).contains(where: { $0 != nil }) else {
+            throw QDQError(
+                .missingQuantization, tensor: inputs[0].name, "the input is not quantized")
         }
         if let selected = results[index].selected {
             guard let activation else {
@@ -101,10 +102,12 @@ extension QDQReader {
         if let annotation = annotations.removeValue(forKey: node.name) {
             try apply(annotation, to: &node, activation: activation)
         }
-        if case .maxPool = node.operation, activations[node.inputs[0]] != activation {
+        if node.operation.form.resultQuantization == .operand,
+            activations[node.inputs[0]] != activation
+        {
             throw QDQError(
                 .inconsistentQuantization, node: node.name,
-                "a max-pool must have scale and zero point of its input")
+                "its result must have scale and zero point of its operand")
         }
         if let pool = results[index].pool { try take(pool, inFrontOf: &node, activation) }
         let value = try append(
@@ -125,7 +128,7 @@ extension QDQReader {
         biases.append(bias)
         tensors.append(nil)
         activations.append(activation)
-        return nodes.count
+        return activations.count - 1
     }
 
     /// Pools each operand of a Concat, to the quantization of the pooled result. A pool treats

@@ -10,22 +10,21 @@ extension QDQReader {
         if constants[source] != nil { return try readWeight(node, source: source) }
         let quantization = try tensorQuantization(node)
         switch try meaning(source) {
-        case .image(let isTransposed):
-            guard activations.isEmpty else {
-                guard activations[0] == quantization else {
+        case .image(let value, let isTransposed):
+            guard activations[value] == nil else {
+                guard activations[value] == quantization else {
                     throw QDQError(
                         .unsupported, tensor: source,
                         "the input is quantized twice, with different scales")
                 }
-                return try define(node, value: 0, .map(.nchw))
+                return try define(node, value: value, .map(.nchw))
             }
-            if isTransposed { inputIsNHWC() }
-            guard input.shape.isWithinLimits else {
+            if isTransposed { inputIsNHWC(value) }
+            guard inputs[value].shape.isWithinLimits else {
                 throw QDQError(.malformedGraph, tensor: source, "the input's shape is too large")
             }
-            activations.append(quantization)
-            tensors.append(nil)
-            try define(node, value: 0, .map(.nchw))
+            activations[value] = quantization
+            try define(node, value: value, .map(.nchw))
         case .result(let index, let view):
             try define(node, value: try quantize(node, index, view, to: quantization), view)
         case .float(let value, let view):

@@ -8,8 +8,10 @@ extension QDQReader {
         let attributes = try QDQAttributes(node, known: ["perm"])
         let order = try attributes.extents("perm", count: 4, default: [3, 2, 1, 0])
         let name = try Self.operand(node, 0)
-        if case .image(isTransposed: false) = try meaning(name), order == QDQWriter.toNCHW {
-            return try define(node, .image(isTransposed: true))
+        if case .image(let value, isTransposed: false) = try meaning(name),
+            order == QDQWriter.toNCHW
+        {
+            return try define(node, .image(value, isTransposed: true))
         }
         if order == QDQWriter.toNCHW { transposeQuantizedInput(name) }
         try rearrange(node, name) { view, _ in
@@ -23,19 +25,22 @@ extension QDQReader {
 
     /// An NHWC input that is quantized before it is transposed.
     private mutating func transposeQuantizedInput(_ name: String) {
-        guard results.isEmpty, input.layout == .nchw else { return }
+        let value: ValueID
         switch meanings[name] {
-        case .quantized(0, .map(.nchw)), .float(0, .map(.nchw)): break
+        case .quantized(let read, .map(.nchw)), .float(let read, .map(.nchw)): value = read
         default: return
         }
-        inputIsNHWC()
+        guard value < inputs.count, inputs[value].layout == .nchw,
+            !results.contains(where: { $0.node.inputs.contains(value) })
+        else { return }
+        inputIsNHWC(value)
         // What was read of it so far has these axes; its 8-bit tensor is none that could be
         // compared.
-        tensors[0] = nil
+        tensors[value] = nil
         for (name, meaning) in meanings {
             switch meaning {
-            case .quantized(0, _): meanings[name] = .quantized(0, .map(.nhwc))
-            case .float(0, _): meanings[name] = .float(0, .map(.nhwc))
+            case .quantized(value, _): meanings[name] = .quantized(value, .map(.nhwc))
+            case .float(value, _): meanings[name] = .float(value, .map(.nhwc))
             default: break
             }
         }
@@ -85,7 +90,7 @@ extension QDQReader {
         let attributes = try QDQAttributes(node, known: ["allowzero"])
         try attributes.require("allowzero", 0)
         let target = try constant(Self.operand(node, 1)).int64s()
-        let batch = input.batch
+        let batch = inputs[0].batch
         try rearrange(node, try Self.operand(node, 0)) { view, shape in
             // Extents 0 and -1 keep or infer the batch, and one of them infers the elements.
             let keepsBatch =

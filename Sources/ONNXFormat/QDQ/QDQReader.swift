@@ -21,8 +21,8 @@ struct QDQReader {
 
     /// What a tensor is.
     enum Meaning {
-        /// The float input, maybe after a Transpose from NHWC.
-        case image(isTransposed: Bool)
+        /// A float input, by its position, maybe after a Transpose from NHWC.
+        case image(ValueID, isTransposed: Bool)
         /// 8-bit tensor of a value.
         case quantized(ValueID, View)
         /// The same, dequantized.
@@ -64,9 +64,10 @@ struct QDQReader {
     var meanings: [String: Meaning] = [:]
     var results: [Result] = []
     var annotations: [String: QDQAnnotation] = [:]
-    var outputIsNHWC = false
+    /// Keys of entries that say of an output that it is NHWC.
+    var outputsNHWC: Set<String> = []
 
-    var input: Graph.Input
+    var inputs: [Graph.Input]
     var nodes: [Node] = []
     var nodeNames: Set<String> = []
     var parameters: [QuantizedParameters?] = []
@@ -75,7 +76,7 @@ struct QDQReader {
     var tensors: [String?] = []
     /// Position in the file of the node in work.
     var position = 0
-    /// Quantization of each value met so far; the input's comes first.
+    /// Quantization of each value met so far; the inputs' come first.
     var activations: [TensorQuantization?] = []
 
     init(_ model: Onnx_ModelProto) throws {
@@ -94,8 +95,12 @@ struct QDQReader {
                 throw QDQError(.malformedGraph, tensor: tensor.name, "is defined twice")
             }
         }
-        input = try Self.declaredInput(file, isConstant: { [constants] in constants[$0] != nil })
-        meanings[input.name] = .image(isTransposed: false)
+        inputs = try Self.declaredInputs(file, isConstant: { [constants] in constants[$0] != nil })
+        for (value, input) in inputs.enumerated() {
+            meanings[input.name] = .image(value, isTransposed: false)
+            activations.append(nil)
+            tensors.append(nil)
+        }
         try readAnnotations(model)
     }
 
@@ -106,17 +111,25 @@ struct QDQReader {
             position = index
             try readNaming(node)
         }
-        let output = try readOutput()
+        let outputs = try readOutputs()
+        for (value, input) in inputs.enumerated() where activations[value] == nil {
+            throw QDQError(.missingQuantization, tensor: input.name, "the input is not quantized")
+        }
         if let unused = results.first(where: { $0.value == nil && !$0.isPooled }) {
             throw QDQError(
                 .missingQuantization, node: unused.node.name, "no QuantizeLinear reads its result")
+        }
+        if let key = outputsNHWC.min() {
+            throw QDQError(
+                .invalidMetadata,
+                "the entry \(printable(key)) describes an output that is not there")
         }
         if let name = annotations.keys.min() {
             throw QDQError(
                 .invalidMetadata, node: name,
                 "a metadata entry describes this node, which is not there")
         }
-        let graph = Graph(name: file.name, input: input, nodes: nodes, output: output)
+        let graph = Graph(name: file.name, inputs: inputs, nodes: nodes, outputs: outputs)
         return QuantizedNetwork(graph: graph, parameters: parameters, activations: activations)
     }
 
@@ -132,8 +145,10 @@ struct QDQReader {
 
     private mutating func readAnnotations(_ model: Onnx_ModelProto) throws {
         for entry in model.metadataProps where QDQAnnotation.owns(entry.key) {
-            if entry.key == QDQAnnotation.outputKey, entry.value == QDQAnnotation.outputIsNHWC {
-                outputIsNHWC = true
+            if !entry.key.hasPrefix(QDQAnnotation.nodePrefix),
+                entry.value == QDQAnnotation.outputIsNHWC
+            {
+                outputsNHWC.insert(entry.key)
                 continue
             }
             let name = String(entry.key.dropFirst(QDQAnnotation.nodePrefix.count))
@@ -204,7 +219,7 @@ extension QDQReader {
     }
 
     func shape(of value: ValueID) -> FeatureShape {
-        value == 0 ? input.shape : nodes[value - 1].shape
+        value < inputs.count ? inputs[value].shape : nodes[value - inputs.count].shape
     }
 
     /// Quantization of a value that a node reads; only the output can be without, and nothing reads
@@ -223,8 +238,8 @@ extension QDQReader {
             guard activations[value] != nil else {
                 throw QDQError(
                     .missingQuantization, tensor: name,
-                    "the result of node '\(nodes[value - 1].name)' is read in float, and not by a mean alone"
-                )
+                    "the result of node '\(nodes[value - inputs.count].name)' is read in float, and "
+                        + "not by a mean alone")
             }
             return (value, view)
         case .result(let index, let view) where results[index].value == nil:
@@ -270,14 +285,9 @@ extension QDQReader {
     func exactActivation(of result: Result) -> TensorQuantization? {
         let node = result.node
         guard result.selected == nil, let first = activations[node.inputs[0]] else { return nil }
-        switch node.operation {
-        case .maxPool, .clamp, .concat:
-            let isShared = node.inputs.allSatisfy { activations[$0] == first }
-            return isShared && first.represents(node.clamp) ? first : nil
-        case .convolution, .add, .multiply, .averagePool, .globalAveragePool, .activation,
-            .localResponseNormalization:
-            return nil
-        }
+        guard node.operation.form.selectsValues else { return nil }
+        let isShared = node.inputs.allSatisfy { activations[$0] == first }
+        return isShared && first.represents(node.clamp) ? first : nil
     }
 }
 

@@ -25,9 +25,10 @@ enum QDQValidation {
     }
 
     private static func checkNames(_ graph: Graph) throws {
-        guard !graph.input.name.isEmpty, !graph.output.name.isEmpty,
-            graph.input.name != graph.output.name
-        else { throw QDQError(.invalidNetwork, "input and output need two different names") }
+        let names = graph.inputs.map(\.name) + graph.outputs.map(\.name)
+        guard !names.contains(""), Set(names).count == names.count else {
+            throw QDQError(.invalidNetwork, "inputs and outputs need different names")
+        }
         var seen: Set<String> = []
         for node in graph.nodes {
             guard !node.name.isEmpty else {
@@ -40,27 +41,35 @@ enum QDQValidation {
     }
 
     private static func checkEnds(_ graph: Graph) throws {
-        guard graph.input.shape.isWithinLimits else {
-            throw QDQError(
-                .invalidNetwork, tensor: graph.input.name, "the shape \(graph.input.shape) is none")
+        guard !graph.inputs.isEmpty, !graph.outputs.isEmpty else {
+            throw QDQError(.invalidNetwork, "a network has inputs and outputs")
         }
-        guard graph.input.batch.map({ 1...SizeLimits.extent ~= $0 }) ?? true else {
-            throw QDQError(
-                .invalidNetwork, tensor: graph.input.name, "the batch size is not positive")
+        for input in graph.inputs {
+            guard input.shape.isWithinLimits else {
+                throw QDQError(
+                    .invalidNetwork, tensor: input.name, "the shape \(input.shape) is none")
+            }
+            guard input.batch.map({ 1...SizeLimits.extent ~= $0 }) ?? true else {
+                throw QDQError(
+                    .invalidNetwork, tensor: input.name, "the batch size is not positive")
+            }
         }
-        guard 0..<graph.valueCount ~= graph.output.value else {
-            throw QDQError(
-                .invalidNetwork, tensor: graph.output.name, "no node computes the output")
+        for output in graph.outputs { try check(output, in: graph) }
+    }
+
+    private static func check(_ output: Graph.Output, in graph: Graph) throws {
+        guard 0..<graph.valueCount ~= output.value else {
+            throw QDQError(.invalidNetwork, tensor: output.name, "no node computes the output")
         }
-        guard graph.output.rank == 2 || graph.output.rank == 4 else {
+        guard output.rank == 2 || output.rank == 4 else {
             throw QDQError(
-                .invalidNetwork, tensor: graph.output.name,
-                "the rank is \(graph.output.rank); 2 and 4 can be written")
+                .invalidNetwork, tensor: output.name,
+                "the rank is \(output.rank); 2 and 4 can be written")
         }
-        let isVector = graph.shape(of: graph.output.value).pixels == 1
-        guard graph.output.function == nil || graph.output.rank == 4 || isVector else {
+        let isVector = graph.shape(of: output.value).pixels == 1
+        guard output.function == nil || output.rank == 4 || isVector else {
             throw QDQError(
-                .invalidNetwork, tensor: graph.output.name,
+                .invalidNetwork, tensor: output.name,
                 "pixels and channels in one axis leave a function of the channels no axis")
         }
     }
@@ -69,7 +78,7 @@ enum QDQValidation {
         func fail(_ detail: String) -> QDQError {
             QDQError(.invalidNetwork, node: node.name, detail)
         }
-        guard node.inputs.allSatisfy({ 0...index ~= $0 }) else {
+        guard node.inputs.allSatisfy({ 0..<graph.value(of: index) ~= $0 }) else {
             throw fail("reads a value that is not computed before it")
         }
         guard [node.clamp.lower, node.clamp.upper].allSatisfy({ $0?.isFinite ?? true }) else {
@@ -118,7 +127,7 @@ enum QDQValidation {
                 "parameters belong to convolutions, and only to them")
         }
         if node.operation.form.resultQuantization == .operand,
-            network.activations[index + 1] != network.activations[node.inputs[0]]
+            network.activation(ofNode: index) != network.activations[node.inputs[0]]
         {
             throw QDQError(
                 .invalidNetwork, node: node.name, "its result has the quantization of its operand")
@@ -171,10 +180,10 @@ enum QDQValidation {
         let graph = network.graph
         guard let activation else {
             let isRead = graph.nodes.contains { $0.inputs.contains(value) }
-            guard value == graph.output.value, value > 0, !isRead else {
+            guard graph.isOutput(value), graph.node(of: value) != nil, !isRead else {
                 throw QDQError(
                     .invalidNetwork, node: graph.name(of: value),
-                    "only the last value may stay float")
+                    "only an output that nobody reads may stay float")
             }
             return
         }

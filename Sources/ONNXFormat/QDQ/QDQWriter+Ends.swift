@@ -3,41 +3,49 @@
 import NetworkGraph
 import Quantization
 
-/// Input and output as the float model declares them.
+/// Inputs and outputs as the float model declares them.
 extension QDQWriter {
     /// Changes of form between the output's value and the output tensor.
-    enum OutputStep: Hashable { case unsqueeze, toNHWC, flatten, function(Graph.OutputFunction) }
+    enum OutputStep: Hashable {
+        case unsqueeze, toNHWC, flatten, function(Graph.OutputFunction)
+        /// The value is in the file under another output's name.
+        case identity
+    }
 
     static let toNCHW = [0, 3, 1, 2]
     static let toNHWC = [0, 2, 3, 1]
 
-    mutating func writeInput() {
-        let input = network.graph.input
+    mutating func writeInput(_ index: Int) {
+        let input = network.graph.inputs[index]
         let shape = input.shape
         var source = input.name
         switch input.layout {
         case .nchw:
-            graph.input = [
+            graph.input.append(
                 QDQProto.floatValue(
                     input.name, batch: input.batch,
-                    axes: [shape.channels, shape.height, shape.width])
-            ]
+                    axes: [shape.channels, shape.height, shape.width]))
         case .nhwc:
-            graph.input = [
+            graph.input.append(
                 QDQProto.floatValue(
                     input.name, batch: input.batch,
-                    axes: [shape.height, shape.width, shape.channels])
-            ]
+                    axes: [shape.height, shape.width, shape.channels]))
             source = names.tensors.claim(input.name + "_nchw")
             append(
                 "Transpose", named: input.name + "_transpose", [input.name], source,
                 [QDQProto.attribute("perm", Self.toNCHW)])
         }
-        appendValue(0, from: source, form: .nchw)
+        appendValue(index, from: source, form: .nchw)
     }
 
-    func outputSteps(from form: Form) -> [OutputStep] {
-        let output = network.graph.output
+    /// The output whose tensor is a value's float tensor as it is.
+    func outputName(of value: ValueID, form: Form) -> String? {
+        network.graph.outputs.first {
+            $0.value == value && outputSteps($0, from: form).isEmpty
+        }?.name
+    }
+
+    private func outputSteps(_ output: Graph.Output, from form: Form) -> [OutputStep] {
         let pixels = network.graph.shape(of: output.value).pixels
         var steps: [OutputStep] = []
         if output.rank == 4 {
@@ -51,11 +59,11 @@ extension QDQWriter {
         return steps
     }
 
-    mutating func writeOutput() {
-        let output = network.graph.output
+    mutating func writeOutput(_ output: Graph.Output, at position: Int) {
         let shape = network.graph.shape(of: output.value)
-        let steps = outputSteps(from: values[output.value].form)
+        var steps = outputSteps(output, from: values[output.value].form)
         var source = values[output.value].float
+        if steps.isEmpty, source != output.name { steps = [.identity] }
         for (index, step) in steps.enumerated() {
             let isLast = index == steps.count - 1
             let target = isLast ? output.name : names.tensors.claim(output.name + "_unformed")
@@ -64,7 +72,8 @@ extension QDQWriter {
         }
         if output.rank == 2, output.layout == .nhwc, shape.pixels == 1 {
             annotations.append(
-                QDQProto.entry(QDQAnnotation.outputKey, QDQAnnotation.outputIsNHWC))
+                QDQProto.entry(
+                    QDQAnnotation.key(of: output, at: position), QDQAnnotation.outputIsNHWC))
         }
         let axes: [Int] =
             switch (output.rank, output.layout) {
@@ -72,9 +81,8 @@ extension QDQWriter {
             case (_, .nchw): [shape.channels, shape.height, shape.width]
             case (_, .nhwc): [shape.height, shape.width, shape.channels]
             }
-        graph.output = [
-            QDQProto.floatValue(output.name, batch: network.graph.input.batch, axes: axes)
-        ]
+        graph.output.append(
+            QDQProto.floatValue(output.name, batch: network.graph.inputs[0].batch, axes: axes))
     }
 
     private mutating func append(
@@ -82,6 +90,7 @@ extension QDQWriter {
     ) {
         let name = output.name
         switch step {
+        case .identity: append("Identity", named: name + "_identity", [source], target)
         case .unsqueeze:
             append("Unsqueeze", named: name + "_unsqueeze", [source, pixelAxes()], target)
         case .toNHWC:

@@ -51,9 +51,9 @@ extension QDQWriter {
     }
 
     private mutating func resultName(of node: Node, value: ValueID, form: Form) -> String {
-        let isFloatOutput = network.activations[value] == nil
-        return isFloatOutput && outputSteps(from: form).isEmpty
-            ? network.graph.output.name : names.tensors.claim(node.name + "_float")
+        let isFloat = network.activations[value] == nil
+        return (isFloat ? outputName(of: value, form: form) : nil)
+            ?? names.tensors.claim(node.name + "_float")
     }
 
     private mutating func operand(_ node: Node, _ index: Int, flat: Bool) -> String {

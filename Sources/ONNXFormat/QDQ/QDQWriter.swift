@@ -37,11 +37,12 @@ struct QDQWriter {
     }
 
     mutating func write() throws {
-        writeInput()
+        for index in network.graph.inputs.indices { writeInput(index) }
         for (index, node) in network.graph.nodes.enumerated() {
-            try write(node, parameters: network.parameters[index], value: index + 1)
+            try write(
+                node, parameters: network.parameters[index], value: network.graph.value(of: index))
         }
-        writeOutput()
+        for (index, output) in network.graph.outputs.enumerated() { writeOutput(output, at: index) }
     }
 
     func model(metadata: [String: String]) throws -> Onnx_ModelProto {
@@ -120,20 +121,20 @@ extension QDQWriter {
                 QDQProto.tensor(zeroPoint, [activation.zeroPoint], type: activation.type, axes: []))
         }
         let quantized = names.quantized[value]
-        let isOutput = value == network.graph.output.value
         let float = appendPair(
             from: source, to: quantized, stem: name, scale: scale, zeroPoint: zeroPoint,
-            float: isOutput && outputSteps(from: form).isEmpty ? network.graph.output.name : nil)
+            float: outputName(of: value, form: form))
         values.append(
             Value(
                 quantized: quantized, float: float, form: form, scale: scale, zeroPoint: zeroPoint))
     }
 
-    /// Initializers of a max-pool's input, which its output shares.
+    /// Initializers of the operand whose quantization the result has.
     private func sharedQuantization(of value: ValueID) -> (scale: String, zeroPoint: String)? {
-        guard value > 0, case .maxPool = network.graph.nodes[value - 1].operation,
-            let scale = values[network.graph.nodes[value - 1].inputs[0]].scale,
-            let zeroPoint = values[network.graph.nodes[value - 1].inputs[0]].zeroPoint
+        guard let node = network.graph.node(of: value).map({ network.graph.nodes[$0] }),
+            node.operation.form.resultQuantization == .operand,
+            let scale = values[node.inputs[0]].scale,
+            let zeroPoint = values[node.inputs[0]].zeroPoint
         else { return nil }
         return (scale, zeroPoint)
     }

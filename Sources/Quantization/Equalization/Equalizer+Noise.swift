@@ -62,17 +62,19 @@ private struct NoiseModel {
         let extrema = equalizer.statistics.extrema
         ranges = graph.nodes.indices.map { node in
             ActivationRange(
-                lower: zip(extrema.lower[node], scales[node + 1]).reduce(0) {
+                lower: zip(extrema.lower[node], scales[graph.value(of: node)]).reduce(0) {
                     min($0, $1.0 * $1.1)
                 },
-                upper: zip(extrema.upper[node], scales[node + 1]).reduce(0) { max($0, $1.0 * $1.1) }
+                upper: zip(extrema.upper[node], scales[graph.value(of: node)]).reduce(0) {
+                    max($0, $1.0 * $1.1)
+                }
             )
         }
         self.scales = scales
         let statistics = equalizer.statistics
         // Little is known of the input; a power of 1 is that of a standardized image.
         powers =
-            [[Double](repeating: 1, count: graph.input.shape.channels)]
+            graph.inputs.map { [Double](repeating: 1, count: $0.shape.channels) }
             + graph.nodes.indices.map { node in
                 zip(statistics.means[node], statistics.deviations[node]).map { $0 * $0 + $1 * $1 }
             }
@@ -87,8 +89,9 @@ private struct NoiseModel {
         let graph = equalizer.network.graph
         // Of the channel's activation: its quantizers, and the weights in front of it.
         var ownNoise = 0.0
-        for member in group.members where member.value > 0 {
-            let range = ranges[member.value - 1]
+        for member in group.members {
+            guard let node = graph.node(of: member.value) else { continue }
+            let range = ranges[node]
             ownNoise += square((range.upper - range.lower) / 255)
         }
         for (node, channel) in group.producers {
@@ -100,10 +103,10 @@ private struct NoiseModel {
             let column = equalizer.parameters.column(node, channel)
             let power = powers[value][channel] * square(scales[value][channel])
             // Everything counts in units of the reader's outputs before they were scaled.
-            let total = powers[node + 1].reduce(0, +)
+            let total = powers[graph.value(of: node)].reduce(0, +)
             guard total > 0 else { continue }
             for (output, squares, taps) in column {
-                let unit = 1 / (square(scales[node + 1][output]) * total)
+                let unit = 1 / (square(scales[graph.value(of: node)][output]) * total)
                 consumed += square(2 * weights[node] / 255) * Double(taps) * power * unit
                 produced += ownNoise * squares * unit
             }
@@ -130,8 +133,8 @@ private struct NoiseModel {
         let extrema = equalizer.statistics.extrema
         var (lower, upper): (Float, Float) = (1 / 16, min(16, equalizer.clampLimit(index)))
         let scale = equalizer.scales[index]
-        for member in group.members where member.value > 0 {
-            let node = member.value - 1
+        for member in group.members {
+            guard let node = equalizer.network.graph.node(of: member.value) else { continue }
             let highest = extrema.upper[node][member.channel] * scale
             let lowest = extrema.lower[node][member.channel] * scale
             if highest > 0 { upper = min(upper, ranges[node].upper / highest) }

@@ -26,18 +26,21 @@ struct Equalizer {
         groups = ScaleGroups(network.graph).groups
         let isDead = Set(
             dead.flatMap { layer in
-                layer.channels.map { ScaleGroups.Member(value: layer.node + 1, channel: $0) }
+                layer.channels.map {
+                    ScaleGroups.Member(value: network.graph.value(of: layer.node), channel: $0)
+                }
             })
         parameters = ScalableParameters(network)
         scales = [Float](repeating: 1, count: groups.count)
         obstacles = groups.map { group in
             if group.members.contains(where: isDead.contains) { return "dead channels" }
             if group.producers.isEmpty || group.consumers.isEmpty { return "no weights behind it" }
-            for member in group.members where member.value > 0 {
-                let clamp = network.graph.nodes[member.value - 1].clamp
+            for member in group.members {
+                guard let node = network.graph.node(of: member.value) else { continue }
+                let clamp = network.graph.nodes[node].clamp
                 if let lower = clamp.lower, lower != 0 { return "a clamp with a lower bound" }
                 if let upper = clamp.upper, upper <= 0 { return "a clamp with an upper bound of 0" }
-                let highest = statistics.extrema.upper[member.value - 1][member.channel]
+                let highest = statistics.extrema.upper[node][member.channel]
                 if let upper = clamp.upper, highest >= upper * Equalization.capShare {
                     return "channels that reach their clamp's upper bound"
                 }
@@ -51,10 +54,13 @@ struct Equalizer {
     }
 
     var rescaling: ChannelRescaling {
-        let channels = network.graph.nodes.map(\.shape.channels)
-        let starts = channels.reduce(into: [0, 0]) { $0.append($0[$0.count - 1] + $1) }
-        // The input's value comes in front of the nodes'.
-        func place(_ member: ScaleGroups.Member) -> Int { starts[member.value] + member.channel }
+        let graph = network.graph
+        let channels = graph.nodes.map(\.shape.channels)
+        let starts = channels.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
+        // Inputs are in no group.
+        func place(_ member: ScaleGroups.Member) -> Int {
+            graph.node(of: member.value).map { starts[$0] + member.channel } ?? 0
+        }
         let total = channels.reduce(0, +)
         var result = ChannelRescaling(
             scales: [Float](repeating: 1, count: total),
@@ -70,11 +76,12 @@ struct Equalizer {
     /// images.
     func clampLimit(_ group: Int) -> Float {
         var limit = Float.infinity
-        for member in groups[group].members where member.value > 0 {
-            let highest = statistics.extrema.upper[member.value - 1][member.channel]
-            guard let upper = network.graph.nodes[member.value - 1].clamp.upper, highest > 0 else {
-                continue
-            }
+        for member in groups[group].members {
+            guard let node = network.graph.node(of: member.value),
+                let upper = network.graph.nodes[node].clamp.upper
+            else { continue }
+            let highest = statistics.extrema.upper[node][member.channel]
+            guard highest > 0 else { continue }
             limit = min(limit, upper / (highest * scales[group]))
         }
         return limit
@@ -102,8 +109,8 @@ struct Equalizer {
         var maxima: [Int: Float] = [:]
         for group in groups.indices where obstacles[group] == nil && isIncluded(groups[group]) {
             var factor = min(Equalization.largestScale, clampLimit(group))
-            for member in groups[group].members where member.value > 0 {
-                let node = member.value - 1
+            for member in groups[group].members {
+                guard let node = network.graph.node(of: member.value) else { continue }
                 let highest = statistics.extrema.upper[node][member.channel]
                 let lowest = statistics.extrema.lower[node][member.channel]
                 if highest > 0 { factor = min(factor, ranges[node].upper / highest) }
@@ -169,7 +176,7 @@ struct Equalizer {
             guard group.members.count == 1, let (node, channel) = group.producers.first,
                 graph.nodes[node].clamp.lower == 0
             else { continue }
-            let readers = consumers[node + 1]
+            let readers = consumers[graph.value(of: node)]
             guard readers.allSatisfy({ graph.nodes[$0].convolution?.window.isPadded == false })
             else { continue }
             let constant = min(
@@ -207,7 +214,7 @@ struct Equalizer {
             return Equalization.Layer(
                 layer: graph.nodes[node].name, scaledChannels: scales.count { $0 != 1 },
                 smallestScale: scales.min() ?? 1, largestScale: scales.max() ?? 1,
-                absorbedChannels: absorbed.keys.count { $0.value == node + 1 },
+                absorbedChannels: absorbed.keys.count { $0.value == graph.value(of: node) },
                 reason: reasons.isEmpty ? nil : reasons.joined(separator: "; "))
         }
     }

@@ -23,22 +23,22 @@ struct ScaleGroups {
         var consumers: [(node: Int, channel: Int)] = []
     }
 
-    /// In topological order of their first member; the network's input and output are in none.
+    /// In topological order of their first member; the network's inputs and outputs are in none.
     let groups: [Group]
 
     init(_ graph: Graph) {
         var sets = ChannelSets(graph)
-        var fixedValues = [0, graph.output.value]
+        var fixedValues = Array(graph.inputs.indices) + graph.outputs.map(\.value)
         for (index, node) in graph.nodes.enumerated() where node.convolution == nil {
             let scaling = node.operation.form.channelScaling
             guard scaling != .fixes else {
-                fixedValues += node.inputs + [index + 1]
+                fixedValues += node.inputs + [graph.value(of: index)]
                 continue
             }
             var offset = 0
             for value in node.inputs {
                 for channel in 0..<graph.shape(of: value).channels {
-                    sets.join(value, channel, index + 1, offset + channel)
+                    sets.join(value, channel, graph.value(of: index), offset + channel)
                 }
                 if scaling == .concatenates { offset += graph.shape(of: value).channels }
             }
@@ -60,8 +60,8 @@ struct ScaleGroups {
                     positions[root] = position
                 }
                 groups[position].members.append(Member(value: value, channel: channel))
-                if value > 0, graph.nodes[value - 1].convolution != nil {
-                    groups[position].producers.append((value - 1, channel))
+                if let node = graph.node(of: value), graph.nodes[node].convolution != nil {
+                    groups[position].producers.append((node, channel))
                 }
             }
         }

@@ -46,7 +46,9 @@ struct LayerReport: Encodable {
         isFloat: [Bool]
     ) -> [LayerReport] {
         func elements(_ value: Int) -> Int {
-            value == 0 ? summary.input.shape.count : summary.rows[value - 1].outputShape.count
+            let inputs = summary.inputs
+            return value < inputs.count
+                ? inputs[value].shape.count : summary.rows[value - inputs.count].outputShape.count
         }
         return summary.rows.enumerated().map { index, row in
             let activations = row.inputs + [row.index]

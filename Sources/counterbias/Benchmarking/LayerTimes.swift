@@ -28,7 +28,7 @@ struct LayerTimes {
         record(nodes: executor.graph.nodes.count) {
             run.step(biases: biases, workspace: workspace)
         }
-        _ = run.finish(biases: biases, workspace: workspace)
+        _ = run.finish(workspace: workspace)
     }
 
     private mutating func record(nodes: Int, _ step: () -> Void) {

@@ -24,7 +24,7 @@ struct ThroughputRun {
     init(_ network: FloatNetwork, threads: Int) throws {
         var random = SplitMix64(state: 0)
         let images = (0..<Self.imageCount).map { _ in
-            (0..<network.graph.input.shape.count).map { _ in random.unit() }
+            (0..<network.graph.inputCount).map { _ in random.unit() }
         }
         let quantized = try Self.quantize(network, images: images, threads: threads)
         self.images = images

@@ -56,7 +56,8 @@ struct CalibrationRun {
         }
         timings.load = (clock.now - started).seconds
         let preprocessing = try Preprocessing(
-            configuration.preprocessing, input: network.graph.input)
+            configuration.preprocessing,
+            input: network.graph.imageInput(model: configuration.model))
         var pixels = PixelRecord(
             configuration.preprocessing, resolved: preprocessing, origin: origin)
         pixels.report(to: logger)
@@ -77,7 +78,7 @@ struct CalibrationRun {
             Console.warn(warning, of: .input, logger: logger)
         }
         let options = CalibrationOptions(configuration, isQuantized: given != nil)
-        let labels = try labels(of: pool, classes: network.outputCount, options)
+        let labels = try labels(of: pool, classes: network.graph.outputCount, options)
         let description = JobDescription(
             network: blob.digest, quantized: given?.digest,
             images: Digest.sha256(of: pool.images.flatMap { $0.reference.digest.bytes }),
@@ -326,9 +327,4 @@ struct Timings: Codable {
             tuningProcessor += processorSeconds
         }
     }
-}
-
-extension FloatNetwork {
-    /// Logits per image.
-    fileprivate var outputCount: Int { graph.shape(of: graph.output.value).count }
 }

@@ -8,6 +8,7 @@ import Imaging
 import Logging
 import NetworkGraph
 import ONNXFormat
+import PrintableText
 import Quantization
 import Settings
 
@@ -38,17 +39,25 @@ struct EvaluationRun {
         let integer = IntegerExecutor(quantized)
         let biases = BiasState(of: quantized)
         let (settings, origin) = try settings(contents.metadata)
-        let preprocessing = try Preprocessing(settings, input: network.graph.input)
+        let preprocessing = try Preprocessing(
+            settings, input: network.graph.imageInput(model: configuration.model))
         var pixels = PixelRecord(settings, resolved: preprocessing, origin: origin)
         pixels.report(to: logger)
         let encoding = InputEncoding(tables: preprocessing.lookupTables())
         let folder = try ImageFolder.list(configuration.images)
         let entries = folder.inputs(for: preprocessing, limit: limit)
         let labels = try configuration.labels.file.map { try LabelTable(path: $0) }
-        let classes = network.graph.shape(of: network.graph.output.value).count
+        let outputs = network.graph.outputs
+        if labels != nil, outputs.count > 1 {
+            throw CommandError(
+                EX_CONFIG,
+                "\(configuration.model) has \(outputs.count) outputs; labels belong to one of class "
+                    + "scores: leave labels.file out")
+        }
+        let classes = network.graph.outputCount
 
         let pool = ComputePool(threads: threads)
-        var evaluation = Evaluation()
+        var evaluation = Evaluation(outputs: network.graph.outputCounts)
         var facts = InputFacts()
         var fit = LabelFit(offset: configuration.labels.offset, classes: classes)
         var skipped: [PreparedPool.SkippedImage] = []
@@ -56,7 +65,7 @@ struct EvaluationRun {
             EvaluationTrace(
                 float: float, integer: integer, tensors: contents.tensors, images: $0.images)
         }
-        let shape = float.graph.input.shape
+        let inputs = float.graph.inputs
         var display = EvaluationDisplay(images: entries.count, quiet: isQuiet, logger: logger)
         defer { StatusLine.clear() }
         display.show(done: 0)
@@ -67,14 +76,14 @@ struct EvaluationRun {
                 preprocessing: preprocessing, skipsBad: configuration.skipBadImages)
             skipped += batch.skipped
             facts.add(batch)
-            let inputs = try batch.images.map {
-                encoding.encode(try $0.reference.payload($0.bytes, shape: shape))
+            let images = try batch.images.map {
+                encoding.encode(try $0.reference.payload($0.bytes, inputs: inputs))
             }
-            tracer?.add(inputs)
-            let logits = pool.map(inputs.count) { index, workspace in
+            tracer?.add(images)
+            let logits = pool.map(images.count) { index, workspace in
                 (
-                    float.run(inputs[index], workspace: workspace),
-                    integer.run(inputs[index], biases: biases, workspace: workspace)
+                    float.run(images[index], workspace: workspace),
+                    integer.run(images[index], biases: biases, workspace: workspace)
                 )
             }
             for (name, (float, quantized)) in zip(batch.names, logits) {
@@ -105,7 +114,9 @@ struct EvaluationRun {
         return EvaluationReport(
             evaluation, pixels: pixels, leftOut: LeftOutRecord(folder.leftOut), skipped: skipped,
             warnings: warnings,
-            function: quantized.graph.output.function ?? network.graph.output.function)
+            outputs: zip(outputs, quantized.graph.outputs).map { mine, theirs in
+                (mine.name, theirs.function ?? mine.function)
+            })
     }
 
     /// Those of the configuration file, or where it has none, those the 8-bit model was made with.
@@ -119,15 +130,14 @@ struct EvaluationRun {
     }
 
     private func check(_ float: Graph, _ quantized: Graph) throws {
-        let (mine, theirs) = (
-            float.shape(of: float.output.value), quantized.shape(of: quantized.output.value)
-        )
-        guard float.input.shape == quantized.input.shape, mine == theirs else {
+        func ends(_ graph: Graph) -> [FeatureShape] {
+            graph.inputs.map(\.shape) + graph.outputs.map { graph.shape(of: $0.value) }
+        }
+        guard float.inputs.count == quantized.inputs.count, ends(float) == ends(quantized) else {
             throw CommandError(
                 EX_DATAERR,
                 "\(configuration.model) and \(quantizedPath) do not belong together: "
-                    + "input \(float.input.shape) and \(quantized.input.shape), output \(mine) and \(theirs)"
-            )
+                    + "inputs and outputs \(ends(float)) and \(ends(quantized))")
         }
     }
 }
@@ -139,15 +149,29 @@ struct EvaluationReport: Encodable {
     var images: Int
     var float: Accuracy
     var quantized: Accuracy
-    var agreement: Double
+    /// Nil for several outputs, as is `kl`.
+    var agreement: Double?
+    /// Of the output; of several, the mean of theirs.
     var sqnr: Double
-    var kl: Double
+    var kl: Double?
     var pixels: PixelRecord
     var leftOut: LeftOutRecord
     var skippedImages: [PreparedPool.SkippedImage]
     var warnings: [String]
     /// What stands behind the logits in the files; not part of the comparison.
     var function: Graph.OutputFunction?
+    /// Of several outputs, each by itself.
+    var outputs: [Output]?
+
+    struct Output: Encodable {
+        var name: String
+        var sqnr: Double
+
+        enum CodingKeys: String, CodingKey {
+            case name
+            case sqnr = "sqnr_db"
+        }
+    }
 
     enum CodingKeys: String, CodingKey {
         case images, float, quantized, agreement
@@ -157,12 +181,13 @@ struct EvaluationReport: Encodable {
         case skippedImages = "skipped_images"
         case warnings
         case function = "output_function"
+        case outputs
     }
 
     init(
         _ evaluation: Evaluation, pixels: PixelRecord, leftOut: LeftOutRecord,
         skipped: [PreparedPool.SkippedImage], warnings: [String],
-        function: Graph.OutputFunction?
+        outputs: [(name: String, function: Graph.OutputFunction?)]
     ) {
         images = evaluation.images
         float = Accuracy(top1: evaluation.floatTop1)
@@ -174,7 +199,10 @@ struct EvaluationReport: Encodable {
         self.leftOut = leftOut
         skippedImages = skipped
         self.warnings = warnings
-        self.function = function
+        function = outputs.lazy.compactMap(\.function).first
+        if outputs.count > 1 {
+            self.outputs = zip(outputs, evaluation.sqnrs).map { Output(name: $0.name, sqnr: $1) }
+        }
     }
 
     var table: String {
@@ -186,9 +214,13 @@ struct EvaluationReport: Encodable {
             ["float", percent(float.top1), "", "", ""],
             [
                 "8-bit", percent(quantized.top1), percent(agreement),
-                sqnr.formatted(decimals: 2) + " dB", kl.formatted(decimals: 4),
+                sqnr.formatted(decimals: 2) + " dB", kl?.formatted(decimals: 4) ?? "–",
             ],
         ]
+        for output in outputs ?? [] {
+            table.rows.append(
+                [output.name.printable(), "", "", output.sqnr.formatted(decimals: 2) + " dB", ""])
+        }
         let place = function.map { "; compared in front of the final \($0.rawValue)" } ?? ""
         return table.text + "\n\n\(images) images\(place)"
     }

@@ -28,8 +28,8 @@ struct EvaluationTrace {
         inputs += images.prefix(max(limit - inputs.count, 0))
     }
 
-    /// Tensors: `input` in the model's own layout; the file's 8-bit tensors, NHWC; `output`,
-    /// `output_float`.
+    /// Tensors: `input` in the model's own layout; the file's 8-bit tensors, NHWC; `output` and
+    /// `output_float`, all outputs one after the other.
     func write(to path: String) throws {
         let graph = integer.graph
         let biases = BiasState(of: integer.network)
@@ -40,17 +40,20 @@ struct EvaluationTrace {
         for input in inputs {
             reference += float.run(input, workspace: workspace)
             var run = integer.start(input, workspace: workspace)
-            activations[0] += UnsafeBufferPointer(start: run.input, count: graph.input.shape.count)
+            for (value, end) in graph.inputs.enumerated() {
+                activations[value] += UnsafeBufferPointer(
+                    start: run.input(value), count: end.shape.count)
+            }
             for (index, node) in graph.nodes.enumerated() {
                 guard let values = run.step(biases: biases, workspace: workspace) else { continue }
-                activations[index + 1] += UnsafeBufferPointer(
+                activations[graph.value(of: index)] += UnsafeBufferPointer(
                     start: values, count: node.shape.count)
             }
-            output += run.finish(biases: biases, workspace: workspace)
+            output += run.finish(workspace: workspace)
         }
         var file = SafetensorsFile()
-        let shape = graph.input.shape
-        let isChannelsFirst = graph.input.layout == .nchw
+        let shape = graph.inputs[0].shape
+        let isChannelsFirst = graph.inputs[0].layout == .nchw
         try file.add(
             "input", inputs.flatMap { isChannelsFirst ? shape.channelsFirst($0) : $0 },
             shape: isChannelsFirst
@@ -69,7 +72,7 @@ struct EvaluationTrace {
                     name, activations[value].map { Int8(bitPattern: $0 ^ 0x80) }, shape: axes)
             }
         }
-        let classes = graph.shape(of: graph.output.value).count
+        let classes = graph.outputCount
         try file.add("output", output, shape: [inputs.count, classes])
         try file.add("output_float", reference, shape: [inputs.count, classes])
         try AtomicFile.write(file.encoded(), to: path, durable: false)

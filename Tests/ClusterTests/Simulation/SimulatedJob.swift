@@ -82,7 +82,7 @@ struct SimulatedJob: Sendable {
         while let round = job.nextRound {
             let biases = job.biases ?? BiasState(layers: [])
             let bytes = Digest.sha256(of: biases.encoded())
-            let shape = network.graph.input.shape
+            let shape = network.graph.inputs[0].shape
             let images = job.images(of: round.kind, in: payloads) {
                 $0.mirrored(width: shape.width, channels: shape.channels)
             }

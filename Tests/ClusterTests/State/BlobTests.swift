@@ -34,7 +34,7 @@ import Testing
             try #require(SafetensorsFile(decoding: blob.encoded()).metadata["graph"])
         }
         #expect(try !graph().contains("function"))
-        blob.network.graph.output.function = .softmax
+        blob.network.graph.outputs[0].function = .softmax
         #expect(try graph().contains(#""function":"Softmax""#))
         #expect(try NetworkBlob(decoding: blob.encoded()) == blob)
     }
@@ -196,8 +196,8 @@ import Testing
     }
 }
 
-private let networkDigest = "b111ae35b6e843ed617aec38853ea2ec0d9ae46b173ba01a8aa87607bc83c2a7"
-private let quantizedDigest = "b4f5712141eeade3110c506ad3dfe56d86d84539b06888732dd11b533ec91655"
+private let networkDigest = "b7cee2945d85a65c91e3897f4b6f725298b37ab7df82d2d4d01f7d89424333a8"
+private let quantizedDigest = "19e4e0a0b1d3e48380c40182b83c7419caced635f78ee45143dbb3be39d1b660"
 
 /// Faults a graph from another build could have.
 enum BrokenGraph: CaseIterable {
@@ -208,12 +208,12 @@ enum BrokenGraph: CaseIterable {
     func apply(to graph: inout Graph) {
         let last = graph.nodes.count - 1
         switch self {
-        case .outputValue: graph.output.value = last + 2
-        case .negativeOutput: graph.output.value = -1
+        case .outputValue: graph.outputs[0].value = last + 2
+        case .negativeOutput: graph.outputs[0].value = -1
         case .futureInput: graph.nodes[1].inputs = [2]
         case .noInputs: graph.nodes[0].inputs = []
         case .emptyShape: graph.nodes[0].shape.height = 0
-        case .negativeInputShape: graph.input.shape.channels = -3
+        case .negativeInputShape: graph.inputs[0].shape.channels = -3
         case .hugeKernel: change(&graph) { $0.window.kernelHeight = .max / 2 }
         case .zeroStride: change(&graph) { $0.window.strideWidth = 0 }
         case .unevenGroups: change(&graph) { $0.groups = 2 }
@@ -223,7 +223,8 @@ enum BrokenGraph: CaseIterable {
         case .concatChannels: graph.nodes[5].shape.channels += 1
         case .poolChannels: graph.nodes[6].shape.channels += 1
         case .meanExtent: graph.nodes[10].shape.height = 2
-        case .hugeShape: graph.input.shape = FeatureShape(height: .max, width: .max, channels: .max)
+        case .hugeShape:
+            graph.inputs[0].shape = FeatureShape(height: .max, width: .max, channels: .max)
         }
     }
 

@@ -86,15 +86,15 @@ import Testing
         var file = try saved.file()
         #expect(try JobCheckpoint(file, statistics: nil) == saved)
         // Nil: written before formats were numbered.
-        for (format, found) in [("3", "3"), ("1", "1"), (nil, "1"), ("x", "x")] {
+        for (format, found) in [("4", "4"), ("2", "2"), ("1", "1"), (nil, "1"), ("x", "x")] {
             file.metadata["format"] = format
             let error = #expect(throws: CheckpointError.self) {
                 try JobCheckpoint(file, statistics: nil)
             }
-            #expect(error == CheckpointError(.otherFormat(found: found, expected: 2)))
+            #expect(error == CheckpointError(.otherFormat(found: found, expected: 3)))
             #expect(error?.description.contains("format \(found)") == true)
         }
-        file.metadata["format"] = "2"
+        file.metadata["format"] = "3"
         file.metadata["rounds.limit"] = nil
         #expect(try JobCheckpoint(file, statistics: nil).roundLimit == nil)
     }

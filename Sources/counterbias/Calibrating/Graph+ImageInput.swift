@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import NetworkGraph
+import PrintableText
+
+extension Graph {
+    /// The input that images are made for.
+    /// - Parameter model: file of the network, for messages.
+    /// - Throws: ``CommandError`` where there are several inputs.
+    func imageInput(model: String) throws -> Input {
+        guard inputs.count == 1 else {
+            let names = inputs.map { "'\($0.name.printable())'" }.joined(separator: ", ")
+            throw CommandError(
+                EX_DATAERR,
+                "\(model) has \(inputs.count) inputs (\(names)); folders of images feed one: make "
+                    + "the others constants (onnx.utils, or at export)")
+        }
+        return inputs[0]
+    }
+}
