@@ -99,7 +99,7 @@ let package = Package(
             ] + flyingFox,
             swiftSettings: swift),
 
-        // What many workers cost a coordinator; for scripts/benchmark-workers, not installed.
+        // What many workers cost a coordinator; for scripts/benchmarks/workers, not installed.
         .executableTarget(
             name: "WorkerSwarm",
             dependencies: [
@@ -123,7 +123,7 @@ let package = Package(
         .executableTarget(
             name: "FuzzDecoders", dependencies: ["FuzzTargets", argumentParser],
             swiftSettings: swift),
-        // Golden digests of the kernels, shared by KernelsTests and scripts/check-kernels.
+        // Golden digests of the kernels, shared by KernelsTests and scripts/checks/check-kernels.
         .target(
             name: "KernelGoldens", dependencies: ["CKernels"], path: "Tests/KernelGoldens",
             exclude: ["main.c", "digests.h"]),

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Imaging
 
-/// Files that `scripts/make-image-fixtures` wrote.
+/// Files that `scripts/fixtures/make-image-fixtures` wrote.
 enum Fixtures {
     private static let testFolder = parent(of: #filePath)
     static let folder = testFolder + "/Fixtures"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// splitmix64, the generator that scripts/benchmark-peers repeats for the same input.
+/// splitmix64, the generator that scripts/benchmarks/peers repeats for the same input.
 struct SplitMix64 {
     var state: UInt64
 
