@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""8-bit files of Counterbias and NNCF in default sessions; scripts/benchmarks/default-sessions describes it."""
+"""8-bit files of Counterbias and NNCF in default sessions; scripts/benchmarks/default-sessions
+describes it."""
 
 import argparse
 import json
@@ -43,7 +44,15 @@ TYPES = {
     "uint8": ["--weight-type", "uint8"],
     "int8, allow": ["--weight-type", "int8", "--weight-saturation", "allow"],
 }
-TYPES_HEAD = ("network", "weights", "exact", "ONNX Runtime", "OpenVINO", "ONNX Runtime, images/s", "OpenVINO, images/s")
+TYPES_HEAD = (
+    "network",
+    "weights",
+    "exact",
+    "ONNX Runtime",
+    "OpenVINO",
+    "ONNX Runtime, images/s",
+    "OpenVINO, images/s",
+)
 TURNS = 5
 
 
@@ -60,9 +69,26 @@ class Comparison:
     def prepared(self, model, quantized, config, folder, count):
         """The network's inputs, in the file's layout, as Counterbias makes them."""
         trace = self.work / "trace.safetensors"
-        command(self.binary, "evaluate", "--quiet", "--config", config, "--model", model, "--quantized",
-                quantized, "--images", self.images / folder, "--limit", count, "--trace", trace,
-                "--trace-images", count, "--json")
+        command(
+            self.binary,
+            "evaluate",
+            "--quiet",
+            "--config",
+            config,
+            "--model",
+            model,
+            "--quantized",
+            quantized,
+            "--images",
+            self.images / folder,
+            "--limit",
+            count,
+            "--trace",
+            trace,
+            "--trace-images",
+            count,
+            "--json",
+        )
         return tensors.load(trace)["input"]
 
     def configuration(self, preprocessing):
@@ -75,8 +101,20 @@ class Comparison:
 
     def ours(self, name, model, config, flags=()):
         out = self.work / "out" / name.replace(" ", "-")
-        command(self.binary, "calibrate", "--quiet", "--config", config, "--model", model, "--images",
-                self.images / "calibration", "--out", out, *flags)
+        command(
+            self.binary,
+            "calibrate",
+            "--quiet",
+            "--config",
+            config,
+            "--model",
+            model,
+            "--images",
+            self.images / "calibration",
+            "--out",
+            out,
+            *flags,
+        )
         return out / "model.int8.onnx"
 
     def data(self, model, ours, config):
@@ -97,7 +135,9 @@ class Comparison:
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0][:60]
         data = self.data(model, ours, config)
-        return [(str(path), str(data)) for path in (ours, None if reason else theirs) if path], reason
+        return [
+            (str(path), str(data)) for path in (ours, None if reason else theirs) if path
+        ], reason
 
     def decibels(self, path, data):
         """With exact arithmetic and in both default sessions."""
@@ -120,9 +160,13 @@ class Comparison:
         yield [*cells, reason, "", ""] if reason else cells
 
     def weight_types(self, title, model, preprocessing):
-        """A row per type: SQNRs, and images per second on this processor as it is, one thread, medians of turns."""
+        """A row per type: SQNRs, and images per second on this processor as it is, one thread,
+        medians of turns."""
         config = self.configuration(preprocessing)
-        files = {name: self.ours(f"{title}-{name}", model, config, flags) for name, flags in TYPES.items()}
+        files = {
+            name: self.ours(f"{title}-{name}", model, config, flags)
+            for name, flags in TYPES.items()
+        }
         data = str(self.data(model, files["auto"], config))
         images = np.load(data)["input"]
         rates = {(name, runtime): [] for name in files for runtime in sessions.RUNTIMES}
@@ -134,15 +178,27 @@ class Comparison:
                     run(image[None])
                 rates[key].append(len(images) / (time.perf_counter() - begin))
         for name, path in files.items():
-            yield [title, name, *self.decibels(str(path), data),
-                   *(f"{statistics.median(rates[name, runtime]):.0f}" for runtime in sessions.RUNTIMES)]
+            yield [
+                title,
+                name,
+                *self.decibels(str(path), data),
+                *(
+                    f"{statistics.median(rates[name, runtime]):.0f}"
+                    for runtime in sessions.RUNTIMES
+                ),
+            ]
 
 
 def types_table(rows, count):
-    lines = ["# Types of weights", "",
-             f"Made by `scripts/benchmarks/default-sessions --types`: SQNR as in default-sessions.md, on {count} photographs; images per second on the processor as",
-             f"it is, one thread, medians of {TURNS} turns. Processor: {processor()}.", "",
-             "| " + " | ".join(TYPES_HEAD) + " |", "|" + "---|" * len(TYPES_HEAD)]
+    lines = [
+        "# Types of weights",
+        "",
+        f"Made by `scripts/benchmarks/default-sessions --types`: SQNR as in default-sessions.md, on {count} photographs; images per second on the processor as",
+        f"it is, one thread, medians of {TURNS} turns. Processor: {processor()}.",
+        "",
+        "| " + " | ".join(TYPES_HEAD) + " |",
+        "|" + "---|" * len(TYPES_HEAD),
+    ]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 
@@ -150,16 +206,25 @@ def processor():
     lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     read = dict(line.split(":", 1) for line in lines if ":" in line)
     values = {key.strip(): value.strip() for key, value in read.items()}
-    has = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx_vnni") if flag in values["flags"].split()]
+    has = [
+        flag
+        for flag in ("avx2", "avx512f", "avx512_vnni", "avx_vnni")
+        if flag in values["flags"].split()
+    ]
     return f"{values['model name']}, family {values['cpu family']}, model {values['model']} ({', '.join(has)})"
 
 
 def table(rows, count):
-    lines = ["# Default sessions", "",
-             f"Made by `scripts/benchmarks/default-sessions`: SQNR of the outputs in dB on {count} photographs of `evaluation`, with exact arithmetic and in",
-             "default sessions on a processor with AVX2 and without VNNI, emulated where need be. Both tools without options, on 64 photographs.",
-             "Probabilities are compared by their logarithms.", "",
-             "| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
+    lines = [
+        "# Default sessions",
+        "",
+        f"Made by `scripts/benchmarks/default-sessions`: SQNR of the outputs in dB on {count} photographs of `evaluation`, with exact arithmetic and in",
+        "default sessions on a processor with AVX2 and without VNNI, emulated where need be. Both tools without options, on 64 photographs.",
+        "Probabilities are compared by their logarithms.",
+        "",
+        "| " + " | ".join(HEAD) + " |",
+        "|" + "---|" * len(HEAD),
+    ]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 

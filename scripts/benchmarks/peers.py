@@ -31,7 +31,12 @@ def main():
     arguments = parser.parse_args()
     module, title = PARTS[arguments.part]
     binary = arguments.binary.resolve()
-    found = {"title": title, "rounds": arguments.rounds, "machine": machine.description(binary), "rows": []}
+    found = {
+        "title": title,
+        "rounds": arguments.rounds,
+        "machine": machine.description(binary),
+        "rows": [],
+    }
     with tempfile.TemporaryDirectory(prefix="counterbias-benchmark-") as folder:
         rows = getattr(importlib.import_module(f"peer_support.{module}"), f"{arguments.part}_rows")
         for row in rows(binary, pathlib.Path(folder), arguments.rounds, arguments.only):

@@ -15,7 +15,8 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # No option at all, and of the preset what the images need alone.
 DEFAULT = "default"
-# The methods alone; presets may have ranges and scales by search, and equalization, and int8 weights are kept from saturating.
+# The methods alone; presets may have ranges and scales by search, and equalization, and int8
+# weights are kept from saturating.
 SCALES = ["--weight-scale", "minmax", "--range", "minmax", "--weight-saturation", "allow"]
 PLAIN = [*SCALES, "--equalize", "none"]
 # The paper's equalization (arXiv 1902.01917) in front of each method.
@@ -26,7 +27,11 @@ SYMMETRIC = ["--granularity", "tensor", "--weights", "symmetric"]
 CHANNEL = ["--granularity", "channel", "--weights", "symmetric"]
 OUTPUT_MSE = ["--weight-scale", "output-mse"]
 OTHERS = "its own"
-SCHEMES = {"tensor, asymmetric": TENSOR, "tensor, symmetric": SYMMETRIC, "channel, symmetric": CHANNEL}
+SCHEMES = {
+    "tensor, asymmetric": TENSOR,
+    "tensor, symmetric": SYMMETRIC,
+    "channel, symmetric": CHANNEL,
+}
 METHODS = {
     "naive, dead channels kept": [*PLAIN, "--method", "none", "--keep-dead-channels"],
     "naive": [*PLAIN, "--method", "none"],
@@ -41,12 +46,22 @@ METHODS = {
     "preset, BFT": ["--method", "bft"],
     "preset, IBC + BFT": ["--method", "ibc,bft"],
 }
-# With a scale per channel alone: few images with logits left float, as NNCF leaves them; and weights of fewer bits.
+# With a scale per channel alone: few images with logits left float, as NNCF leaves them; and
+# weights of fewer bits.
 CHANNEL_METHODS = {
     DEFAULT: [],
-    "preset, IBC, 64 images, float logits": ["--method", "ibc", "--ibc-images", "64", "--float-output"],
-    **{f"{name}, {bits} bits": [*PLAIN, *FEW, "--method", method, "--bits", str(bits)]
-       for bits in (6, 4) for name, method in (("naive", "none"), ("IBC, 8 images", "ibc"))},
+    "preset, IBC, 64 images, float logits": [
+        "--method",
+        "ibc",
+        "--ibc-images",
+        "64",
+        "--float-output",
+    ],
+    **{
+        f"{name}, {bits} bits": [*PLAIN, *FEW, "--method", method, "--bits", str(bits)]
+        for bits in (6, 4)
+        for name, method in (("naive", "none"), ("IBC, 8 images", "ibc"))
+    },
 }
 
 
@@ -63,18 +78,37 @@ class Network:
 
 
 NETWORKS = [
-    Network("MobileNet-v1 1.0", "mobilenet_v1_1.0_224", "mobilenet-v1",
-            {"naive": -7.9, "IBC, 8 images": -1.0, "BFT": -1.03}),
-    Network("MobileNet-v2 1.0", "mobilenet_v2_1.0_224", "mobilenet-v2",
-            {"naive": -16.44, "IBC, 8 images": -1.1, "BFT": -1.2}, tensor_preset=OUTPUT_MSE),
-    Network("MobileNet-v2 1.4", "mobilenet_v2_1.4_224", "mobilenet-v2", {"naive": -6.42, "BFT": -0.85},
-            tensor_preset=OUTPUT_MSE),
+    Network(
+        "MobileNet-v1 1.0",
+        "mobilenet_v1_1.0_224",
+        "mobilenet-v1",
+        {"naive": -7.9, "IBC, 8 images": -1.0, "BFT": -1.03},
+    ),
+    Network(
+        "MobileNet-v2 1.0",
+        "mobilenet_v2_1.0_224",
+        "mobilenet-v2",
+        {"naive": -16.44, "IBC, 8 images": -1.1, "BFT": -1.2},
+        tensor_preset=OUTPUT_MSE,
+    ),
+    Network(
+        "MobileNet-v2 1.4",
+        "mobilenet_v2_1.4_224",
+        "mobilenet-v2",
+        {"naive": -6.42, "BFT": -0.85},
+        tensor_preset=OUTPUT_MSE,
+    ),
     Network("Inception-v1 (LRN)", "googlenet_bvlc", "inception-v1"),
     Network("Inception-v1 (BatchNorm)", "inception_v1_bn", "inception-v1-bn"),
     Network("ResNet-18", "resnet18", "resnet18"),
     Network("EfficientNet-Lite0", "efficientnet_lite0", "efficientnet-lite0"),
     Network("MobileNet-v3 large", "mobilenet_v3_large", "mobilenet-v3"),
-    Network("MobileNet-v2 1.0 160, dogs", "mobilenet_v2_1.0_160_dogs", "mobilenet-v2-dogs", is_labelled=False),
+    Network(
+        "MobileNet-v2 1.0 160, dogs",
+        "mobilenet_v2_1.0_160_dogs",
+        "mobilenet-v2-dogs",
+        is_labelled=False,
+    ),
 ]
 
 
@@ -107,7 +141,8 @@ def written(settings, path):
 
 
 def pixels_alone(preset, work):
-    """A configuration that says how images become the network's input, and leaves all else to the defaults."""
+    """A configuration that says how images become the network's input, and leaves all else to the
+    defaults."""
     settings = yaml.safe_load(preset_path(preset).read_text())
     return written({"preprocessing": settings["preprocessing"]}, work / f"{preset}-pixels.yaml")
 
@@ -126,9 +161,22 @@ def ours(binary, network, model, images, configuration, flags, work):
             "--images", images.calibration, "--out", out, *flags)
     for name, (folder, labels) in images.sets.items():
         given = ["--labels", labels] if network.is_labelled else []
-        found = json.loads(command(
-            binary, "evaluate", "--config", images.preset(name, network.preset, work), "--model", model,
-            "--quantized", out / "model.int8.onnx", "--images", folder, *given, "--json"))
+        found = json.loads(
+            command(
+                binary,
+                "evaluate",
+                "--config",
+                images.preset(name, network.preset, work),
+                "--model",
+                model,
+                "--quantized",
+                out / "model.int8.onnx",
+                "--images",
+                folder,
+                *given,
+                "--json",
+            )
+        )
         cells[name] = {key: found[key] for key in ("agreement", "sqnr_db", "kl")}
         if network.is_labelled:
             cells[name] |= {"float": found["float"]["top1"], "top1": found["quantized"]["top1"]}
@@ -147,7 +195,9 @@ def theirs(make, count, network, model, images, work):
     for name, (folder, labels) in images.sets.items():
         preparation = photographs.Preparation(images.preset(name, network.preset, work), dims)
         names, tensors = preparation.tensors(folder)
-        right = photographs.labels(labels if network.is_labelled else None, names, preparation.offset)
+        right = photographs.labels(
+            labels if network.is_labelled else None, names, preparation.offset
+        )
         cells[name] = comparison.measure(
             comparison.logits(model, tensors), comparison.logits(out, tensors), right)
     return cells
@@ -168,7 +218,11 @@ def rows(binary, network, model, images, work):
             yield scheme, method, lambda configuration=configuration, flags=flags: ours(
                 binary, network, model, images, configuration, flags, work)
     for name, (count, make) in quantizers.PEERS.items():
-        yield OTHERS, name, lambda count=count, make=make: attempt(make, count, network, model, images, work)
+        yield (
+            OTHERS,
+            name,
+            lambda count=count, make=make: attempt(make, count, network, model, images, work),
+        )
 
 
 def attempt(*arguments):
@@ -180,7 +234,8 @@ def attempt(*arguments):
 
 
 def update(found, network_rows, is_wanted):
-    """Measures the wanted rows and keeps the others; everything known so far, in order, after each of them."""
+    """Measures the wanted rows and keeps the others; everything known so far, in order, after each
+    of them."""
     known = {(row["scheme"], row["method"]): row for row in found}
     plan = {(scheme, method): measure for scheme, method, measure in network_rows}
     for (scheme, method), measure in plan.items():
@@ -189,17 +244,23 @@ def update(found, network_rows, is_wanted):
             yield row, [known[key] for key in plan if key in known]
 
 
-# Rows that scripts/benchmarks/default-sessions measures in the runtimes, and where its line of a network has them.
+# Rows that scripts/benchmarks/default-sessions measures in the runtimes, and where its line of a
+# network has them.
 IN_SESSIONS = {DEFAULT: slice(1, 4), "NNCF FastBiasCorrection, 64 images": slice(4, 7)}
 
 
 def table(results, sessions):
-    """Markdown of everything measured so far; `sessions` is what scripts/benchmarks/default-sessions keeps."""
-    lines = ["# Results", "",
-             "Made by `scripts/reproduce`; see there for images and settings. Top-1 in %, in parentheses against float; SQNR of the",
-             "logits in dB; KL divergence from the float network's softmax. In default sessions",
-             "(`scripts/benchmarks/default-sessions`): SQNR on 16 photographs of `evaluation`, exact, and in ONNX Runtime and OpenVINO on processors with",
-             "AVX2 and without VNNI.", ""]
+    """Markdown of everything measured so far; `sessions` is what
+    scripts/benchmarks/default-sessions keeps."""
+    lines = [
+        "# Results",
+        "",
+        "Made by `scripts/reproduce`; see there for images and settings. Top-1 in %, in parentheses against float; SQNR of the",
+        "logits in dB; KL divergence from the float network's softmax. In default sessions",
+        "(`scripts/benchmarks/default-sessions`): SQNR on 16 photographs of `evaluation`, exact, and in ONNX Runtime and OpenVINO on processors with",
+        "AVX2 and without VNNI.",
+        "",
+    ]
     for network in NETWORKS:
         found = results.get(network.title)
         lines += [f"## {network.title}", ""]
@@ -207,8 +268,13 @@ def table(results, sessions):
             lines += [f"Awaits `{network.file}.onnx` in the models folder.", ""]
             continue
         sets = [n for n in ("evaluation", "validation") if any(n in row["cells"] for row in found)]
-        head = ["weights", "method", *(f"{n}: {c}" for n in sets for c in ("top-1", "agrees", "SQNR", "KL")),
-                "paper", "default sessions"]
+        head = [
+            "weights",
+            "method",
+            *(f"{n}: {c}" for n in sets for c in ("top-1", "agrees", "SQNR", "KL")),
+            "paper",
+            "default sessions",
+        ]
         lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
         for row in found:
             cells = row["cells"]
@@ -220,11 +286,20 @@ def table(results, sessions):
                     continue
                 accuracy = "" if "top1" not in cell else (
                     f"{100 * cell['top1']:.1f} ({100 * (cell['top1'] - cell['float']):+.1f})")
-                shown += [accuracy, f"{100 * cell['agreement']:.1f}", f"{cell['sqnr_db']:.2f}", f"{cell['kl']:.4f}"]
-            paper = network.paper.get(row["method"]) if row["scheme"] == "tensor, symmetric" else None
+                shown += [
+                    accuracy,
+                    f"{100 * cell['agreement']:.1f}",
+                    f"{cell['sqnr_db']:.2f}",
+                    f"{cell['kl']:.4f}",
+                ]
+            paper = (
+                network.paper.get(row["method"]) if row["scheme"] == "tensor, symmetric" else None
+            )
             shown.append("" if paper is None else f"{paper:+.2f}")
             line = sessions.get(network.title, [[]])[0]
-            shown.append(", ".join(line[IN_SESSIONS[row["method"]]]) if row["method"] in IN_SESSIONS else "")
+            shown.append(
+                ", ".join(line[IN_SESSIONS[row["method"]]]) if row["method"] in IN_SESSIONS else ""
+            )
             lines.append("| " + " | ".join(shown) + " |")
         lines.append("")
     return "\n".join(lines)
@@ -263,8 +338,11 @@ def main():
                     and not (arguments.without_peers and scheme == OTHERS)):
                 results[network.title] = found
                 shown = row["cells"].get("evaluation", row["cells"])
-                print(f"{network.title:28} {row['scheme']:20} {row['method']:34} "
-                      + " ".join(f"{k} {v:.4f}" for k, v in shown.items() if isinstance(v, float)), flush=True)
+                print(
+                    f"{network.title:28} {row['scheme']:20} {row['method']:34} "
+                    + " ".join(f"{k} {v:.4f}" for k, v in shown.items() if isinstance(v, float)),
+                    flush=True,
+                )
                 kept.write_text(json.dumps(results, indent=1) + "\n")
                 (arguments.out / "RESULTS.md").write_text(table(results, sessions))
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pixels of `evaluate --trace` and of peer_support/photographs.py beside torchvision's; see scripts/checks/check-pixels."""
+"""Pixels of `evaluate --trace` and of peer_support/photographs.py beside torchvision's; see
+scripts/checks/check-pixels."""
+
 import argparse
 import json
 import pathlib
@@ -26,10 +28,15 @@ def network(path):
     weight = np.full((1, 3, 1, 1), 1 / 256, np.float32)
     node = helper.make_node("Conv", ["input", "weight"], ["output"], strides=[32, 32], name="conv")
     graph = helper.make_graph(
-        [node], "pixels", [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, CROP, CROP])],
+        [node],
+        "pixels",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, CROP, CROP])],
         [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 1, 7, 7])],
-        [numpy_helper.from_array(weight, "weight")])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+        [numpy_helper.from_array(weight, "weight")],
+    )
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path
+    )
 
 
 def command(*arguments):
@@ -51,22 +58,57 @@ def traced(path):
 def torchvision_pixels(file, side, interpolation):
     mode = transforms.InterpolationMode(interpolation)
     steps = [transforms.Resize(side, mode)] if side else []
-    image = transforms.Compose([*steps, transforms.CenterCrop(CROP)])(Image.open(file).convert("RGB"))
+    image = transforms.Compose([*steps, transforms.CenterCrop(CROP)])(
+        Image.open(file).convert("RGB")
+    )
     return np.asarray(image).transpose(2, 0, 1)
 
 
 def compare(binary, folder, side, interpolation, work):
     """Photographs, and how many of them differ from torchvision's: ours, and the peers'."""
     configuration = work / "pixels.yaml"
-    configuration.write_text(yaml.safe_dump({"preprocessing": {
-        "resize_short_side": side or "none", "interpolation": interpolation, "mean": [0.0], "std": [1.0]}}))
+    configuration.write_text(
+        yaml.safe_dump(
+            {
+                "preprocessing": {
+                    "resize_short_side": side or "none",
+                    "interpolation": interpolation,
+                    "mean": [0.0],
+                    "std": [1.0],
+                }
+            }
+        )
+    )
     trace = work / "trace.safetensors"
     files = sorted((p for p in folder.iterdir() if p.is_file()), key=lambda p: p.name.encode())
     model, given = work / "pixels.onnx", ["--config", configuration, "--images", folder]
     if not (work / "out/model.int8.onnx").exists():
-        command(binary, "calibrate", "--quiet", *given, "--model", model, "--out", work / "out", "--limit", 8)
-    command(binary, "evaluate", "--quiet", *given, "--model", model, "--quantized", work / "out/model.int8.onnx",
-            "--trace", trace, "--trace-images", len(files))
+        command(
+            binary,
+            "calibrate",
+            "--quiet",
+            *given,
+            "--model",
+            model,
+            "--out",
+            work / "out",
+            "--limit",
+            8,
+        )
+    command(
+        binary,
+        "evaluate",
+        "--quiet",
+        *given,
+        "--model",
+        model,
+        "--quantized",
+        work / "out/model.int8.onnx",
+        "--trace",
+        trace,
+        "--trace-images",
+        len(files),
+    )
     ours = traced(trace)
     assert len(ours) == len(files)
     peers = photographs.Preparation(configuration, [1, 3, CROP, CROP])
@@ -85,7 +127,9 @@ def main():
     arguments = parser.parse_args()
     folders = sorted(p for p in arguments.images.glob("*") if p.is_dir())
     if not folders:
-        print(f"SKIPPED: {arguments.images} has no photographs; pixels are not compared with torchvision's")
+        print(
+            f"SKIPPED: {arguments.images} has no photographs; pixels are not compared with torchvision's"
+        )
         return
     failed = False
     with tempfile.TemporaryDirectory() as work:
@@ -97,8 +141,11 @@ def main():
                 if side is None and smallest < CROP:
                     continue
                 count, (ours, peers) = compare(arguments.binary, folder, side, interpolation, work)
-                print(f"{folder.name:12} short side {side or 'as it is':8} crop {CROP} {interpolation:8} "
-                      f"{count} photographs, {ours} differ from torchvision's (imitation for peers: {peers})", flush=True)
+                print(
+                    f"{folder.name:12} short side {side or 'as it is':8} crop {CROP} {interpolation:8} "
+                    f"{count} photographs, {ours} differ from torchvision's (imitation for peers: {peers})",
+                    flush=True,
+                )
                 failed = failed or ours or peers
     sys.exit(bool(failed))
 

@@ -4,10 +4,11 @@
 
     check-models.py BINARY [--only TEXT] [--verbose]
 
-scripts/interop/check-models sets up Python and calls this. Per case: `calibrate` with IBC, `evaluate --trace`, then the
-8-bit outputs of every layer (scripts/interop/compare-layers.py) and the float logits (scripts/interop/compare-float.py). Models with int8 weights
-also run in default sessions of ONNX Runtime and OpenVINO, as on a processor without VNNI. Ends with a table; exit status 1 if any
-case failed.
+scripts/interop/check-models sets up Python and calls this. Per case: `calibrate` with IBC,
+`evaluate --trace`, then the 8-bit outputs of every layer (scripts/interop/compare-layers.py) and
+the float logits (scripts/interop/compare-float.py). Models with int8 weights also run in default
+sessions of ONNX Runtime and OpenVINO, as on a processor without VNNI. Ends with a table; exit
+status 1 if any case failed.
 """
 
 import argparse
@@ -42,7 +43,9 @@ def call(arguments, refusal=None):
     message = done.stderr.strip()
     if refusal:
         if done.returncode not in (64, 65, 78) or refusal not in message:
-            raise CommandFailed(f"expected a refusal naming {refusal}, got {done.returncode}: {message}")
+            raise CommandFailed(
+                f"expected a refusal naming {refusal}, got {done.returncode}: {message}"
+            )
         return message
     if done.returncode:
         raise CommandFailed(f"exit status {done.returncode}: {message}")
@@ -54,7 +57,8 @@ class Suite:
         self.binary, self.folder, self.verbose = binary, folder, verbose
         self.generated = folder / "images"
         images.write(self.generated, GENERATED_IMAGES, cases.SKELETON_SIZE, cases.SEED)
-        # Models with int8 weights, for default sessions: row of the table, paths and SQNR of exact arithmetic.
+        # Models with int8 weights, for default sessions: row of the table, paths and SQNR of exact
+        # arithmetic.
         self.signed = []
 
     def run(self, case):
@@ -74,9 +78,25 @@ class Suite:
         model, config = self.prepare(case, work)
         out, trace = work / "out", work / "trace.safetensors"
         calibrate = [
-            self.binary, "calibrate", "--model", model, "--images", case.calibration or self.generated,
-            "--out", out, "--config", config, "--method", "ibc", "--limit", case.images,
-            "--workers", 2, "--quiet", *case.flags]
+            self.binary,
+            "calibrate",
+            "--model",
+            model,
+            "--images",
+            case.calibration or self.generated,
+            "--out",
+            out,
+            "--config",
+            config,
+            "--method",
+            "ibc",
+            "--limit",
+            case.images,
+            "--workers",
+            2,
+            "--quiet",
+            *case.flags,
+        ]
         if case.refusal:
             print(f"{case.name}: refused as it should be: {call(calibrate, case.refusal)}")
             return [""] * 9 + ["refused"], True
@@ -117,7 +137,8 @@ class Suite:
         return cells, passed
 
     def keep(self, case, exported, trace):
-        """The SQNR of exact arithmetic; remembers what a default session could compute otherwise."""
+        """The SQNR of exact arithmetic; remembers what a default session could compute
+        otherwise."""
         model = onnx.load(exported)
         is_softmax = ends.function(model) == "Softmax"
         reference, made = (

@@ -5,8 +5,8 @@
     COUNTERBIAS_QDQ_DUMP=FOLDER swift test --filter ONNXFormatQDQTests
     check-random.py FOLDER [options of compare-layers.py]
 
-Checks each file with onnx.checker, runs random images, and judges as compare-layers.py does. This tests the
-writer alone: neither of the two executors of Counterbias takes part.
+Checks each file with onnx.checker, runs random images, and judges as compare-layers.py does. This
+tests the writer alone: neither of the two executors of Counterbias takes part.
 """
 
 import glob

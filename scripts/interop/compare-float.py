@@ -4,8 +4,9 @@
 
     compare-float.py MODEL.onnx TRACE.safetensors [MODEL TRACE ...]
 
-The trace holds `input` (float, in the model's own layout) and `output_float`, or `output` where the former is
-missing. Exit status 1 where max |difference| / max |reference| over all images exceeds 1e-4.
+The trace holds `input` (float, in the model's own layout) and `output_float`, or `output` where the
+former is missing. Exit status 1 where max |difference| / max |reference| over all images exceeds
+1e-4.
 """
 
 import argparse

@@ -4,8 +4,9 @@
 
     quantize-foreign.py M.onnx TRACE.safetensors FOLDER
 
-The inputs come from `counterbias evaluate --trace TRACE.safetensors --trace-images N`, so that all tools see the
-same pixels. Writes FOLDER/{ort,nncf}-{tensor,channel}.onnx. Needs the packages of `foreign` (scripts/pyproject.toml).
+The inputs come from `counterbias evaluate --trace TRACE.safetensors --trace-images N`, so that all
+tools see the same pixels. Writes FOLDER/{ort,nncf}-{tensor,channel}.onnx. Needs the packages of
+`foreign` (scripts/pyproject.toml).
 """
 
 import pathlib
@@ -18,7 +19,11 @@ from interop_support import foreign, tensors
 
 
 def main():
-    model, trace, folder = onnx.load(sys.argv[1]), tensors.load(sys.argv[2]), pathlib.Path(sys.argv[3])
+    model, trace, folder = (
+        onnx.load(sys.argv[1]),
+        tensors.load(sys.argv[2]),
+        pathlib.Path(sys.argv[3]),
+    )
     folder.mkdir(parents=True, exist_ok=True)
     folded = foreign.prepared(model)
     name = next(i.name for i in folded.graph.input

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sets `python` to an interpreter that has the packages of $extra in scripts/pyproject.toml (interop unless set) and
-# scripts/library, made once in .venv-EXTRA. To be sourced in the repository's root, where `fail MESSAGE` is defined.
+# Sets `python` to an interpreter that has the packages of $extra in scripts/pyproject.toml (interop
+# unless set) and scripts/library, made once in .venv-EXTRA. To be sourced in the repository's root,
+# where `fail MESSAGE` is defined.
 
-readonly extra=${extra:-interop}
+extra=${extra:-interop}
 environment=.venv-$extra
 python=$environment/bin/python
 if ! cmp -s scripts/pyproject.toml "$environment/pyproject.toml"; then

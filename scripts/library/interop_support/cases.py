@@ -99,6 +99,14 @@ def shared():
     for name, divisor in (("mlperf_resnet8", 1), ("mlperf_vww96", 255)):
         text = f"preprocessing:\n  mean: [0, 0, 0]\n  std: {[divisor] * 3}\n"
         found.append(Case(name, SHARED / f"zoo/{name}.onnx", *images, text))
-    found.append(Case("mobilenet_v1_0.25_224", SHARED / "zoo/mobilenet_v1_0.25_224.onnx", *images, DOGS,
-                      "int8, channel", PER_CHANNEL))
+    found.append(
+        Case(
+            "mobilenet_v1_0.25_224",
+            SHARED / "zoo/mobilenet_v1_0.25_224.onnx",
+            *images,
+            DOGS,
+            "int8, channel",
+            PER_CHANNEL,
+        )
+    )
     return found

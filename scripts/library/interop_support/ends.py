@@ -3,8 +3,18 @@
 
 import numpy as np
 
-REARRANGING = ("Cast", "DequantizeLinear", "Dropout", "Flatten", "Identity", "QuantizeLinear", "Reshape", "Squeeze",
-               "Transpose", "Unsqueeze")
+REARRANGING = (
+    "Cast",
+    "DequantizeLinear",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "QuantizeLinear",
+    "Reshape",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+)
 
 
 def function(model):

@@ -6,7 +6,10 @@ import tempfile
 
 import nncf
 import onnx
-from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, QuantizationParameters
+from nncf.quantization.advanced_parameters import (
+    AdvancedQuantizationParameters,
+    QuantizationParameters,
+)
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 

@@ -3,18 +3,20 @@
 
     scripts/interop/compare-layers.py MODEL.int8.onnx TRACE.safetensors [MODEL TRACE ...]
 
-The trace is written by `counterbias evaluate --trace FILE.safetensors`: `input` (float, in the model's own
-layout), `<tensor>_quantized` for each value (uint8 or int8, [N, H, W, C]) and `output` (float).
-uint8 entries of an int8 tensor are taken as stored 128 higher.
+The trace is written by `counterbias evaluate --trace FILE.safetensors`: `input` (float, in the
+model's own layout), `<tensor>_quantized` for each value (uint8 or int8, [N, H, W, C]) and `output`
+(float). uint8 entries of an int8 tensor are taken as stored 128 higher.
 
-Two comparisons are made. End to end, ONNX Runtime gets the images, so a difference of one in a layer
-spreads to those behind it. Layer by layer, it gets our 8-bit inputs. Both are judged, unless --mode
-chooses one; end to end only the class where the model has LRN, which is float in ONNX Runtime and whose
-last bits are not defined. Exit status 1: a layer with less than 99.9 % identical outputs, a difference
-above 1, or another class with the highest logit on some image (unless that is a tie in the logits).
+Two comparisons are made. End to end, ONNX Runtime gets the images, so a difference of one in a
+layer spreads to those behind it. Layer by layer, it gets our 8-bit inputs. Both are judged, unless
+--mode chooses one; end to end only the class where the model has LRN, which is float in ONNX
+Runtime and whose last bits are not defined. Exit status 1: a layer with less than 99.9 % identical
+outputs, a difference above 1, or another class with the highest logit on some image (unless that is
+a tie in the logits).
 
 With int8 weights, ONNX Runtime adds pairs of products in 16 bits on x86 CPUs without VNNI and
-saturates; the session option session.x64quantprecision=1 avoids it, and is set for such models unless
+saturates; the session option session.x64quantprecision=1 avoids it, and is set for such models
+unless
 --precision says otherwise.
 """
 
@@ -63,7 +65,9 @@ class Comparison:
         missing += [n for n in model.quantized()
                     if n not in trace and model.operator(n) not in qdq.VIEWS]
         if missing or not self.names:
-            raise SystemExit(f"the trace does not belong to the model: {missing[:3] or 'no tensors'}")
+            raise SystemExit(
+                f"the trace does not belong to the model: {missing[:3] or 'no tensors'}"
+            )
         self.ranks = {}
 
     def end_to_end(self):
@@ -119,7 +123,9 @@ def report(path, comparison, tables, quiet):
         for name in comparison.names:
             cells = "".join(f" {rows[name][0] * 100:13.4f}% {rows[name][1]:4d}"
                             for rows in tables.values())
-            print(f"  {name[-44:]:44} {model.operator(name):18} {comparison.trace[name].size:9d}{cells}")
+            print(
+                f"  {name[-44:]:44} {model.operator(name):18} {comparison.trace[name].size:9d}{cells}"
+            )
 
 
 @dataclasses.dataclass
@@ -127,7 +133,8 @@ class Verdict:
     """What was found on one model."""
 
     outputs: int
-    # Title of a comparison -> lowest share of identical outputs over the layers, largest difference.
+    # Title of a comparison -> lowest share of identical outputs over the layers, largest
+    # difference.
     tables: dict
     same_class: int
     images: int

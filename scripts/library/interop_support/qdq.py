@@ -4,7 +4,8 @@
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-# Operators behind which the value in front of them may be quantized again, or the input in another layout: the trace has it once.
+# Operators behind which the value in front of them may be quantized again, or the input in another
+# layout: the trace has it once.
 VIEWS = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "input")
 
 
@@ -53,7 +54,9 @@ class Model:
         copy = onnx.ModelProto()
         copy.CopyFrom(self.proto)
         for name in names:
-            copy.graph.output.append(helper.make_tensor_value_info(name, self.element_type(name), None))
+            copy.graph.output.append(
+                helper.make_tensor_value_info(name, self.element_type(name), None)
+            )
         return copy
 
     def layer(self, target, known):
@@ -78,7 +81,9 @@ class Model:
                 infos.append(self.input)
             else:
                 rank = 4 if known[name] is None else known[name]
-                infos.append(helper.make_tensor_value_info(name, self.element_type(name), [None] * rank))
+                infos.append(
+                    helper.make_tensor_value_info(name, self.element_type(name), [None] * rank)
+                )
         if target == self.output.name:
             out = self.output
         else:

@@ -72,9 +72,18 @@ def windows(x, kernel, strides, pads, dilations, fill):
     padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=fill)
     eh = (padded.shape[2] - dilations[0] * (kernel[0] - 1) - 1) // strides[0] + 1
     ew = (padded.shape[3] - dilations[1] * (kernel[1] - 1) - 1) // strides[1] + 1
-    return np.stack([padded[:, :, a * dilations[0]:a * dilations[0] + (eh - 1) * strides[0] + 1:strides[0],
-                            b * dilations[1]:b * dilations[1] + (ew - 1) * strides[1] + 1:strides[1]]
-                     for a in range(kernel[0]) for b in range(kernel[1])])
+    return np.stack(
+        [
+            padded[
+                :,
+                :,
+                a * dilations[0] : a * dilations[0] + (eh - 1) * strides[0] + 1 : strides[0],
+                b * dilations[1] : b * dilations[1] + (ew - 1) * strides[1] + 1 : strides[1],
+            ]
+            for a in range(kernel[0])
+            for b in range(kernel[1])
+        ]
+    )
 
 
 class Evaluator:
@@ -184,7 +193,9 @@ class Evaluator:
     def LRN(self, node, a):
         x = self.real(self.get(node.input[0])).astype(np.float64)
         reach, count = a["size"] // 2, x.shape[1]
-        sums = np.stack([(x[:, max(0, c - reach):c + reach + 1] ** 2).sum(1) for c in range(count)], 1)
+        sums = np.stack(
+            [(x[:, max(0, c - reach) : c + reach + 1] ** 2).sum(1) for c in range(count)], 1
+        )
         return Result((x * (a["bias"] + a["alpha"] / a["size"] * sums) ** -a["beta"]).astype(F))
 
     def Concat(self, node, a):

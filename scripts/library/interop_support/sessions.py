@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What people's default sessions make of exported models on an x86 processor with AVX2 and without VNNI.
+"""What people's default sessions make of exported models on an x86 processor with AVX2 and without
+VNNI.
 
     sessions.py RUNTIME LIST.json RESULT.json
 
-RUNTIME is onnxruntime, openvino, or exact: ONNX Runtime without that arithmetic, on this processor as it is.
-Such processors add two products of int8 weights in 16 bits and saturate. Where this one has more, the runtime runs under
-`qemu-x86_64 -cpu Haswell`; OpenVINO's own switch, ONEDNN_MAX_CPU_ISA=AVX2, makes it crash on fully connected layers (2026.4.1). LIST.json names
-models with their inputs, the float networks' outputs, and whether these are probabilities; RESULT.json gets a list of SQNRs in dB, the outputs against the float ones.
+RUNTIME is onnxruntime, openvino, or exact: ONNX Runtime without that arithmetic, on this processor
+as it is. Such processors add two products of int8 weights in 16 bits and saturate. Where this one
+has more, the runtime runs under `qemu-x86_64 -cpu Haswell`; OpenVINO's own switch,
+ONEDNN_MAX_CPU_ISA=AVX2, makes it crash on fully connected layers (2026.4.1). LIST.json names models
+with their inputs, the float networks' outputs, and whether these are probabilities; RESULT.json
+gets a list of SQNRs in dB, the outputs against the float ones.
 """
 
 import json
@@ -18,8 +21,9 @@ import sys
 
 import numpy as np
 
-# Most that a default session may lose against exact arithmetic, in dB. OpenVINO computes additions, HardSwish and means in float, which alone
-# is 0.8 dB of 34 on a made-up MobileNet-v3; what saturates costs more.
+# Most that a default session may lose against exact arithmetic, in dB. OpenVINO computes additions,
+# HardSwish and means in float, which alone is 0.8 dB of 34 on a made-up MobileNet-v3; what
+# saturates costs more.
 RUNTIMES = {"onnxruntime": 0.5, "openvino": 1.0}
 
 
@@ -40,7 +44,8 @@ def has_more_than_avx2():
 
 
 def measure(runtime, models, folder):
-    """SQNRs of `models`, each a dict with the paths `model` and `data` and the flag `softmax`; None where an emulator is missing."""
+    """SQNRs of `models`, each a dict with the paths `model` and `data` and the flag `softmax`; None
+    where an emulator is missing."""
     command = [sys.executable, __file__]
     if runtime != "exact" and has_more_than_avx2():
         emulator = shutil.which("qemu-x86_64")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logits of a quantized network against the float network's, by the definitions of `counterbias evaluate`."""
+"""Logits of a quantized network against the float network's, by the definitions of `counterbias
+evaluate`."""
 
 import numpy as np
 import onnxruntime

@@ -8,7 +8,18 @@ import pathlib
 import platform
 import subprocess
 
-FLAGS = ("avx2", "fma", "avx512f", "avx512bw", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "asimddp", "i8mm")
+FLAGS = (
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx512bw",
+    "avx512_vnni",
+    "avx_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "asimddp",
+    "i8mm",
+)
 PACKAGES = ("onnxruntime", "openvino", "nncf", "torch", "numpy")
 
 
@@ -32,7 +43,9 @@ def description(binary):
         [binary, "bench", "--model", "example/digits.onnx", "--repetitions", "3", "--json"],
         capture_output=True, check=True).stdout)
     peak = bench["peak"]
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True
+    )
     return {
         "processor": information("model name") or platform.machine(),
         "family and model": f"{information('cpu family')}, {information('model')}",

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Photographs as Counterbias prepares them, with Pillow: the same pixels (Sources/Imaging gives Pillow's bits)."""
+"""Photographs as Counterbias prepares them, with Pillow: the same pixels (Sources/Imaging gives
+Pillow's bits)."""
 
 import csv
 import pathlib
@@ -12,7 +13,8 @@ FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
 
 
 class Preparation:
-    """The `preprocessing` section of a configuration file, for a network input of `dims`, batch first."""
+    """The `preprocessing` section of a configuration file, for a network input of `dims`, batch
+    first."""
 
     def __init__(self, configuration, dims):
         settings = yaml.safe_load(pathlib.Path(configuration).read_text())
@@ -21,7 +23,9 @@ class Preparation:
         self.channels_first = dims[1] in (1, 3)
         self.crop = dims[2] if self.channels_first else dims[1]
         side = chosen.get("resize_short_side", "derived")
-        self.side = round(self.crop / 0.875) if side == "derived" else None if side == "none" else side
+        self.side = (
+            round(self.crop / 0.875) if side == "derived" else None if side == "none" else side
+        )
         self.is_rounded = chosen.get("geometry", "torchvision") == "rounded"
         self.filter = FILTERS[chosen.get("interpolation", "bilinear")]
         self.is_bgr = chosen.get("channel_order", "rgb") == "bgr"
@@ -31,11 +35,15 @@ class Preparation:
     def tensor(self, path):
         image = Image.open(path).convert("RGB")
         if self.side:
-            image = image.resize([self.resized(e, min(image.size)) for e in image.size], self.filter)
+            image = image.resize(
+                [self.resized(e, min(image.size)) for e in image.size], self.filter
+            )
         left, top = (self.margin(extent) for extent in image.size)
         pixels = np.asarray(image.crop((left, top, left + self.crop, top + self.crop)), np.float32)
         values = ((pixels[..., ::-1] if self.is_bgr else pixels) - self.mean) / self.std
-        return np.ascontiguousarray(values.transpose(2, 0, 1) if self.channels_first else values)[None]
+        return np.ascontiguousarray(values.transpose(2, 0, 1) if self.channels_first else values)[
+            None
+        ]
 
     def resized(self, extent, short):
         """As torchvision's Resize, or rounded to the nearest."""

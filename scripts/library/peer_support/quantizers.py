@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The post-training quantizers compared with, by name: each takes a float model and calibration tensors."""
+"""The post-training quantizers compared with, by name: each takes a float model and calibration
+tensors."""
 
 import logging
 import tempfile
@@ -28,7 +29,8 @@ class Reader(quantization.CalibrationDataReader):
 
 
 def onnx_runtime(path, out, tensors, per_channel):
-    """quantize_static, QDQ, ranges by minimum and maximum; int8 weights per channel or uint8 per tensor."""
+    """quantize_static, QDQ, ranges by minimum and maximum; int8 weights per channel or uint8 per
+    tensor."""
     with tempfile.TemporaryDirectory() as folder:
         prepared = f"{folder}/prepared.onnx"
         shape_inference.quant_pre_process(str(path), prepared, skip_symbolic_shape=True)
@@ -41,7 +43,8 @@ def onnx_runtime(path, out, tensors, per_channel):
 
 
 def nncf(path, out, tensors, fast):
-    """NNCF's defaults for ONNX: int8 weights per channel, then BiasCorrection (or its fast form)."""
+    """NNCF's defaults for ONNX: int8 weights per channel, then BiasCorrection (or its fast
+    form)."""
     import nncf as tool
 
     logging.getLogger("nncf").setLevel(logging.ERROR)

@@ -67,14 +67,28 @@ def open_vino(proto):
     compiled = core.compile_model(model, "CPU", {
         "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"})
     request = compiled.create_infer_request()
-    return Side(lambda image: request.infer([image], share_inputs=True, share_outputs=True), inputs(dims))
+    return Side(
+        lambda image: request.infer([image], share_inputs=True, share_outputs=True), inputs(dims)
+    )
 
 
 def ours(binary, model, executor):
     """Images per second of one short run."""
     done = subprocess.run(
-        [str(binary), "bench", "--model", str(model), "--threads", "1", "--repetitions", "1", "--json"],
-        capture_output=True, text=True)
+        [
+            str(binary),
+            "bench",
+            "--model",
+            str(model),
+            "--threads",
+            "1",
+            "--repetitions",
+            "1",
+            "--json",
+        ],
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         raise SystemExit(f"{model}: {done.stderr.strip()}")
     return json.loads(done.stdout)[executor]["images_per_second"]

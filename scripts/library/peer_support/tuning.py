@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training images per second of bias fine-tuning: Counterbias with one and two workers, and an eager PyTorch loop.
+"""Training images per second of bias fine-tuning: Counterbias with one and two workers, and an
+eager PyTorch loop.
 
-MobileNet-v1 (1.0, 224) with made-up weights, batch 32, Adam, distillation from the float logits, 8-bit activations, weights per
-channel. PyTorch: fake-quantized weights and activations, gradients of the biases alone, two threads.
+MobileNet-v1 (1.0, 224) with made-up weights, batch 32, Adam, distillation from the float logits,
+8-bit activations, weights per channel. PyTorch: fake-quantized weights and activations, gradients
+of the biases alone, two threads.
 """
 
 import json
@@ -20,12 +22,23 @@ BATCH = 32
 IMAGES = 192
 SIDE = 224
 # (output channels, stride) of the depthwise-separable blocks.
-BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
+BLOCKS = [
+    (64, 1),
+    (128, 2),
+    (128, 1),
+    (256, 2),
+    (256, 1),
+    (512, 2),
+    *[(512, 1)] * 5,
+    (1024, 2),
+    (1024, 1),
+]
 FLAGS = ["--granularity", "channel", "--weights", "symmetric"]
 
 
 class Layer(torch.nn.Module):
-    """Convolution and ReLU6; quantized, with weights already rounded and a fake-quantized output."""
+    """Convolution and ReLU6; quantized, with weights already rounded and a fake-quantized
+    output."""
 
     def __init__(self, channels_in, channels_out, kernel, stride=1, groups=1):
         super().__init__()

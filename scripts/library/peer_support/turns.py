@@ -46,13 +46,18 @@ def take(sides, rounds):
 
 
 def markdown(found):
-    sides = list(dict.fromkeys(side for row in found["rows"] for side in row["measured"] if side != US))
+    sides = list(
+        dict.fromkeys(side for row in found["rows"] for side in row["measured"] if side != US)
+    )
     lines = [f"# {found['title'][0].upper()}{found['title'][1:]}", "",
              f"Medians of {found['rounds']} rounds in turns; ratio above 1: Counterbias is faster "
              "(smallest to largest round). By `scripts/benchmarks/peers`.", ""]
     lines += [f"- {key}: {value}" for key, value in found["machine"].items()]
-    lines += ["", "| network | " + " | ".join([US] + [c for s in sides for c in (s, "ratio")]) + " |",
-              "|---|" + "---|" * (1 + 2 * len(sides))]
+    lines += [
+        "",
+        "| network | " + " | ".join([US] + [c for s in sides for c in (s, "ratio")]) + " |",
+        "|---|" + "---|" * (1 + 2 * len(sides)),
+    ]
     for row in found["rows"]:
         cells = [row["name"], f"{statistics.median(row['measured'][US]):.2f}"]
         for side in sides:

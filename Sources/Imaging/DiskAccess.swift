@@ -9,7 +9,7 @@
 #endif
 
 /// What this module asks the file system.
-enum FileSystem {
+enum DiskAccess {
     /// Larger files are no images.
     static let sizeLimit = 1 << 30
 
