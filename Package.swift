@@ -32,11 +32,11 @@ let package = Package(
         .executable(name: "counterbias-fuzz", targets: ["FuzzDecoders"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
     ],
     targets: [
         // C libraries and compute kernels.
@@ -48,7 +48,8 @@ let package = Package(
             linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
         .target(name: "CKernels", cSettings: kernelC),
 
-        // For what quotes names from outside.
+        // For all: the version, and what quotes names from outside.
+        .target(name: "Release", swiftSettings: swift),
         .target(name: "PrintableText", swiftSettings: swift),
 
         // Pure values and numerics: no files, no sockets, no clocks.
@@ -66,7 +67,9 @@ let package = Package(
         // The outside world, one thing each.
         .target(
             name: "ONNXFormat",
-            dependencies: ["NetworkGraph", "PrintableText", "Quantization", "Storage", protobuf],
+            dependencies: [
+                "NetworkGraph", "PrintableText", "Quantization", "Release", "Storage", protobuf,
+            ],
             exclude: ["onnx.proto"], swiftSettings: swift),
         .target(
             name: "Imaging", dependencies: ["CImageCodecs", "PrintableText"], swiftSettings: swift),
@@ -83,7 +86,7 @@ let package = Package(
             name: "Cluster",
             dependencies: [
                 "Calibration", "Execution", "Kernels", "NetworkGraph", "PrintableText",
-                "Quantization", "Storage", "ZeroMQ", logging, protobuf,
+                "Quantization", "Release", "Storage", "ZeroMQ", logging, protobuf,
             ],
             exclude: ["Wire/wire.proto"],
             swiftSettings: swift),
@@ -95,16 +98,17 @@ let package = Package(
             dependencies: [
                 "CMemory", "Calibration", "Cluster", "Execution", "Imaging", "Kernels",
                 "NetworkGraph", "ONNXFormat", "PrintableText",
-                "Quantization", "Report", "Settings", "Storage", "ZeroMQ", argumentParser, logging,
+                "Quantization", "Release", "Report", "Settings", "Storage", "ZeroMQ",
+                argumentParser, logging,
             ] + flyingFox,
             swiftSettings: swift),
 
-        // What many workers cost a coordinator; for scripts/benchmark-workers, not installed.
+        // What many workers cost a coordinator; for scripts/benchmarks/workers, not installed.
         .executableTarget(
             name: "WorkerSwarm",
             dependencies: [
-                "Calibration", "Cluster", "NetworkGraph", "Quantization", "Storage", "ZeroMQ",
-                argumentParser, logging,
+                "Calibration", "Cluster", "NetworkGraph", "Quantization", "Release", "Storage",
+                "ZeroMQ", argumentParser, logging,
             ],
             swiftSettings: swift),
 
@@ -123,7 +127,7 @@ let package = Package(
         .executableTarget(
             name: "FuzzDecoders", dependencies: ["FuzzTargets", argumentParser],
             swiftSettings: swift),
-        // Golden digests of the kernels, shared by KernelsTests and scripts/check-kernels.
+        // Golden digests of the kernels, shared by KernelsTests and scripts/checks/check-kernels.
         .target(
             name: "KernelGoldens", dependencies: ["CKernels"], path: "Tests/KernelGoldens",
             exclude: ["main.c", "digests.h"]),
@@ -176,7 +180,7 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "Calibration", "Cluster", "FuzzTargets", "Kernels", "NetworkGraph", "Quantization",
-                "Storage", "TestSupport", "ZeroMQ", logging, protobuf,
+                "Release", "Storage", "TestSupport", "ZeroMQ", logging, protobuf,
             ],
             exclude: ["fuzz-failures"], swiftSettings: swift),
         .testTarget(
@@ -186,8 +190,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Cluster", "NetworkGraph", "ONNXFormat", "Quantization", "Storage", "TestSupport",
-                "ZeroMQ", "counterbias",
+                "Cluster", "NetworkGraph", "ONNXFormat", "Quantization", "Release", "Storage",
+                "TestSupport", "ZeroMQ", "counterbias",
             ],
             exclude: ["Shim"], swiftSettings: swift),
     ]

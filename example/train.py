@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains the example network and writes what lies beside this script.
 
     pip install torch==2.15.0 onnx onnxruntime mlxtend==0.25.0 pillow

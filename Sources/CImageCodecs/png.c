@@ -50,7 +50,8 @@ static void check_kind(png_structp png, png_infop info, uint64_t max_pixels,
         fail(session, CIC_TOO_LARGE, "too many pixels");
         png_longjmp(png, 1);
     }
-    if (png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png, info) == 16) {
+    if (png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY
+        && png_get_bit_depth(png, info) == 16) {
         fail(session, CIC_UNSUPPORTED, "16-bit grayscale");
         png_longjmp(png, 1);
     }

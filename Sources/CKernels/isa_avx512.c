@@ -8,7 +8,8 @@
 
 #include "isa.h"
 
-#define CK_ATTRIBUTES __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+#define CK_ATTRIBUTES \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
 
 // Order matters: a body uses those before it.
 #include "bodies/common.h"

@@ -22,10 +22,10 @@ package struct ImageEntry: Hashable, Sendable {
     package func prepare(_ preprocessing: Preprocessing) throws(ImageError) -> PreparedImage {
         guard let input else {
             return try ImageFile.prepare(
-                bytes: FileSystem.read(path), name: path, preprocessing: preprocessing)
+                bytes: DiskAccess.read(path), name: path, preprocessing: preprocessing)
         }
         return try array().prepared(input: input, for: preprocessing) {
-            range throws(ImageError) in try FileSystem.read(path, bytes: range)
+            range throws(ImageError) in try DiskAccess.read(path, bytes: range)
         }
     }
 
@@ -39,8 +39,8 @@ package struct ImageEntry: Hashable, Sendable {
     }
 
     private func array() throws(ImageError) -> NumpyFile {
-        let size = FileSystem.size(of: path)
-        let head = try FileSystem.read(path, bytes: 0..<min(size, NumpyFile.headLimit))
+        let size = DiskAccess.size(of: path)
+        let head = try DiskAccess.read(path, bytes: 0..<min(size, NumpyFile.headLimit))
         return try NumpyFile(head: head, size: size, name: path)
     }
 }

@@ -13,7 +13,7 @@ package struct ImageFolder: Hashable, Sendable {
     package static func list(_ path: String) throws(ImageError) -> ImageFolder {
         var entries: [ImageEntry] = []
         var leftOut = LeftOut()
-        let (names, notUTF8) = try FileSystem.names(in: path)
+        let (names, notUTF8) = try DiskAccess.names(in: path)
         for name in notUTF8 { leftOut.add(name, .notUTF8) }
         for name in names {
             let file = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
@@ -39,7 +39,7 @@ package struct ImageFolder: Hashable, Sendable {
     /// Nil for images.
     private static func leftOutKind(of name: String, at path: String) -> LeftOut.Kind? {
         if name.hasPrefix(".") { return .hidden }
-        switch FileSystem.kind(of: path) {
+        switch DiskAccess.kind(of: path) {
         case .folder: return .subfolder
         case .missing: return .brokenLink
         case .special: return .special

@@ -19,9 +19,9 @@ package import NetworkGraph
 /// |---|---|---|
 /// | convolution | `Float(sum) * (inputScale * weightScale)` | `Float(sum) * multiplier` |
 /// | add | `Float(a - za) * sa + Float(b - zb) * sb` | of `IntegerKernels.add`, with zero point |
-/// | multiply | `Float((a - za) * (b - zb)) * (sa * sb)` | of `IntegerKernels.multiply`, with zero point |
+/// | multiply | `Float((a - za) * (b - zb)) * (sa * sb)` | of `multiply`, with zero point |
 /// | average pool | sum of the window `/ count` | `x / scale + zeroPoint` |
-/// | global average pool | `Float(sum) * (inputScale / Float(pixels))` | `Float(sum) * multiplier` |
+/// | global average | `Float(sum) * (inputScale / Float(pixels))` | `Float(sum) * multiplier` |
 /// | concat, clamp | the dequantized input | `x / scale` |
 /// | activation | the function of the dequantized input | `x / scale` |
 /// | local response normalization | of the dequantized input | `x / scale` |

@@ -2,7 +2,7 @@
 
 import ArgumentParser
 
-/// Measures what many workers cost a coordinator; `scripts/benchmark-workers` runs both halves.
+/// Measures what many workers cost a coordinator; `scripts/benchmarks/workers` runs both halves.
 @main
 struct WorkerSwarm: ParsableCommand {
     static let configuration = CommandConfiguration(

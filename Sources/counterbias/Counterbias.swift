@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Cluster
+import Release
 
 @main
 struct Counterbias: ParsableCommand {

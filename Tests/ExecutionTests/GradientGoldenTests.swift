@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// Gradients of biases against PyTorch's autograd on the same files
-/// (scripts/make-gradient-goldens).
+/// (scripts/fixtures/make-gradient-goldens).
 @Suite struct GradientGoldenTests {
     struct Golden: Decodable {
         struct Image: Decodable {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Imaging
 
-/// Files that `scripts/make-image-fixtures` wrote.
+/// Files that `scripts/fixtures/make-image-fixtures` wrote.
 enum Fixtures {
     private static let testFolder = parent(of: #filePath)
     static let folder = testFolder + "/Fixtures"
@@ -13,7 +13,7 @@ enum Fixtures {
     static let photographs: String? = {
         let project = parent(of: parent(of: testFolder))
         let images = parent(of: project) + "/shared/images"
-        return (try? FileSystem.names(in: images)) == nil ? nil : images
+        return (try? DiskAccess.names(in: images)) == nil ? nil : images
     }()
 
     private static func parent(of path: String) -> String {
@@ -21,7 +21,7 @@ enum Fixtures {
     }
 
     static func bytes(_ name: String) throws -> [UInt8] {
-        try FileSystem.read("\(folder)/\(name)")
+        try DiskAccess.read("\(folder)/\(name)")
     }
 
     /// Rows of a table of tab-separated fields, without the heading.

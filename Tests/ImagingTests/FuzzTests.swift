@@ -12,7 +12,7 @@ import Testing
     @Test func damagedFilesNeverCrash() throws {
         let count = ProcessEnvironment.number("COUNTERBIAS_FUZZ_COUNT") ?? 2000
         let seed = TestSeed.value
-        let names = try FileSystem.names(in: Fixtures.folder).names.filter { !$0.hasSuffix(".tsv") }
+        let names = try DiskAccess.names(in: Fixtures.folder).names.filter { !$0.hasSuffix(".tsv") }
         let files = try names.sorted().map { try Fixtures.bytes($0) }
         let preprocessing = Preprocessing(resizeShortSide: 16, cropHeight: 4, cropWidth: 5)
         print("fuzz: \(count) damaged files from seed \(seed)")

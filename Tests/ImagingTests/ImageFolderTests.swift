@@ -96,10 +96,10 @@ import Testing
 
     @Test func onlyRegularFilesAreRead() throws {
         try withFolder(["a.jpg"]) { path in
-            let bytes = try FileSystem.read(path + "/a.jpg")
+            let bytes = try DiskAccess.read(path + "/a.jpg")
             #expect(bytes.isEmpty)
             for other in [path, path + "/b.jpg", "/dev/zero"] {
-                let error = #expect(throws: ImageError.self) { try FileSystem.read(other) }
+                let error = #expect(throws: ImageError.self) { try DiskAccess.read(other) }
                 #expect(error?.code == .unreadable)
             }
         }

@@ -13,7 +13,7 @@ import Testing
     func equalPillow() throws {
         let folder = try #require(Fixtures.photographs)
         for row in try Fixtures.table("photographs.tsv") {
-            let bytes = try FileSystem.read("\(folder)/\(row[0])")
+            let bytes = try DiskAccess.read("\(folder)/\(row[0])")
             let image = try ImageFile.decode(bytes: bytes, name: row[0])
             #expect(digest(image.pixels) == row[2], "\(row[0])")
             let preprocessing = Preprocessing(

@@ -4,7 +4,7 @@ import KernelGoldens
 import Kernels
 import Testing
 
-/// The digests that `scripts/check-kernels` compares on other instruction sets.
+/// The digests that `scripts/checks/check-kernels` compares on other instruction sets.
 @Suite struct GoldenTests {
     @Test(arguments: 0..<kg_count())
     func digestsAreUnchanged(index: Int) {

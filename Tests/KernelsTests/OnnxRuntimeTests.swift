@@ -40,7 +40,8 @@ struct ConvolutionVector {
     let zeroPoint: UInt8
 }
 
-/// Integer operators against results of ONNX Runtime itself (scripts/make-kernel-vectors.py).
+/// Integer operators against results of ONNX Runtime itself
+/// (scripts/fixtures/make-kernel-vectors.py).
 @Suite struct OnnxRuntimeTests {
     private func bytes(_ text: String) -> [UInt8] {
         let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Made by scripts/make-kernel-vectors.py with onnxruntime 1.32.0; do not edit.
+// Made by scripts/fixtures/make-kernel-vectors.py with onnxruntime 1.32.0; do not edit.
 // swift-format-ignore-file
 import Kernels
 import NetworkGraph

@@ -10,7 +10,8 @@ import Testing
 
 @testable import ONNXFormat
 
-/// Models that ONNX Runtime's and NNCF's quantizers made (scripts/make-foreign-fixtures.py).
+/// Models that ONNX Runtime's and NNCF's quantizers made
+/// (scripts/fixtures/make-foreign-fixtures.py).
 @Suite struct ForeignModelTests {
     struct Golden: Decodable {
         /// Row-major NCHW.

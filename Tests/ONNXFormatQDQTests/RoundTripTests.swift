@@ -179,7 +179,7 @@ import Testing
         #expect(pool.attribute.first { $0.name == "pads" }?.ints == [2, 0, 0, 1])
     }
 
-    /// Writes networks for `scripts/interop-synthetic.py`, which runs them in ONNX Runtime.
+    /// Writes networks for `scripts/interop/check-random.py`, which runs them in ONNX Runtime.
     @Test(.enabled(if: ProcessInfo.processInfo.environment["COUNTERBIAS_QDQ_DUMP"] != nil))
     func dumpForInterop() throws {
         let folder = ProcessInfo.processInfo.environment["COUNTERBIAS_QDQ_DUMP"] ?? "."

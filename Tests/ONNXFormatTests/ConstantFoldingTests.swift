@@ -7,7 +7,7 @@ import Testing
 
 @testable import ONNXFormat
 
-/// Every operator on constants, against ONNX Runtime (scripts/make-folding-fixtures).
+/// Every operator on constants, against ONNX Runtime (scripts/fixtures/make-folding-fixtures).
 @Suite struct ConstantFoldingTests {
     struct Case: Decodable, CustomTestStringConvertible, Sendable {
         var name: String

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ONNXFormat
 
-/// One model per operator and exporter idiom, made by scripts/make-onnx-fixtures.
+/// One model per operator and exporter idiom, made by scripts/fixtures/make-onnx-fixtures.
 @Suite struct FixtureTests {
     static let names = Golden.names
 

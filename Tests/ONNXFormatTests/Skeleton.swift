@@ -6,8 +6,8 @@ import TestSupport
 
 @testable import ONNXFormat
 
-/// A model whose weights were left out (scripts/onnx_skeleton.py) and are made up again here, by
-/// the same rule bit for bit.
+/// A model whose weights were left out (scripts/library/onnx_skeleton.py) and are made up again
+/// here, by the same rule bit for bit.
 struct Skeleton {
     private(set) var model: Onnx_ModelProto
     let name: String

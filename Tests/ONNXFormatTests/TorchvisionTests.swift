@@ -8,7 +8,7 @@ import Testing
 
 @testable import ONNXFormat
 
-/// Models of torchvision as both PyTorch exporters write them (scripts/make-test-models).
+/// Models of torchvision as both PyTorch exporters write them (scripts/fixtures/make-test-models).
 @Suite struct TorchvisionTests {
     struct Goldens: Decodable {
         struct Model: Decodable {

@@ -17,7 +17,7 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-/// A file made by `scripts/fixtures/make_safetensors.py`.
+/// A file made by `scripts/fixtures/make-safetensors.py`.
 func fixture(_ name: String) throws -> [UInt8] {
     Array(try Data(contentsOf: Bundle.module.bundleURL.appending(path: "Fixtures/\(name)")))
 }

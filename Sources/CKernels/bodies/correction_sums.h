@@ -33,7 +33,8 @@ CK_INLINE void add_steps(
     const ck_floats16 zeros = {0};
     const ck_floats16 lower = (float)(target.lower - target.zero_point) - zeros;
     const ck_floats16 upper = (float)(target.upper - target.zero_point) - zeros;
-    ck_floats16 value = __builtin_convertvector((ck_ints16)(*row + *bias), ck_floats16) * *multipliers;
+    ck_floats16 value =
+        __builtin_convertvector((ck_ints16)(*row + *bias), ck_floats16) * *multipliers;
     ck_ints16 is_above = value > lower;
     value = (ck_floats16)((is_above & (ck_ints16)value) | (~is_above & (ck_ints16)lower));
     ck_ints16 is_below = value < upper;
@@ -68,7 +69,8 @@ CK_INLINE void correction_sums_block(
     memcpy(outputs, &block.outputs[0], sizeof outputs);
     memcpy(raised, &block.outputs[1], sizeof raised);
     // The shifts leave; every byte has its zero point.
-    const uint32_t shifts = (CK_SHIFT_BITS - (uint32_t)correction.target.zero_point) * (uint32_t)pixels;
+    const uint32_t shifts =
+        (CK_SHIFT_BITS - (uint32_t)correction.target.zero_point) * (uint32_t)pixels;
     for (ptrdiff_t lane = skipped; lane < CK_SUM_LANES; lane++) {
         correction.sums[c + lane] += (int64_t)high[lane] * 65536 + low[lane];
         correction.outputs[c + lane] += outputs[lane] - shifts;
@@ -86,7 +88,8 @@ CK_INLINE void correction_sums_column(
         float raised = (float)wrapping_add(*accumulators, correction.raised_bias[c]);
         correction.sums[c] += *accumulators;
         correction.outputs[c] += to_byte(plain * correction.multipliers[c], correction.target);
-        correction.raised_outputs[c] += to_byte(raised * correction.multipliers[c], correction.target);
+        correction.raised_outputs[c] +=
+            to_byte(raised * correction.multipliers[c], correction.target);
     }
 }
 

@@ -14,8 +14,9 @@ typedef struct ck_strip {
 /// `width` taps per row, known when compiled, `step` columns from pixel to pixel. Columns
 /// outside `valid` lie in padding. `origin`: of the first column, from `x`.
 CK_INLINE void float_depthwise_sliding(
-    const int pixels, const int width, const int step, const ck_strip strip, ck_taps valid, const float *x, ptrdiff_t origin, const float *w,
-    const float *bias, ck_clamp clamp, __mmask16 mask, float *output) {
+    const int pixels, const int width, const int step, const ck_strip strip, ck_taps valid,
+    const float *x, ptrdiff_t origin, const float *w, const float *bias, ck_clamp clamp,
+    __mmask16 mask, float *output) {
     __m512 sums[8];
     CK_UNROLL_ALL
     for (int p = 0; p < pixels; p++) {

@@ -177,7 +177,8 @@ CK_FUNCTION void float_gemm(
     ptrdiff_t w_panel, int is_first, const float *bias, ck_clamp clamp, ptrdiff_t channels,
     float *output, ptrdiff_t output_stride) {
     if (channels == 2 * CK_PANEL) {
-        ptrdiff_t fetched = 0, size = depth * CK_PANEL, share = ck_round_up(3 * size / rows + 1, 16);
+        ptrdiff_t fetched = 0, size = depth * CK_PANEL;
+        ptrdiff_t share = ck_round_up(3 * size / rows + 1, 16);
         // Leaves 4 or 5 rows rather than 1 or 2: a tile of few waits for its own additions.
         for (; rows == 3 || rows >= 6; rows -= 3, a += 3 * a_stride, output += 3 * output_stride) {
             // The panels that come next, in shares: they lie in the third level.

@@ -41,7 +41,8 @@ CK_INLINE int take_quad(int32_t rest[4], int8_t taken[4]) {
 /// Extra quads of a half panel, of which `channels` exist, and their weights unless `quads` is
 /// NULL.
 CK_FUNCTION ptrdiff_t pack_extras(
-    const ck_plan *plan, const int16_t *weights, ptrdiff_t channels, int32_t *quads, int8_t *bytes) {
+    const ck_plan *plan, const int16_t *weights, ptrdiff_t channels, int32_t *quads,
+    int8_t *bytes) {
     ptrdiff_t count = 0;
     for (ptrdiff_t k = 0; k < plan->depth; k += 4) {
         ptrdiff_t most = 0;
@@ -90,7 +91,8 @@ CK_FUNCTION int is_fit_for_pairs(const ck_plan *plan, const int16_t *weights) {
 CK_FUNCTION int pack_pairs(ck_integer_convolution *c, const int16_t *weights) {
     const ck_plan *plan = &c->plan;
     c->padded_depth = ck_round_up(plan->depth, 4);
-    ptrdiff_t panels = plan->geometry.groups * plan->panels, panel_bytes = c->padded_depth * CK_PANEL;
+    ptrdiff_t panels = plan->geometry.groups * plan->panels;
+    ptrdiff_t panel_bytes = c->padded_depth * CK_PANEL;
     int8_t *packed = c->weights = ck_allocate(panels * panel_bytes);
     c->constants = ck_allocate(panels * CK_PANEL * (ptrdiff_t)sizeof(int32_t));
     c->extra_starts = ck_allocate((2 * panels + 1) * (ptrdiff_t)sizeof(int32_t));

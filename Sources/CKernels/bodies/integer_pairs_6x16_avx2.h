@@ -44,8 +44,8 @@ typedef struct ck_pair_panel {
 
 /// `vectors` is 1 where the panel has at most 8 channels.
 CK_INLINE void pair_tile(
-    const int rows, const int vectors, const uint8_t *a, ptrdiff_t a_stride, const ck_pair_panel *panel,
-    ptrdiff_t channels, int32_t *output, ptrdiff_t output_stride) {
+    const int rows, const int vectors, const uint8_t *a, ptrdiff_t a_stride,
+    const ck_pair_panel *panel, ptrdiff_t channels, int32_t *output, ptrdiff_t output_stride) {
     __m256i sums[6][2];
     CK_UNROLL_WHOLE
     for (int v = 0; v < vectors; v++) {

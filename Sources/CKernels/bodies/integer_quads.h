@@ -67,7 +67,8 @@ CK_INLINE void pack_quads(
     for (; k + 4 <= depth; k += 4, column += 64) {
         for (int step = 0; step < 4; step++) column[step] = (int8_t)(weights[k + step] - offset);
     }
-    for (int step = 0; k + step < depth; step++) column[step] = (int8_t)(weights[k + step] - offset);
+    for (int step = 0; k + step < depth; step++)
+        column[step] = (int8_t)(weights[k + step] - offset);
 }
 
 /// Rows per block: whole tiles of 14, as many as the second-level cache takes.

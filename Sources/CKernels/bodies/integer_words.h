@@ -98,7 +98,7 @@ CK_FUNCTION void word_panel(
     for (ptrdiff_t k = 0; k < c->padded_depth; k += step) {
         ptrdiff_t rest = c->padded_depth - k;
         integer_gemm(
-            rows, (rest < step ? rest : step) / CK_INTEGER_STEPS, values + k, a.stride, weights + k * CK_PANEL,
-            k == 0, channels, output, output_stride);
+            rows, (rest < step ? rest : step) / CK_INTEGER_STEPS, values + k, a.stride,
+            weights + k * CK_PANEL, k == 0, channels, output, output_stride);
     }
 }

@@ -6,11 +6,11 @@
 ///
 /// Bounded numbers and shuffles are written out here, since the standard library may change its
 /// own.
-struct SplitMix64: Hashable, Sendable {
+package struct SplitMix64: Hashable, Sendable {
     private static let increment: UInt64 = 0x9E37_79B9_7F4A_7C15
     private var state: UInt64
 
-    init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { state = seed }
 
     /// An independent sequence: seeded with the output number `stream` of the generator for `seed`.
     init(seed: UInt64, stream: Int) {
@@ -18,7 +18,8 @@ struct SplitMix64: Hashable, Sendable {
         state = source.next()
     }
 
-    mutating func next() -> UInt64 {
+    /// 64 bits, all equally likely.
+    package mutating func next() -> UInt64 {
         state &+= Self.increment
         var z = state
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -43,4 +44,7 @@ struct SplitMix64: Hashable, Sendable {
             values.swapAt(last, next(below: last + 1))
         }
     }
+
+    /// Uniform in [-1, 1), a multiple of 2^-23. `scripts/benchmarks/peers` repeats it.
+    package mutating func unit() -> Float { Float(next() >> 40) * 0x1p-23 - 1 }
 }

@@ -3,6 +3,7 @@
 import Foundation
 import Kernels
 package import Logging
+import Release
 import Storage
 import ZeroMQ
 
@@ -298,9 +299,4 @@ extension Rejection {
         case .foreign: "what listens there is no coordinator"
         }
     }
-}
-
-/// This build, as workers and results name it.
-package enum Build {
-    package static let version = "0.1.0"
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Calibration
+import Release
 
 /// What a coordinator counts, as a value; fed by its driver, read by whoever scrapes.
 package struct CoordinatorMetrics: Hashable, Sendable {

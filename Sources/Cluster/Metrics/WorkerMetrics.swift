@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Release
+
 /// What a worker counts, as a value; fed by its driver, read by whoever scrapes.
 package struct WorkerMetrics: Hashable, Sendable {
     private var isConnected = false

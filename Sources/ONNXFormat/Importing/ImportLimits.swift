@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Bounds on what an ONNX file makes the importer do, besides `SizeLimits`: far above real networks, that keep arithmetic on them exact
-/// and allocations sane.
+/// Bounds on what an ONNX file makes the importer do, besides `SizeLimits`: far above real
+/// networks, that keep arithmetic on them exact and allocations sane.
 enum ImportLimits {
     /// Nodes of a graph.
     static let nodes = 20_000

@@ -2,6 +2,7 @@
 
 import NetworkGraph
 import Quantization
+import Release
 
 /// Turns a checked network into an ONNX graph, value by value in topological order.
 struct QDQWriter {
@@ -49,6 +50,7 @@ struct QDQWriter {
         var model = Onnx_ModelProto()
         model.irVersion = QDQModel.irVersion
         model.producerName = "counterbias"
+        model.producerVersion = Build.version
         var opset = Onnx_OperatorSetIdProto()
         opset.domain = ""
         opset.version = QDQModel.opset

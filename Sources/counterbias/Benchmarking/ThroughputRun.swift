@@ -22,7 +22,7 @@ struct ThroughputRun {
 
     /// - Throws: `QuantizationError` if random input drives the float network out of range.
     init(_ network: FloatNetwork, threads: Int) throws {
-        var random = SplitMix64(state: 0)
+        var random = SplitMix64(seed: 0)
         let images = (0..<Self.imageCount).map { _ in
             (0..<network.graph.inputCount).map { _ in random.unit() }
         }

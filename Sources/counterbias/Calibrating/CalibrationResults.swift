@@ -6,6 +6,7 @@ import Foundation
 import NetworkGraph
 import ONNXFormat
 import Quantization
+import Release
 import Report
 import Settings
 import Storage

@@ -8,6 +8,7 @@ import Logging
 import NetworkGraph
 import ONNXFormat
 import Quantization
+import Release
 import Settings
 import Storage
 import ZeroMQ

@@ -82,7 +82,7 @@ extension ZeroMQError {
     }
 }
 
-/// Documented in the help text and the README.
+/// Documented in the help text and docs/operations.md.
 private func exitCode(of error: any Error) -> Int32 {
     switch error {
     case let error as CommandError: error.exitCode

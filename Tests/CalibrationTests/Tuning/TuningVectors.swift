@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Made by scripts/make-tuning-vectors.py with torch 2.15.0; do not edit.
+// Made by scripts/fixtures/make-tuning-vectors.py with torch 2.15.0; do not edit.
 // swift-format-ignore-file
 import Calibration
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Golden digests of the kernels: FNV-1a 64 over the output bits for seeded inputs. One list for the
-// Swift tests and for the standalone program that scripts/check-kernels runs on other instruction
-// sets and under sanitizers.
+// Swift tests and for the standalone program that scripts/checks/check-kernels runs on other
+// instruction sets and under sanitizers.
 #pragma once
 
 #include <CKernels.h>
