@@ -31,7 +31,3 @@ void ck_integer_convolution_destroy(ck_integer_convolution *c) {
     free(c->extra_starts), free(c->extra_quads), free(c->extra_weights);
     free(c);
 }
-
-size_t ck_integer_convolution_scratch(const ck_integer_convolution *c) {
-    return c->isa->integer_scratch(c);
-}

@@ -10,78 +10,10 @@
 
 struct ck_isa {
     const char *name;
-    void (*float_convolution)(
-        const ck_float_convolution *, const float *, float *, const ck_statistics *, void *);
-    void (*float_pair)(
-        const ck_float_convolution *, const ck_float_convolution *, const float *, float *,
-        const ck_statistics *, float *);
     /// Packs weights in the layout of this table's kernels; 0 if memory is short.
-    int (*integer_pack)(ck_integer_convolution *, const int16_t *);
-    size_t (*integer_scratch)(const ck_integer_convolution *);
-    void (*integer_accumulate)(
-        const ck_integer_convolution *, const uint8_t *, ptrdiff_t, ptrdiff_t, int32_t *, void *);
-    void (*integer_run)(
-        const ck_integer_convolution *, const uint8_t *, uint8_t *, const int32_t *, const float *,
-        ck_target, const ck_pass *, void *);
-    void (*requantize)(
-        ptrdiff_t, ptrdiff_t, const int32_t *, ptrdiff_t, const int32_t *, const float *,
-        ck_target, uint8_t *, ptrdiff_t);
-    void (*dequantize_accumulators)(
-        ptrdiff_t, ptrdiff_t, const int32_t *, const int32_t *, const float *, float *);
-    void (*quantize)(ptrdiff_t, const float *, float, int32_t, uint8_t *);
-    void (*dequantize)(ptrdiff_t, const uint8_t *, float, int32_t, float *);
-    void (*float_add)(ptrdiff_t, const float *, const float *, ck_clamp, float *);
-    void (*float_clamp)(ptrdiff_t, const float *, ck_clamp, float *);
-    void (*float_max_pool)(const ck_geometry *, const float *, float *);
-    void (*float_average_pool)(const ck_geometry *, int, const float *, float *);
-    void (*float_global_average_pool)(ptrdiff_t, ptrdiff_t, const float *, float *);
-    void (*integer_add)(
-        ptrdiff_t, const uint8_t *, float, int32_t, const uint8_t *, float, int32_t, float,
-        ck_target, uint8_t *);
-    void (*integer_max_pool)(const ck_geometry *, const uint8_t *, uint8_t *);
-    void (*integer_average_pool)(
-        const ck_geometry *, int, const uint8_t *, float, int32_t, float, ck_target, ck_clamp,
-        uint8_t *, uint8_t *);
-    void (*integer_global_average_pool)(
-        ptrdiff_t, ptrdiff_t, const uint8_t *, float, int32_t, float, ck_target, uint8_t *);
-    void (*lookup)(ptrdiff_t, const uint8_t *, const uint8_t *, uint8_t *);
-    void (*float_statistics)(ptrdiff_t, ptrdiff_t, float *, ck_clamp, ck_statistics);
-    void (*accumulator_sums)(ptrdiff_t, ptrdiff_t, const int32_t *, int64_t *);
-    void (*byte_sums)(ptrdiff_t, ptrdiff_t, const uint8_t *, int64_t *);
-    void (*correction_sums)(ptrdiff_t, ptrdiff_t, const int32_t *, ck_correction);
-    void (*error_statistics)(
-        ptrdiff_t, ptrdiff_t, const float *, const uint8_t *, float, int32_t, double *, double *);
-    void (*accumulator_mask)(
-        ptrdiff_t, ptrdiff_t, const int32_t *, const int32_t *, ck_pass);
-    void (*integer_add_masked)(
-        ptrdiff_t, ptrdiff_t, const uint8_t *, float, int32_t, const uint8_t *, float, int32_t,
-        float, ck_target, ck_clamp, uint8_t *, uint8_t *);
-    void (*integer_max_pool_indexed)(const ck_geometry *, const uint8_t *, uint8_t *, uint16_t *);
-    void (*lookup_mask)(ptrdiff_t, ptrdiff_t, const uint8_t *, const uint8_t *, uint8_t *);
-    void (*mask_gradient)(ptrdiff_t, ptrdiff_t, const uint8_t *, float *, double *);
-    void (*max_pool_gradient)(const ck_geometry *, const uint16_t *, const float *, float *);
-    void (*average_pool_gradient)(const ck_geometry *, int, const float *, float *);
-    void (*global_average_pool_gradient)(ptrdiff_t, ptrdiff_t, const float *, float *);
-    void (*float_hard_sigmoid)(ptrdiff_t, const float *, float, float, float *);
-    void (*float_hard_swish)(ptrdiff_t, const float *, float *);
-    void (*float_multiply)(
-        ptrdiff_t, ptrdiff_t, const float *, const float *, ptrdiff_t, ck_clamp, float *);
-    void (*integer_multiply)(
-        ptrdiff_t, ptrdiff_t, const uint8_t *, float, int32_t, const uint8_t *, float, int32_t,
-        ptrdiff_t, float, ck_target, ck_clamp, uint8_t *, uint8_t *);
-    void (*float_lrn)(ptrdiff_t, ptrdiff_t, ck_lrn, const float *, float *);
-    void (*lookup_gradient)(
-        ptrdiff_t, const uint8_t *, const float *, const float *, float *);
-    void (*multiply_gradient)(
-        ptrdiff_t, ptrdiff_t, const float *, const uint8_t *, float, int32_t, ptrdiff_t, float *);
-    void (*multiply_gradient_sum)(
-        ptrdiff_t, ptrdiff_t, const float *, const uint8_t *, float, int32_t, float *);
-    void (*lrn_gradient)(
-        ptrdiff_t, ptrdiff_t, ck_lrn, const float *, const float *, float *, double *);
-    void (*quantize_mask)(
-        ptrdiff_t, ptrdiff_t, const float *, float, int32_t, ck_clamp, uint8_t *);
-    double (*float_peak)(ptrdiff_t, float *);
-    double (*integer_peak)(ptrdiff_t, int32_t *);
+    int (*integer_pack)(ck_integer_convolution *convolution, const int16_t *weights);
+#define CK_KERNEL(result, kernel, parameters, arguments) result(*kernel) parameters;
+#include "include/kernel_list.h"
 };
 
 extern const ck_isa ck_table_portable;

@@ -26,19 +26,13 @@
 #include "bodies/mask.h"
 #include "bodies/requantize_avx2.h"
 #include "bodies/integer_convolution.h"
-#include "bodies/quantize.h"
-#include "bodies/elementwise.h"
-#include "bodies/activation.h"
-#include "bodies/multiply.h"
-#include "bodies/lrn.h"
-#include "bodies/pool.h"
-#include "bodies/statistics.h"
-#include "bodies/correction_sums.h"
 #include "bodies/mask_gradient_4x8_avx2.h"
-#include "bodies/gradient.h"
 #include "bodies/peak_avx2.h"
-#include "bodies/table.h"
+#include "bodies/plain.h"
 
-const ck_isa ck_table_avx2 = CK_TABLE("avx2");
+const ck_isa ck_table_avx2 = {
+    .name = "avx2",
+#include "bodies/table.h"
+};
 
 #endif

@@ -29,19 +29,13 @@
 #include "bodies/integer_gemm_14x32_avx512.h"
 #include "bodies/integer_depthwise_4x16_avx512.h"
 #include "bodies/integer_convolution_avx512.h"
-#include "bodies/quantize.h"
-#include "bodies/elementwise.h"
-#include "bodies/activation.h"
-#include "bodies/multiply.h"
-#include "bodies/lrn.h"
-#include "bodies/pool.h"
-#include "bodies/statistics.h"
-#include "bodies/correction_sums.h"
 #include "bodies/mask_gradient_4x8_avx2.h"
-#include "bodies/gradient.h"
 #include "bodies/peak_avx512.h"
-#include "bodies/table.h"
+#include "bodies/plain.h"
 
-const ck_isa ck_table_avx512 = CK_TABLE("avx512");
+const ck_isa ck_table_avx512 = {
+    .name = "avx512",
+#include "bodies/table.h"
+};
 
 #endif

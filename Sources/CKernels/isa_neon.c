@@ -23,19 +23,13 @@
 #include "bodies/integer_words.h"
 #include "bodies/integer_panels.h"
 #include "bodies/integer_convolution.h"
-#include "bodies/quantize.h"
-#include "bodies/elementwise.h"
-#include "bodies/activation.h"
-#include "bodies/multiply.h"
-#include "bodies/lrn.h"
-#include "bodies/pool.h"
-#include "bodies/statistics.h"
-#include "bodies/correction_sums.h"
 #include "bodies/mask_gradient_1x8.h"
-#include "bodies/gradient.h"
 #include "bodies/peak.h"
-#include "bodies/table.h"
+#include "bodies/plain.h"
 
-const ck_isa ck_table_neon = CK_TABLE("neon");
+const ck_isa ck_table_neon = {
+    .name = "neon",
+#include "bodies/table.h"
+};
 
 #endif

@@ -20,17 +20,11 @@
 #include "bodies/integer_words.h"
 #include "bodies/integer_panels.h"
 #include "bodies/integer_convolution.h"
-#include "bodies/quantize.h"
-#include "bodies/elementwise.h"
-#include "bodies/activation.h"
-#include "bodies/multiply.h"
-#include "bodies/lrn.h"
-#include "bodies/pool.h"
-#include "bodies/statistics.h"
-#include "bodies/correction_sums.h"
 #include "bodies/mask_gradient_1x8.h"
-#include "bodies/gradient.h"
 #include "bodies/peak.h"
-#include "bodies/table.h"
+#include "bodies/plain.h"
 
-const ck_isa ck_table_portable = CK_TABLE("portable");
+const ck_isa ck_table_portable = {
+    .name = "portable",
+#include "bodies/table.h"
+};

@@ -137,9 +137,10 @@ CK_FUNCTION void float_rows(
     }
 }
 
-CK_FUNCTION void float_convolution(
+CK_FUNCTION void float_convolution_run(
     const ck_float_convolution *c, const float *input, float *output,
     const ck_statistics *statistics, void *scratch) {
+    assert((uintptr_t)scratch % 64 == 0);
     const ck_geometry *g = &c->plan.geometry;
     ptrdiff_t row = g->output_width * g->output_channels, height = g->output_height;
     ptrdiff_t band = statistics ? ck_float_statistics_rows(c) : height;
@@ -160,11 +161,14 @@ CK_FUNCTION void float_unread_rows(
     }
 }
 
-/// A pointwise convolution and the depthwise one that reads it. `band` holds as many rows between
-/// them as `ck_float_pair_rows` says; those that the next output rows read again move to its front.
-CK_FUNCTION void float_pair(
+/// A pointwise convolution and the depthwise one that reads it. `scratch` holds as many rows
+/// between them as `ck_float_pair_rows` says; those that the next output rows read again move to
+/// its front.
+CK_FUNCTION void float_pair_run(
     const ck_float_convolution *pointwise, const ck_float_convolution *depthwise,
-    const float *input, float *output, const ck_statistics *statistics, float *band) {
+    const float *input, float *output, const ck_statistics *statistics, void *scratch) {
+    assert((uintptr_t)scratch % 64 == 0);
+    float *band = scratch;
     const ck_statistics *between = statistics, *after = statistics ? statistics + 1 : NULL;
     const ck_geometry *g = &depthwise->plan.geometry;
     ptrdiff_t row = g->input_width * g->input_channels, most = ck_float_pair_rows(depthwise);

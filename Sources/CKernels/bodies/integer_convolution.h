@@ -20,7 +20,7 @@ CK_FUNCTION int integer_pack(ck_integer_convolution *c, const int16_t *weights) 
 }
 
 /// Rows, then one panel of accumulators (depthwise: one output row of accumulators).
-CK_FUNCTION size_t integer_scratch(const ck_integer_convolution *c) {
+CK_FUNCTION size_t integer_convolution_scratch(const ck_integer_convolution *c) {
     const ck_plan *plan = &c->plan;
     int is_depthwise = plan->method == CK_DEPTHWISE;
     ptrdiff_t rows = is_depthwise ? 0 : integer_rows_bytes(c);
@@ -52,9 +52,10 @@ CK_FUNCTION void integer_depthwise_line(
     }
 }
 
-CK_FUNCTION void integer_accumulate(
+CK_FUNCTION void integer_convolution_accumulate(
     const ck_integer_convolution *c, const uint8_t *input, ptrdiff_t first_line, ptrdiff_t end_line,
     int32_t *accumulators, void *scratch) {
+    assert((uintptr_t)scratch % 64 == 0);
     const ck_plan *plan = &c->plan;
     ptrdiff_t stride = plan->geometry.output_channels, width = plan->geometry.output_width;
     if (plan->method == CK_DEPTHWISE) {
@@ -81,9 +82,10 @@ CK_FUNCTION void integer_accumulate(
     }
 }
 
-CK_FUNCTION void integer_run(
+CK_FUNCTION void integer_convolution_run(
     const ck_integer_convolution *c, const uint8_t *input, uint8_t *output, const int32_t *bias,
     const float *multipliers, ck_target target, const ck_pass *pass, void *scratch) {
+    assert((uintptr_t)scratch % 64 == 0);
     const ck_plan *plan = &c->plan;
     ptrdiff_t stride = plan->geometry.output_channels, width = plan->geometry.output_width;
     ptrdiff_t mask_stride = ck_mask_stride(stride);
@@ -97,7 +99,7 @@ CK_FUNCTION void integer_run(
                     width, stride, scratch, stride, bias, multipliers, target, line, stride,
                     pass->low, pass->high, pass->mask + oy * width * mask_stride, mask_stride, 0);
             } else {
-                requantize(
+                requantize_rows(
                     width, stride, scratch, stride, bias, multipliers, target, line, stride);
             }
         }
@@ -122,7 +124,7 @@ CK_FUNCTION void integer_run(
                         bytes, stride, pass->low + first, pass->high + first,
                         pass->mask + row * mask_stride, mask_stride, first);
                 } else {
-                    requantize(
+                    requantize_rows(
                         rows, channels, sums, CK_PANEL, bias + first, multipliers + first, target,
                         bytes, stride);
                 }

@@ -26,7 +26,7 @@ CK_INLINE ck_quad_scratch quad_scratch(const ck_integer_convolution *c) {
     return sizes;
 }
 
-CK_FUNCTION size_t integer_scratch(const ck_integer_convolution *c) {
+CK_FUNCTION size_t integer_convolution_scratch(const ck_integer_convolution *c) {
     ck_quad_scratch sizes = quad_scratch(c);
     return (size_t)(sizes.rows + sizes.sums + ck_round_up(sizes.accumulators, 64));
 }
@@ -135,16 +135,18 @@ CK_FUNCTION void quad_run(
     }
 }
 
-CK_FUNCTION void integer_accumulate(
+CK_FUNCTION void integer_convolution_accumulate(
     const ck_integer_convolution *c, const uint8_t *input, ptrdiff_t first, ptrdiff_t end,
     int32_t *accumulators, void *scratch) {
+    assert((uintptr_t)scratch % 64 == 0);
     ck_sink sink = {.sums = accumulators, .stride = c->plan.geometry.output_channels};
     quad_run(c, input, first, end, sink, NULL, scratch);
 }
 
-CK_FUNCTION void integer_run(
+CK_FUNCTION void integer_convolution_run(
     const ck_integer_convolution *c, const uint8_t *input, uint8_t *output, const int32_t *bias,
     const float *multipliers, ck_target target, const ck_pass *pass, void *scratch) {
+    assert((uintptr_t)scratch % 64 == 0);
     ptrdiff_t channels = c->plan.geometry.output_channels;
     if (pass) memset(pass->mask, 0, (size_t)(c->plan.rows * ck_mask_stride(channels)));
     ck_sink sink = {

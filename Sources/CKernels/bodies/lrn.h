@@ -63,6 +63,7 @@ CK_INLINE void lrn_bases(
 CK_FUNCTION void float_lrn(
     ptrdiff_t pixels, ptrdiff_t channels, ck_lrn lrn, const float *restrict input,
     float *restrict output) {
+    assert(lrn.size % 2 == 1);
     double bases[CK_LRN_BLOCK], exponent = -(double)lrn.beta;
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++, input += channels, output += channels) {
         for (ptrdiff_t first = 0; first < channels; first += CK_LRN_BLOCK) {

@@ -30,7 +30,7 @@ CK_INLINE uint8_t integer_multiply_lanes(
 /// ONNX Runtime's QLinearMul on x86-64, bit for bit: the integer product is exact, its multiple and
 /// the zero point are rounded apart, and the zero point takes part in the last rounding. `mask` may
 /// be NULL.
-CK_FUNCTION void integer_multiply(
+CK_FUNCTION void integer_multiply_masked(
     ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *a, float scale_a, int32_t zero_point_a,
     const uint8_t *b, float scale_b, int32_t zero_point_b, ptrdiff_t step_b, float scale,
     ck_target target, ck_clamp clamp, uint8_t *output, uint8_t *mask) {
@@ -57,6 +57,15 @@ CK_FUNCTION void integer_multiply(
         }
         a += channels, output += channels;
     }
+}
+
+CK_FUNCTION void integer_multiply(
+    ptrdiff_t pixels, ptrdiff_t channels, const uint8_t *a, float scale_a, int32_t zero_point_a,
+    const uint8_t *b, float scale_b, int32_t zero_point_b, ptrdiff_t step_b, float scale,
+    ck_target target, uint8_t *output) {
+    integer_multiply_masked(
+        pixels, channels, a, scale_a, zero_point_a, b, scale_b, zero_point_b, step_b, scale,
+        target, (ck_clamp){0}, output, NULL);
 }
 
 CK_FUNCTION void multiply_gradient(

@@ -94,6 +94,7 @@ CK_FUNCTION void integer_max_pool(
 CK_FUNCTION void integer_max_pool_indexed(
     const ck_geometry *g, const uint8_t *restrict input, uint8_t *restrict output,
     uint16_t *restrict indices) {
+    assert(g->kernel_height * g->kernel_width < UINT16_MAX);
     CK_FOR_PIXELS(g) {
         ck_window window = window_at(g, oy, ox);
         memset(output, 0, (size_t)g->input_channels);
@@ -115,7 +116,7 @@ CK_FUNCTION void integer_max_pool_indexed(
 
 /// As ONNX Runtime: the average of dequantized values in float, the zero point added before
 /// rounding. `mask` may be NULL.
-CK_FUNCTION void integer_average_pool(
+CK_FUNCTION void integer_average_pool_masked(
     const ck_geometry *g, int count_include_pad, const uint8_t *restrict input, float input_scale,
     int32_t input_zero_point, float scale, ck_target target, ck_clamp clamp,
     uint8_t *restrict output, uint8_t *restrict mask) {
@@ -144,6 +145,14 @@ CK_FUNCTION void integer_average_pool(
             for (ptrdiff_t c = 0; c < width; c += 8) *mask++ = pack_bits(pass + c);
         }
     }
+}
+
+CK_FUNCTION void integer_average_pool(
+    const ck_geometry *g, int count_include_pad, const uint8_t *input, float input_scale,
+    int32_t input_zero_point, float scale, ck_target target, uint8_t *output) {
+    integer_average_pool_masked(
+        g, count_include_pad, input, input_scale, input_zero_point, scale, target, (ck_clamp){0},
+        output, NULL);
 }
 
 CK_FUNCTION void integer_global_average_pool(

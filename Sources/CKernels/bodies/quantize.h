@@ -2,6 +2,13 @@
 
 // Between float and integers (ONNX QuantizeLinear and DequantizeLinear), and table lookup.
 
+CK_FUNCTION void requantize(
+    ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators, const int32_t *bias,
+    const float *multipliers, ck_target target, uint8_t *output) {
+    requantize_rows(
+        pixels, channels, accumulators, channels, bias, multipliers, target, output, channels);
+}
+
 CK_FUNCTION void quantize(
     ptrdiff_t count, const float *input, float scale, int32_t zero_point, uint8_t *output) {
     ck_target target = {zero_point, 0, 255};

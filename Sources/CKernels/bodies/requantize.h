@@ -2,7 +2,7 @@
 
 // From accumulators to 8 bits; strides in elements.
 
-CK_FUNCTION void requantize(
+CK_FUNCTION void requantize_rows(
     ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
     ptrdiff_t accumulator_stride, const int32_t *bias, const float *multipliers, ck_target target,
     uint8_t *output, ptrdiff_t output_stride) {

@@ -63,7 +63,7 @@ CK_INLINE void requantize_columns(
 /// ahead stays cached.
 #define CK_REQUANTIZE_RUN 16
 
-CK_FUNCTION void requantize(
+CK_FUNCTION void requantize_rows(
     ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
     ptrdiff_t accumulator_stride, const int32_t *bias, const float *multipliers, ck_target target,
     uint8_t *output, ptrdiff_t output_stride) {

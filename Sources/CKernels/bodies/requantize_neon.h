@@ -43,7 +43,7 @@ CK_INLINE void requantize_columns(
     }
 }
 
-CK_FUNCTION void requantize(
+CK_FUNCTION void requantize_rows(
     ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators,
     ptrdiff_t accumulator_stride, const int32_t *bias, const float *multipliers, ck_target target,
     uint8_t *output, ptrdiff_t output_stride) {
@@ -70,7 +70,7 @@ CK_FUNCTION void requantize_masked(
     ptrdiff_t accumulator_stride, const int32_t *bias, const float *multipliers, ck_target target,
     uint8_t *output, ptrdiff_t output_stride, const int32_t *low, const int32_t *high,
     uint8_t *mask, ptrdiff_t mask_stride, ptrdiff_t first_bit) {
-    requantize(
+    requantize_rows(
         pixels, channels, accumulators, accumulator_stride, bias, multipliers, target, output,
         output_stride);
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
