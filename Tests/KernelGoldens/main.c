@@ -16,8 +16,8 @@ static int check(const ck_isa *isa) {
         if (digest == kg_expected(i)) continue;
         failures++;
         printf(
-            "%s: case %td (%s): digest %016" PRIx64 ", expected %016" PRIx64 "\n",
-            ck_isa_name(isa), i, kg_name(i), digest, kg_expected(i));
+            "%s: %s, %s: digest %016" PRIx64 ", expected %016" PRIx64 "\n",
+            ck_isa_name(isa), kg_family(i), kg_name(i), digest, kg_expected(i));
     }
     printf("%s: %td cases, %d mismatches\n", ck_isa_name(isa), kg_count(), failures);
     return failures;
@@ -26,12 +26,20 @@ static int check(const ck_isa *isa) {
 int main(int argc, char **argv) {
     const ck_isa *portable = ck_isa_portable();
     if (argc > 1 && !strcmp(argv[1], "--print")) {
+        printf("// SPDX-License-Identifier: Apache-2.0\n\n");
+        printf("// Written by scripts/check-kernels --record: family, name and digest of each case.\n");
         for (ptrdiff_t i = 0; i < kg_count(); i++) {
-            printf("0x%016" PRIx64 ",  // %s\n", kg_digest(portable, i), kg_name(i));
+            printf(
+                "{\"%s\", \"%s\", 0x%016" PRIx64 "},\n", kg_family(i), kg_name(i),
+                kg_digest(portable, i));
         }
         return 0;
     }
     int failures = 0;
+    if (kg_recorded() != kg_count()) {
+        printf("%td digests are recorded of %td cases\n", kg_recorded(), kg_count());
+        failures++;
+    }
     const char *best = ck_isa_name(ck_isa_best());
     if (argc > 2 && !strcmp(argv[1], "--best") && strcmp(argv[2], best)) {
         printf("chosen here: %s, expected %s\n", best, argv[2]);
