@@ -10,12 +10,6 @@ let swift: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-/// Kernels are optimized in every configuration (a debug build of them is 30 times slower), and no
-/// compiler may fuse a multiplication with an addition on its own: the bits are the contract.
-let kernelC: [CSetting] = [
-    .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra"])
-]
-
 let argumentParser: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let flyingFox: [Target.Dependency] = [
@@ -44,9 +38,9 @@ let package = Package(
         .systemLibrary(name: "CMemory"),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .target(
-            name: "CImageCodecs", cSettings: kernelC,
+            name: "CImageCodecs",
             linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
-        .target(name: "CKernels", cSettings: kernelC),
+        .target(name: "CKernels"),
 
         // For all: the version, and what quotes names from outside.
         .target(name: "Release", swiftSettings: swift),

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Packed float convolutions: creation, layout of weights, scratch size; pairs of them.
+#include "plan.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "plan.h"
 
 static void pack_depthwise(ck_float_convolution *c, const float *weights) {
     const ck_plan *plan = &c->plan;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Packed integer convolutions: creation and destruction. The layout belongs to the instruction set.
+#include "plan.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "plan.h"
 
 void *ck_allocate(ptrdiff_t bytes) {
     size_t padded = (size_t)ck_round_up(bytes, 64);

@@ -3,6 +3,8 @@
 // The function table behind every public entry point, and what packed convolutions hold.
 #pragma once
 
+#include "contraction.h"
+
 #include "include/CKernels.h"
 
 /// Output channels per weight panel.

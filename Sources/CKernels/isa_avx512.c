@@ -4,9 +4,9 @@
 // exist.
 #if defined(__x86_64__)
 
-#include <stdlib.h>
-
 #include "isa.h"
+
+#include <stdlib.h>
 
 #define CK_ATTRIBUTES \
     __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Written by scripts/check-kernels --record: family, name and digest of each case.
+// Written by scripts/checks/check-kernels --record: family, name, digest.
 {"float convolution", "pointwise", 0xf4d79df284658ba1},
 {"float convolution", "pointwise, depth over two blocks", 0x68362580fd8ad10c},
 {"float convolution", "pointwise, several row blocks", 0xfb30c953759d0249},

@@ -27,7 +27,7 @@ int main(int argc, char **argv) {
     const ck_isa *portable = ck_isa_portable();
     if (argc > 1 && !strcmp(argv[1], "--print")) {
         printf("// SPDX-License-Identifier: Apache-2.0\n\n");
-        printf("// Written by scripts/check-kernels --record: family, name and digest of each case.\n");
+        printf("// Written by scripts/checks/check-kernels --record: family, name, digest.\n");
         for (ptrdiff_t i = 0; i < kg_count(); i++) {
             printf(
                 "{\"%s\", \"%s\", 0x%016" PRIx64 "},\n", kg_family(i), kg_name(i),

@@ -23,6 +23,23 @@ CK_INLINE float clamp_value(float value, ck_clamp clamp) {
     return value;
 }
 
+/// A loop with a clamp `bounds` of which it is known when compiled whether there is a lower and an
+/// upper one: four loops, none of which decides that for each element. (-O2 hoists no such choice.)
+#define CK_WITH_BOUNDS(clamp, ...) \
+    if ((clamp).has_lower && (clamp).has_upper) { \
+        const ck_clamp bounds = {(clamp).lower, (clamp).upper, 1, 1}; \
+        __VA_ARGS__ \
+    } else if ((clamp).has_lower) { \
+        const ck_clamp bounds = {(clamp).lower, 0, 1, 0}; \
+        __VA_ARGS__ \
+    } else if ((clamp).has_upper) { \
+        const ck_clamp bounds = {0, (clamp).upper, 0, 1}; \
+        __VA_ARGS__ \
+    } else { \
+        const ck_clamp bounds = {0, 0, 0, 0}; \
+        __VA_ARGS__ \
+    }
+
 /// rint for |value| < 2^22, ties to even: the addition drops the fraction. Vectorizes on every
 /// instruction set, and no compiler may simplify it without -ffast-math.
 CK_INLINE float round_small(float value) {

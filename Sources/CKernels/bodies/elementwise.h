@@ -4,11 +4,13 @@
 
 CK_FUNCTION void float_add(
     ptrdiff_t count, const float *a, const float *b, ck_clamp clamp, float *output) {
-    for (ptrdiff_t i = 0; i < count; i++) output[i] = clamp_value(a[i] + b[i], clamp);
+    CK_WITH_BOUNDS(
+        clamp, for (ptrdiff_t i = 0; i < count; i++) output[i] = clamp_value(a[i] + b[i], bounds);)
 }
 
 CK_FUNCTION void float_clamp(ptrdiff_t count, const float *input, ck_clamp clamp, float *output) {
-    for (ptrdiff_t i = 0; i < count; i++) output[i] = clamp_value(input[i], clamp);
+    CK_WITH_BOUNDS(
+        clamp, for (ptrdiff_t i = 0; i < count; i++) output[i] = clamp_value(input[i], bounds);)
 }
 
 /// ONNX Runtime's QLinearAdd on x86-64, bit for bit: the zero points are folded into one constant,
@@ -26,13 +28,14 @@ CK_FUNCTION void integer_add(
     }
 }
 
-/// Up to 8 channels of one pixel.
-CK_INLINE uint8_t integer_add_lanes(
-    const int lanes, const uint8_t *a, float scale_a, int32_t zero_point_a, const uint8_t *b,
+/// Eight channels of one pixel.
+CK_INLINE uint8_t integer_add_eight(
+    const uint8_t *a, float scale_a, int32_t zero_point_a, const uint8_t *b,
     float scale_b, int32_t zero_point_b, float ratio_a, float ratio_b, float constant,
     ck_target target, ck_open_range range, uint8_t *output) {
-    uint8_t pass[8] = {0};
-    for (int i = 0; i < lanes; i++) {
+    uint8_t pass[8];
+    CK_UNROLL_WHOLE
+    for (int i = 0; i < 8; i++) {
         float value = fmaf((float)a[i], ratio_a, fmaf((float)b[i], ratio_b, constant));
         float real =
             (float)(a[i] - zero_point_a) * scale_a + (float)(b[i] - zero_point_b) * scale_b;
@@ -57,14 +60,18 @@ CK_FUNCTION void integer_add_masked(
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
         ptrdiff_t left = channels;
         for (; left >= 8; left -= 8, a += 8, b += 8, output += 8) {
-            *mask++ = integer_add_lanes(
-                8, a, scale_a, zero_point_a, b, scale_b, zero_point_b, ratio_a, ratio_b, constant,
+            *mask++ = integer_add_eight(
+                a, scale_a, zero_point_a, b, scale_b, zero_point_b, ratio_a, ratio_b, constant,
                 shifted, range, output);
         }
         if (left == 0) continue;
-        *mask++ = integer_add_lanes(
-            (int)left, a, scale_a, zero_point_a, b, scale_b, zero_point_b, ratio_a, ratio_b,
-            constant, shifted, range, output);
+        uint8_t rest_a[8] = {0}, rest_b[8] = {0}, bytes[8];
+        memcpy(rest_a, a, (size_t)left), memcpy(rest_b, b, (size_t)left);
+        uint8_t bits = integer_add_eight(
+            rest_a, scale_a, zero_point_a, rest_b, scale_b, zero_point_b, ratio_a, ratio_b,
+            constant, shifted, range, bytes);
+        memcpy(output, bytes, (size_t)left);
+        *mask++ = low_bits(bits, left);
         a += left, b += left, output += left;
     }
 }

@@ -28,18 +28,19 @@ CK_INLINE void float_depthwise_tile(
             }
         }
     }
-    for (int p = 0; p < pixels; p++) {
-        for (int v = 0; v < vectors; v++) {
-            float *target = output + p * channels + 8 * v;
-            __m256 value =
-                clamp_lanes(_mm256_add_ps(sums[p][v], _mm256_load_ps(bias + 8 * v)), clamp);
-            if (masks) {
-                _mm256_maskstore_ps(target, masks[v], value);
-            } else {
-                _mm256_storeu_ps(target, value);
+    CK_WITH_BOUNDS(
+        clamp, for (int p = 0; p < pixels; p++) {
+            for (int v = 0; v < vectors; v++) {
+                float *target = output + p * channels + 8 * v;
+                __m256 value = _mm256_add_ps(sums[p][v], _mm256_load_ps(bias + 8 * v));
+                value = clamp_lanes(value, bounds);
+                if (masks) {
+                    _mm256_maskstore_ps(target, masks[v], value);
+                } else {
+                    _mm256_storeu_ps(target, value);
+                }
             }
-        }
-    }
+        })
 }
 
 /// All channels of `pixels` pixels.

@@ -23,11 +23,12 @@ CK_INLINE void float_depthwise_tile(
         }
     }
     __m512 biases = _mm512_load_ps(bias);
-    CK_UNROLL_ALL
-    for (int p = 0; p < pixels; p++) {
-        __m512 value = clamp_lanes16(_mm512_add_ps(sums[p], biases), clamp);
-        _mm512_mask_storeu_ps(output + p * channels, mask, value);
-    }
+    CK_WITH_BOUNDS(
+        clamp, CK_UNROLL_ALL
+        for (int p = 0; p < pixels; p++) {
+            __m512 value = clamp_lanes16(_mm512_add_ps(sums[p], biases), bounds);
+            _mm512_mask_storeu_ps(output + p * channels, mask, value);
+        })
 }
 
 #define CK_TILE(pixels) \

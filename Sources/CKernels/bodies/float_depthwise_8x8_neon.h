@@ -21,15 +21,16 @@ CK_INLINE void multiply_add(ck_float_pair *sum, ck_float_pair value, ck_float_pa
 CK_INLINE void store_depthwise(
     const int pixels, const ck_float_pair *sums, const float *bias, ck_clamp clamp,
     ptrdiff_t count, ptrdiff_t channels, float *output) {
-    CK_UNROLL_ALL
-    for (int p = 0; p < pixels; p++) {
-        CK_UNROLL_ALL
-        for (int i = 0; i < 2; i++) {
-            float32x4_t value = vaddq_f32(sums[p].half[i], vld1q_f32(bias + 4 * i));
-            store_floats(
-                output + p * channels + 4 * i, count - 4 * i, clamp_lanes(value, clamp));
-        }
-    }
+    CK_WITH_BOUNDS(
+        clamp, CK_UNROLL_ALL
+        for (int p = 0; p < pixels; p++) {
+            CK_UNROLL_ALL
+            for (int i = 0; i < 2; i++) {
+                float32x4_t value = vaddq_f32(sums[p].half[i], vld1q_f32(bias + 4 * i));
+                store_floats(
+                    output + p * channels + 4 * i, count - 4 * i, clamp_lanes(value, bounds));
+            }
+        })
 }
 
 /// `width` taps per row, known when compiled, `step` columns from pixel to pixel.

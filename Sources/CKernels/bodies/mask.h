@@ -40,6 +40,11 @@ CK_INLINE uint8_t pack_bits(const uint8_t pass[8]) {
 #endif
 }
 
+/// The first `count` of eight bits.
+CK_INLINE uint8_t low_bits(uint8_t bits, ptrdiff_t count) {
+    return (uint8_t)(bits & ((1u << count) - 1));
+}
+
 CK_FUNCTION void accumulator_mask(
     ptrdiff_t pixels, ptrdiff_t channels, const int32_t *accumulators, const int32_t *bias,
     ck_pass pass) {

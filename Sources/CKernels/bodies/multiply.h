@@ -7,18 +7,22 @@ CK_FUNCTION void float_multiply(
     ptrdiff_t pixels, ptrdiff_t channels, const float *a, const float *b, ptrdiff_t step_b,
     ck_clamp clamp, float *output) {
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
-        for (ptrdiff_t c = 0; c < channels; c++) output[c] = clamp_value(a[c] * b[c], clamp);
+        CK_WITH_BOUNDS(
+            clamp, for (ptrdiff_t c = 0; c < channels; c++) {
+                output[c] = clamp_value(a[c] * b[c], bounds);
+            })
         a += channels, b += step_b, output += channels;
     }
 }
 
-/// Up to 8 channels of one pixel; returns where the gradient passes.
-CK_INLINE uint8_t integer_multiply_lanes(
-    const int lanes, const uint8_t *a, int32_t zero_point_a, const uint8_t *b,
+/// Eight channels of one pixel; returns where the gradient passes.
+CK_INLINE uint8_t integer_multiply_eight(
+    const uint8_t *a, int32_t zero_point_a, const uint8_t *b,
     int32_t zero_point_b, float ratio, float step, float zero_point, ck_target target,
     ck_open_range range, uint8_t *output) {
-    uint8_t pass[8] = {0};
-    for (int i = 0; i < lanes; i++) {
+    uint8_t pass[8];
+    CK_UNROLL_WHOLE
+    for (int i = 0; i < 8; i++) {
         float product = (float)((a[i] - zero_point_a) * (b[i] - zero_point_b));
         float value = product * ratio + zero_point;
         output[i] = to_byte(value, target);
@@ -46,14 +50,19 @@ CK_FUNCTION void integer_multiply_masked(
             }
         }
         for (; c + 8 <= channels; c += 8) {
-            *mask++ = integer_multiply_lanes(
-                8, a + c, zero_point_a, b + c, zero_point_b, ratio, step, zero_point, shifted,
-                range, output + c);
+            *mask++ = integer_multiply_eight(
+                a + c, zero_point_a, b + c, zero_point_b, ratio, step, zero_point, shifted, range,
+                output + c);
         }
         if (c < channels) {
-            *mask++ = integer_multiply_lanes(
-                (int)(channels - c), a + c, zero_point_a, b + c, zero_point_b, ratio, step,
-                zero_point, shifted, range, output + c);
+            size_t left = (size_t)(channels - c);
+            uint8_t rest_a[8] = {0}, rest_b[8] = {0}, bytes[8];
+            memcpy(rest_a, a + c, left), memcpy(rest_b, b + c, left);
+            uint8_t bits = integer_multiply_eight(
+                rest_a, zero_point_a, rest_b, zero_point_b, ratio, step, zero_point, shifted,
+                range, bytes);
+            memcpy(output + c, bytes, left);
+            *mask++ = low_bits(bits, channels - c);
         }
         a += channels, output += channels;
     }

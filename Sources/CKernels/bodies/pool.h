@@ -78,12 +78,14 @@ CK_FUNCTION void float_global_average_pool(
 
 CK_FUNCTION void integer_max_pool(
     const ck_geometry *g, const uint8_t *restrict input, uint8_t *restrict output) {
+    // Bytes may alias `*g`: its members would be read again for each.
+    ptrdiff_t channels = g->input_channels;
     CK_FOR_PIXELS(g) {
         ck_window window = window_at(g, oy, ox);
-        memset(output, 0, (size_t)g->input_channels);
+        memset(output, 0, (size_t)channels);
         CK_FOR_TAPS(window) {
             const uint8_t *x = input + tap_offset(g, window, ky, kx);
-            for (ptrdiff_t c = 0; c < g->input_channels; c++) {
+            for (ptrdiff_t c = 0; c < channels; c++) {
                 output[c] = x[c] > output[c] ? x[c] : output[c];
             }
         }
