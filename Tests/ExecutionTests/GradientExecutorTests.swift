@@ -10,22 +10,30 @@ import Testing
 @Suite struct GradientExecutorTests {
     /// Random networks whose output the executor can make.
     static func networks(
-        _ count: Int, hasFunctions: Bool = false, using generator: inout SeededGenerator
+        _ count: Int, hasFunctions: Bool = false, inputs: Int = 1, outputs: Int = 1,
+        using generator: inout SeededGenerator
     ) -> [(seed: UInt64, network: QuantizedNetwork)] {
         var made: [(UInt64, QuantizedNetwork)] = []
         while made.count < count {
             let seed = generator.next()
             let network = RandomNetworks.make(
-                seed: seed, RandomNetworks.Options(hasFunctions: hasFunctions))
-            let isFloat = network.activations[network.graph.outputs[0].value] == nil
-            if isFloat, !network.graph.outputsCanStayFloat { continue }
-            made.append((seed, network))
+                seed: seed,
+                RandomNetworks.Options(
+                    hasFunctions: hasFunctions, inputs: inputs, outputs: outputs))
+            // Elementwise nodes have no accumulators a float output could be made from.
+            let graph = network.graph
+            let isRunnable = graph.outputs.allSatisfy { output in
+                network.activations[output.value] != nil
+                    || graph.node(of: output.value).map { graph.nodes[$0].convolution != nil }
+                        == true
+            }
+            if isRunnable { made.append((seed, network)) }
         }
         return made
     }
 
     static func outputGradient(_ graph: Graph, using generator: inout SeededGenerator) -> [Float] {
-        (0..<graph.shape(of: graph.outputs[0].value).count).map { _ in generator.unit() }
+        (0..<graph.outputCount).map { _ in generator.unit() }
     }
 
     static func zeros(_ network: QuantizedNetwork) -> [[Double]] {
@@ -69,6 +77,14 @@ import Testing
         for (seed, network) in Self.networks(60, hasFunctions: true, using: &generator) {
             compare(network, seed: seed, &generator)
         }
+    }
+
+    /// Outputs that others read, the same output twice, float and 8-bit side by side.
+    @Test func networksOfSeveralEndsEqualTheirScalarTwins() {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        let networks = Self.networks(
+            60, hasFunctions: true, inputs: 2, outputs: 3, using: &generator)
+        for (seed, network) in networks { compare(network, seed: seed, &generator) }
     }
 
     @Test(arguments: IntegerExecutorTests.cases)

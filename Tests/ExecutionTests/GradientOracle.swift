@@ -17,7 +17,7 @@ struct GradientOracle {
         let node = network.graph.nodes[index]
         let inputs = node.inputs.map { trace.values[$0] }
         let from = node.inputs.compactMap { network.activations[$0].map(Self.bytes) }
-        let to = network.activations[index + 1].map(Self.bytes)
+        let to = network.activation(ofNode: index).map(Self.bytes)
         let shape = network.graph.shape(of: node.inputs[0])
         if let sums = trace.accumulators[index], let parameters = network.parameters[index] {
             let bias = biases.layers[ordinal(index)]
@@ -75,12 +75,17 @@ struct GradientOracle {
         let graph = network.graph
         var sums = biases.layers.map { [Double](repeating: 0, count: $0.count) }
         var gradients = [[Float]?](repeating: nil, count: graph.valueCount)
-        gradients[graph.outputs[0].value] = gradient
         func contribute(_ value: ValueID, _ new: [Float]) {
             gradients[value] = gradients[value].map { zip($0, new).map { $0 + $1 } } ?? new
         }
+        var rest = gradient[...]
+        for output in graph.outputs {
+            let count = graph.shape(of: output.value).count
+            contribute(output.value, Array(rest.prefix(count)))
+            rest = rest.dropFirst(count)
+        }
         for (index, node) in graph.nodes.enumerated().reversed() {
-            guard let arrived = gradients[index + 1] else { continue }
+            guard let arrived = gradients[graph.value(of: index)] else { continue }
             let passes = passes(index)
             let shape = graph.shape(of: node.inputs[0])
             var unused = [Double](repeating: 0, count: node.shape.channels)
@@ -169,7 +174,7 @@ struct GradientOracle {
     func slopes(of function: ActivationFunction, _ index: Int) -> [Float] {
         let node = network.graph.nodes[index]
         guard let from = network.activations[node.inputs[0]],
-            let to = network.activations[index + 1]
+            let to = network.activation(ofNode: index)
         else { return [] }
         let inputs = ScalarReference.dequantize(
             (0...255).map { UInt8($0) }, scale: from.scale, zeroPoint: Self.bytes(from).zeroPoint)

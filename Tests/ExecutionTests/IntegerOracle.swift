@@ -19,13 +19,17 @@ struct IntegerOracle {
 
     func run(_ input: [Float], biases: BiasState) -> Trace {
         let graph = network.graph
-        guard let first = network.activations[0] else { preconditionFailure("8-bit input") }
-        var trace = Trace(
-            values: [
+        var trace = Trace(values: [], accumulators: [], output: [])
+        var floats: [ValueID: [Float]] = [:]
+        var rest = input[...]
+        for (value, end) in graph.inputs.enumerated() {
+            guard let to = network.activations[value] else { preconditionFailure("8-bit input") }
+            trace.values.append(
                 ScalarReference.quantize(
-                    input, scale: first.scale, zeroPoint: UInt8(first.zeroPoint + first.type.offset)
-                )
-            ], accumulators: [], output: [])
+                    Array(rest.prefix(end.shape.count)), scale: to.scale,
+                    zeroPoint: UInt8(to.zeroPoint + to.type.offset)))
+            rest = rest.dropFirst(end.shape.count)
+        }
         var layer = 0
         for (index, node) in graph.nodes.enumerated() {
             guard case .convolution(let convolution) = node.operation,
@@ -44,7 +48,7 @@ struct IntegerOracle {
             let bias = biases.layers[layer]
             layer += 1
             let scales = bias.indices.map { from.scale * parameters.scale(channel: $0) }
-            if let to = network.activations[index + 1] {
+            if let to = network.activation(ofNode: index) {
                 let result = byteQuantization(to, node.clamp)
                 trace.values.append(
                     ScalarReference.requantize(
@@ -54,14 +58,18 @@ struct IntegerOracle {
                             lower: result.lower, upper: result.upper)))
             } else {
                 trace.values.append([])
-                trace.output = ScalarReference.clamp(
+                floats[graph.value(of: index)] = ScalarReference.clamp(
                     ScalarReference.dequantizeAccumulators(sums, bias: bias, scales: scales),
                     clamp: node.clamp)
             }
         }
-        if let quantization = network.activations[graph.outputs[0].value] {
-            trace.output = ScalarReference.dequantize(
-                trace.values[graph.outputs[0].value], scale: quantization.scale,
+        for output in graph.outputs {
+            guard let quantization = network.activations[output.value] else {
+                trace.output += floats[output.value] ?? []
+                continue
+            }
+            trace.output += ScalarReference.dequantize(
+                trace.values[output.value], scale: quantization.scale,
                 zeroPoint: UInt8(quantization.zeroPoint + quantization.type.offset))
         }
         return trace
@@ -72,7 +80,7 @@ struct IntegerOracle {
         let from = node.inputs.compactMap { network.activations[$0] }.map {
             byteQuantization($0, .none)
         }
-        guard let target = network.activations[index + 1] else {
+        guard let target = network.activation(ofNode: index) else {
             preconditionFailure("8-bit output")
         }
         let to = byteQuantization(target, node.clamp)

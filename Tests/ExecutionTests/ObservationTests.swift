@@ -35,7 +35,9 @@ import Testing
                 }
                 if let values = run.step(biases: biases, workspace: workspace) {
                     let bytes = UnsafeBufferPointer(start: values, count: node.shape.count)
-                    #expect(Array(bytes) == expected.values[index + 1], "\(node.name)")
+                    #expect(
+                        Array(bytes) == expected.values[network.graph.value(of: index)],
+                        "\(node.name)")
                 }
             }
             #expect(run.finish(workspace: workspace).bits == expected.output.bits)
@@ -76,7 +78,7 @@ import Testing
         let executor = IntegerExecutor(network, keptReduction: 1)
         let workspace = Workspace()
         var run = executor.start(
-            [Float](repeating: 0.5, count: network.graph.inputs[0].shape.count),
+            [Float](repeating: 0.5, count: network.graph.inputCount),
             workspace: workspace)
         run.observe(rowsAtATime: 1, workspace: workspace) { _, _ in }
         // Only a buffer that is given back is free.

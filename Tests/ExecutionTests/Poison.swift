@@ -26,7 +26,7 @@ func randomImages(_ count: Int, for graph: Graph, using generator: inout SeededG
     -> [[Float]]
 {
     (0..<count).map { _ in
-        (0..<graph.inputs[0].shape.count).map { _ in
+        (0..<graph.inputCount).map { _ in
             generator.unit() * (Int.random(in: 0..<50, using: &generator) == 0 ? 40 : 1.5)
         }
     }

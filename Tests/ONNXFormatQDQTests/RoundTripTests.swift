@@ -28,6 +28,17 @@ import Testing
         #expect(decoded == network, "seed \(seed)")
     }
 
+    /// Several inputs of one batch; outputs that nodes read, that are the same value, and float
+    /// beside 8-bit.
+    @Test(arguments: TestSeed.values(100))
+    func networksOfSeveralEndsComeBackEqual(seed: UInt64) throws {
+        let network = RandomNetworks.make(
+            seed: seed, RandomNetworks.Options(hasFunctions: true, inputs: 2, outputs: 3))
+        let decoded = try QDQModel.decode(QDQModel.encode(network)).network
+        #expect(decoded.graph == network.graph, "seed \(seed)")
+        #expect(decoded == network, "seed \(seed)")
+    }
+
     /// A Softmax behind the logits comes back as well, whatever their form; it changes nothing
     /// before it.
     @Test(arguments: [Graph.OutputFunction.softmax, .logSoftmax])

@@ -197,7 +197,7 @@ import Testing
             $0.proto.graph.output.append($0.proto.graph.output[0])
         }
         expect(.unsupported, node: "conv", "'w2' must be constant") {
-            $0.proto.graph.input.append(TestModel.info("w2", [4, 3, 3, 3]))
+            $0.proto.graph.input.append(TestModel.info("w2", [1, 3, 3, 3]))
             $0.proto.graph.node[0].input[1] = "w2"
         }
         expect(.unsupported, tensor: "x2", "another batch size than 'x'") {

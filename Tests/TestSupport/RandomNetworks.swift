@@ -13,14 +13,18 @@ package struct RandomNetworks {
         package var isPerChannel: Bool?
         /// Whether products, activation functions and local response normalization occur.
         package var hasFunctions: Bool
+        package var inputs: Int
+        package var outputs: Int
 
         package init(
             activationType: IntegerType? = nil, weightType: IntegerType? = nil,
-            hasFunctions: Bool = false
+            hasFunctions: Bool = false, inputs: Int = 1, outputs: Int = 1
         ) {
             self.activationType = activationType
             self.weightType = weightType
             self.hasFunctions = hasFunctions
+            self.inputs = inputs
+            self.outputs = outputs
         }
     }
 
@@ -30,8 +34,8 @@ package struct RandomNetworks {
     private var nodes: [Node] = []
     private var parameters: [QuantizedParameters?] = []
     private var activations: [TensorQuantization?] = []
-    private var input = Graph.Input(
-        name: "", shape: FeatureShape(height: 1, width: 1, channels: 1), layout: .nchw)
+    private var inputs: [Graph.Input] = []
+    private var last: ValueID { inputs.count + nodes.count - 1 }
 
     package static func make(seed: UInt64, _ options: Options = Options()) -> QuantizedNetwork {
         var maker = RandomNetworks(seed: seed, options)
@@ -45,35 +49,56 @@ package struct RandomNetworks {
 
     private mutating func make() -> QuantizedNetwork {
         activationType = options.activationType ?? (flip() ? .uint8 : .int8)
-        input = Graph.Input(
-            name: "image",
-            shape: FeatureShape(
-                height: int(5...12), width: int(5...12), channels: flip() ? 3 : 4),
-            layout: flip() ? .nchw : .nhwc, batch: flip() ? nil : 1)
-        activations = [quantization(scale: 0.02)]
+        for index in 0..<options.inputs {
+            var input = Graph.Input(
+                name: index == 0 ? "image" : "image\(index)",
+                shape: FeatureShape(
+                    height: int(5...12), width: int(5...12), channels: flip() ? 3 : 4),
+                layout: flip() ? .nchw : .nhwc, batch: flip() ? nil : 1)
+            if let first = inputs.first {
+                input.batch = first.batch
+                if flip() { input.shape = first.shape }
+            }
+            inputs.append(input)
+            activations.append(quantization(scale: 0.02))
+        }
         for _ in 0..<options.nodes { appendNode() }
         var output = Graph.Output(
-            name: "logits", value: nodes.count, rank: 4, layout: flip() ? .nchw : .nhwc)
+            name: "logits", value: last, rank: 4, layout: flip() ? .nchw : .nhwc)
         if flip() {
             // The usual ending; otherwise the last feature map is the output.
             appendEnding()
             output = Graph.Output(
-                name: "logits", value: nodes.count, rank: flip() ? 2 : 4,
+                name: "logits", value: last, rank: flip() ? 2 : 4,
                 layout: flip() ? .nchw : .nhwc)
         } else if flip() {
             output.rank = 2
         }
         let isMaxPool = if case .maxPool = nodes[nodes.count - 1].operation { true } else { false }
-        if !isMaxPool, flip() { activations[nodes.count] = nil }
+        if !isMaxPool, flip() { activations[last] = nil }
+        var outputs = [output]
+        while outputs.count < options.outputs { outputs.append(furtherOutput(outputs.count)) }
         return QuantizedNetwork(
-            graph: Graph(name: "random", input: input, nodes: nodes, output: output),
+            graph: Graph(name: "random", inputs: inputs, nodes: nodes, outputs: outputs),
             parameters: parameters, activations: activations)
+    }
+
+    /// Any value, whether others read it or not; where nobody reads a convolution's, maybe in float.
+    private mutating func furtherOutput(_ index: Int) -> Graph.Output {
+        let value = int(inputs.count...last)
+        let node = nodes[value - inputs.count]
+        if node.convolution != nil, !nodes.contains(where: { $0.inputs.contains(value) }), flip() {
+            activations[value] = nil
+        }
+        return Graph.Output(
+            name: "output\(index)", value: value, rank: flip() ? 4 : 2,
+            layout: flip() ? .nchw : .nhwc)
     }
 
     // MARK: Nodes
 
     private mutating func appendNode() {
-        let source = flip() ? nodes.count : int(0...nodes.count)
+        let source = flip() ? last : int(0...last)
         if options.hasFunctions, flip() { return appendFunction(source) }
         switch int(0...9) {
         case 0...2: appendConvolution(source)
@@ -91,8 +116,8 @@ package struct RandomNetworks {
     }
 
     private mutating func appendEnding() {
-        appendGlobalPool(nodes.count)
-        appendFullyConnected(nodes.count)
+        appendGlobalPool(last)
+        appendFullyConnected(last)
     }
 
     private mutating func appendGlobalPool(_ source: ValueID) {
@@ -100,7 +125,7 @@ package struct RandomNetworks {
     }
 
     private mutating func appendAdd(_ source: ValueID) {
-        let partners = (0...nodes.count).filter { shape($0) == shape(source) }
+        let partners = (0...last).filter { shape($0) == shape(source) }
         let partner = partners[int(0...partners.count - 1)]
         append(
             .add, [source, partner], clamp: randomClamp(),
@@ -130,7 +155,7 @@ package struct RandomNetworks {
     /// By a value of equal shape, or by one pixel.
     private mutating func appendMultiply(_ source: ValueID) {
         let channels = shape(source).channels
-        let partners = (0...nodes.count).filter {
+        let partners = (0...last).filter {
             shape($0).channels == channels
                 && (shape($0) == shape(source) || shape($0).pixels == 1)
         }
@@ -141,7 +166,7 @@ package struct RandomNetworks {
     }
 
     private mutating func appendConcat(_ source: ValueID) {
-        let partners = (0...nodes.count).filter {
+        let partners = (0...last).filter {
             shape($0).height == shape(source).height && shape($0).width == shape(source).width
                 && shape($0).channels < 16
         }
@@ -278,7 +303,7 @@ package struct RandomNetworks {
         Int.random(in: range, using: &random)
     }
     private func shape(_ value: ValueID) -> FeatureShape {
-        value == 0 ? input.shape : nodes[value - 1].shape
+        value < inputs.count ? inputs[value].shape : nodes[value - inputs.count].shape
     }
     private func scale(_ value: ValueID) -> Float { activations[value]?.scale ?? 1 }
 

@@ -187,7 +187,8 @@ extension QDQReader {
             zeroPoints: [0], bias: values.map { Int32($0 - quantization.zeroPoint) })
         let bias = BiasTensor(
             node: layer.name, position: position, steps: [quantization.scale], place: .fixed)
-        results.append(Result(node: layer, parameters: parameters, bias: bias))
+        results.append(
+            Result(node: layer, position: position, parameters: parameters, bias: bias))
         return try take(results.count - 1, activation: quantization)
     }
 

@@ -48,6 +48,29 @@ extension QDQReader {
         return outputs
     }
 
+    /// Puts float outputs, which become values when all nodes have been read, where their operators
+    /// stand.
+    mutating func sortByPosition(_ outputs: inout [Graph.Output]) {
+        let order = nodes.indices.sorted { (positions[$0], $0) < (positions[$1], $1) }
+        var places = Array(0..<inputs.count + nodes.count)
+        for (place, node) in order.enumerated() {
+            places[inputs.count + node] = inputs.count + place
+        }
+        func sorted<Element>(_ values: [Element], from first: Int) -> [Element] {
+            Array(values.prefix(first)) + order.map { values[first + $0] }
+        }
+        nodes = sorted(nodes, from: 0).map { node in
+            var node = node
+            node.inputs = node.inputs.map { places[$0] }
+            return node
+        }
+        parameters = sorted(parameters, from: 0)
+        biases = sorted(biases, from: 0)
+        tensors = sorted(tensors, from: inputs.count)
+        activations = sorted(activations, from: inputs.count)
+        for index in outputs.indices { outputs[index].value = places[outputs[index].value] }
+    }
+
     private mutating func readOutput(
         _ info: Onnx_ValueInfoProto, at position: Int
     ) throws -> Graph.Output {

@@ -52,7 +52,8 @@ extension QDQReader {
             name: Self.name(of: node), operation: operation, inputs: inputs, clamp: clamp,
             shape: shape)
         try define(node, .result(results.count, view))
-        results.append(Result(node: made, parameters: parameters, bias: bias))
+        results.append(
+            Result(node: made, position: position, parameters: parameters, bias: bias))
     }
 
     /// Extents of a node's result.
@@ -113,6 +114,7 @@ extension QDQReader {
         let value = try append(
             node, results[index].parameters, results[index].bias, activation: activation)
         results[index].value = value
+        positions += [Int](repeating: results[index].position, count: nodes.count - positions.count)
         return value
     }
 
@@ -265,7 +267,7 @@ extension QDQReader {
         try define(node, .result(results.count, .map(.nchw)))
         // Its input is the value that the result becomes.
         let made = Node(name: Self.name(of: node), operation: pool, inputs: [0], shape: pooled)
-        results.append(Result(node: made, selected: index))
+        results.append(Result(node: made, position: position, selected: index))
         results[index].isPooled = true
         return true
     }
@@ -336,11 +338,19 @@ extension QDQReader {
                 throw QDQError(.unsupported, tensor: name, "is read by other nodes too")
             }
             results[index].node.clamp = results[index].node.clamp.followed(by: clamp)
-            meanings[name] = nil
+            if node.opType != "Identity" { meanings[name] = nil }
             return try define(node, .result(index, view))
         }
-        if node.opType == "Identity", case .function = try meaning(name) {
-            return try define(node, try meaning(name))
+        if node.opType == "Identity" {
+            // Further names of an output.
+            let isOutput = file.output.contains { $0.name == node.output.first }
+            switch try meaning(name) {
+            case .function(let function, let logits, let view):
+                return try define(node, .function(function, of: logits, view))
+            case .float(let value, let view) where isOutput:
+                return try define(node, .float(value, view))
+            default: break
+            }
         }
         let operand = try value(name)
         try append(node, .clamp, inputs: [operand.id], clamp: clamp, view: operand.view)

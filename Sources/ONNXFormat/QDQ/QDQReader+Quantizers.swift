@@ -69,7 +69,7 @@ extension QDQReader {
     ) throws -> ValueID {
         let made = Node(
             name: Self.name(of: node), operation: .clamp, inputs: [value], shape: shape(of: value))
-        results.append(Result(node: made))
+        results.append(Result(node: made, position: position))
         return try take(results.count - 1, activation: quantization)
     }
 

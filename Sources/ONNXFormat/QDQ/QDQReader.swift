@@ -41,6 +41,8 @@ struct QDQReader {
     /// An operator whose result still waits for its quantizer.
     struct Result {
         var node: Node
+        /// Position in the file.
+        var position: Int
         var parameters: QuantizedParameters?
         var bias: BiasTensor?
         /// The value it became.
@@ -70,6 +72,8 @@ struct QDQReader {
     var inputs: [Graph.Input]
     var nodes: [Node] = []
     var nodeNames: Set<String> = []
+    /// In the file, of each node.
+    var positions: [Int] = []
     var parameters: [QuantizedParameters?] = []
     var biases: [BiasTensor?] = []
     /// Name of the first 8-bit tensor of each value.
@@ -111,7 +115,8 @@ struct QDQReader {
             position = index
             try readNaming(node)
         }
-        let outputs = try readOutputs()
+        var outputs = try readOutputs()
+        if outputs.count > 1 { sortByPosition(&outputs) }
         for (value, input) in inputs.enumerated() where activations[value] == nil {
             throw QDQError(.missingQuantization, tensor: input.name, "the input is not quantized")
         }

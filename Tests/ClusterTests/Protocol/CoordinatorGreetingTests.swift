@@ -33,7 +33,7 @@ import Testing
         hello.versions = 7...9
         let actions = core.step(.received(S.a, .hello(hello)))
         let reason =
-            "worker speaks protocol versions 7...9, coordinator 3...3: "
+            "worker speaks protocol versions 7...9, coordinator 4...4: "
             + "install the same release on both"
         #expect(
             actions == [
