@@ -164,8 +164,8 @@ package struct Graph: Hashable, Sendable, Codable {
         return found
     }
 
-    /// For each value, the index of the last node that reads it; `nodes.count` for outputs, -1 where
-    /// nobody reads it.
+    /// For each value, the index of the last node that reads it; `nodes.count` for outputs, -1
+    /// where nobody reads it.
     package var lastUses: [Int] {
         var last = [Int](repeating: -1, count: valueCount)
         for (index, node) in nodes.enumerated() {

@@ -83,7 +83,8 @@ package struct RandomNetworks {
             parameters: parameters, activations: activations)
     }
 
-    /// Any value, whether others read it or not; where nobody reads a convolution's, maybe in float.
+    /// Any value, whether others read it or not; where nobody reads a convolution's, maybe in
+    /// float.
     private mutating func furtherOutput(_ index: Int) -> Graph.Output {
         let value = int(inputs.count...last)
         let node = nodes[value - inputs.count]
