@@ -87,27 +87,6 @@ extension GraphTranslation {
         return extents[3] <= 4 && extents[1] > 4 ? .nhwc : .nchw
     }
 
-    /// Softmax and LogSoftmax over the channels (opset 13), or over all axes from `axis` on (before
-    /// it). The graph's output is what they read, and keeps the function's name.
-    mutating func outputFunction(_ call: OperatorCall) throws(ONNXError) -> Value {
-        try call.expect(inputs: 1...1, attributes: ["axis"])
-        guard let function = Graph.OutputFunction(rawValue: call.type) else {
-            throw call.unsupported("is no function of an output.")
-        }
-        var activation = try activation(0, of: call)
-        let isCoerced = document.opset < 13
-        let rank = activation.dims.count
-        let axis = try call.axis(call.integer("axis") ?? (isCoerced ? 1 : -1), rank: rank)
-        let normalized = activation.axes[axis...(isCoerced ? rank - 1 : axis)].flatMap { $0 }
-        guard normalized == [.channel] else {
-            throw call.unsupported(
-                "normalizes \(activation.dims) along axis \(axis), which is not the channels alone."
-            )
-        }
-        activation.ending = Activation.Ending(function: function, node: call.name)
-        return .activation(activation)
-    }
-
     /// Refuses to compute with the result of an output function: it is not in the graph.
     func checkOperandsAreFinished(_ call: OperatorCall) throws(ONNXError) {
         guard !Self.rearranging.contains(call.type) else { return }

@@ -13,7 +13,7 @@ extension GraphTranslation {
                 guard ConstantFolding.rules[call.type] != nil else { throw call.unknownOperator }
                 return [.unknown(dependsOnInput: false)]
             }
-            guard Self.operators.contains(call.type) else { throw unsupported(call) }
+            guard ONNXOperator.byType[call.type]?.translate != nil else { throw unsupported(call) }
             return [.unknown(dependsOnInput: !["Shape", "Size"].contains(call.type))]
         }
         var constants: [ONNXTensor?] = []
@@ -65,31 +65,10 @@ extension GraphTranslation {
 
     private mutating func translateActivation(_ call: OperatorCall) throws(ONNXError) -> Value {
         try checkOperandsAreFinished(call)
-        switch call.type {
-        case "Conv": return try convolution(call)
-        case "Gemm": return try gemm(call)
-        case "MatMul": return try matMul(call)
-        case "BatchNormalization": return try batchNormalization(call)
-        case "Add", "Sub", "Mul", "Div": return try arithmetic(call)
-        case "Relu", "Clip": return try clamp(call)
-        case "Min", "Max": return try extremum(call)
-        case "HardSigmoid", "HardSwish": return try activationFunction(call)
-        case "LRN": return try localResponseNormalization(call)
-        case "Concat": return try concat(call)
-        case "MaxPool", "AveragePool": return try pool(call)
-        case "GlobalAveragePool": return try globalAveragePool(call)
-        case "ReduceMean": return try reduceMean(call)
-        case "Pad": return try pad(call)
-        case "Identity", "Dropout", "Cast": return try passThrough(call)
-        case "Reshape", "Flatten", "Squeeze", "Unsqueeze": return try rearrange(call)
-        case "Transpose": return try transpose(call)
-        case "Softmax", "LogSoftmax": return try outputFunction(call)
-        case "Shape", "Size":
-            try call.expect(inputs: 1...1, attributes: ["start", "end"])
-            return .constant(
-                try ConstantFolding.shape(of: activation(0, of: call).dims, at: call))
-        default: throw unsupported(call)
+        guard let translate = ONNXOperator.byType[call.type]?.translate else {
+            throw unsupported(call)
         }
+        return try translate(call, &self)
     }
 
     /// A Constant node's value.
@@ -117,80 +96,5 @@ extension GraphTranslation {
             return ONNXTensor(values.map { Int64($0) })
         }
         throw call.malformed("has no value.")
-    }
-
-    // MARK: Operators that only rearrange
-
-    private mutating func passThrough(_ call: OperatorCall) throws(ONNXError) -> Value {
-        switch call.type {
-        case "Dropout":
-            try call.expect(inputs: 1...3, attributes: ["ratio", "seed"])
-            if let training = try constant(2, of: call), training.integers != [0] {
-                throw call.unsupported(
-                    "is in training mode; export the model for inference (PyTorch: model.eval()).")
-            }
-        case "Cast":
-            try call.expect(inputs: 1...1, attributes: ["to", "saturate", "round_mode"])
-            let type = try call.integer("to").flatMap { ElementType(rawValue: $0) }
-            guard type?.isReal == true else {
-                throw call.unsupported("casts activations to a type that is not real.")
-            }
-        default: try call.expect(inputs: 1...1)
-        }
-        return .activation(try activation(0, of: call))
-    }
-
-    private mutating func rearrange(_ call: OperatorCall) throws(ONNXError) -> Value {
-        try call.expect(inputs: 1...2, attributes: ["allowzero", "axes", "axis"])
-        let activation = try activation(0, of: call)
-        let dims = try ConstantFolding.rearranged(
-            activation.dims, constantOperands(of: call))
-        guard let result = activation.reshaped(to: dims) else {
-            throw call.unsupported(
-                "from \(activation.dims) to \(dims) splits an axis of the image, which is not "
-                    + "supported.")
-        }
-        return .activation(result)
-    }
-
-    private mutating func transpose(_ call: OperatorCall) throws(ONNXError) -> Value {
-        try call.expect(inputs: 1...1, attributes: ["perm"])
-        let activation = try activation(0, of: call)
-        return .activation(
-            activation.transposed(
-                try ShapeRules.permutation(rank: activation.dims.count, at: call)))
-    }
-
-    // MARK: Joining
-
-    private mutating func concat(_ call: OperatorCall) throws(ONNXError) -> Value {
-        try call.expect(inputs: 1...1024, attributes: ["axis"])
-        var parts: [Activation] = []
-        for index in call.node.input.indices { parts.append(try activation(index, of: call)) }
-        guard let given = try call.integer("axis") else { throw call.malformed("names no axis.") }
-        var result = parts[0]
-        let axis = try call.axis(given, rank: result.dims.count)
-        result.shape.channels = 0
-        for part in parts {
-            // Axes of one extent appear nowhere, so one channel has to be compared as none.
-            func others(_ activation: Activation) -> [[Axis]] {
-                activation.axes.enumerated().map { $0 == axis ? [] : $1 }
-            }
-            guard part.dims.count == parts[0].dims.count, others(part) == others(parts[0]),
-                part.axes[axis] == (part.shape.channels == 1 ? [] : [.channel]),
-                part.shape.height == parts[0].shape.height,
-                part.shape.width == parts[0].shape.width
-            else {
-                throw call.unsupported(
-                    "joins \(parts[0].dims) and \(part.dims) along axis \(axis); only feature "
-                        + "maps of equal height and width can be joined, along channels.")
-            }
-            result.shape.channels += part.shape.channels
-        }
-        try Self.check(result.shape, at: call)
-        result.dims[axis] = result.shape.channels
-        result.axes[axis] = result.shape.channels == 1 ? [] : [.channel]
-        if parts.count == 1 { return .activation(parts[0]) }
-        return append(.concat, parts.map(\.value), like: result, at: call)
     }
 }

@@ -28,14 +28,6 @@ struct GraphTranslation {
     var computed = 0
     private var obstacles = Obstacles()
 
-    /// Operators with a translation here, besides what constants allow.
-    static let operators: Set<String> = [
-        "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "Div",
-        "Dropout", "Flatten", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity",
-        "LRN", "LogSoftmax", "MatMul", "Max", "MaxPool", "Min", "Mul", "Pad", "ReduceMean", "Relu",
-        "Reshape", "Shape", "Size", "Softmax", "Squeeze", "Sub", "Transpose", "Unsqueeze",
-    ]
-
     /// Finds input, output and the nodes between them.
     init(_ document: ONNXDocument) throws(ONNXError) {
         self.document = document

@@ -63,6 +63,11 @@ struct OperatorCall {
                     + "are expected.")
         }
         guard node.output.first?.isEmpty == false else { throw malformed("has no output.") }
+        try expect(attributes: known)
+    }
+
+    /// Refuses attributes that are not in `known`.
+    func expect(attributes known: Set<String>) throws(ONNXError) {
         for name in attributes.keys.sorted() where !known.contains(name) {
             throw unsupported("attribute \(printable(name)) is not supported.")
         }

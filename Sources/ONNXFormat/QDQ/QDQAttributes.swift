@@ -2,64 +2,31 @@
 
 import NetworkGraph
 
-/// Attributes of one node, read with their defaults; anything unknown is an error.
+/// Attributes of one node of a quantized file, read as those of a float file are; anything unknown
+/// is an error.
 struct QDQAttributes {
-    private let node: Onnx_NodeProto
-    private var byName: [String: Onnx_AttributeProto] = [:]
+    private let call: OperatorCall
 
     /// Takes the attributes of a node, of which it may have those named `known`.
     init(_ node: Onnx_NodeProto, known: Set<String>) throws {
-        self.node = node
-        for attribute in node.attribute {
-            guard known.contains(attribute.name) else {
-                throw QDQError(
-                    .unsupported, node: node.name,
-                    "\(node.opType) has the attribute \(printable(attribute.name)), which is not read"
-                )
-            }
-            byName[attribute.name] = attribute
+        call = try Self.naming(node) { () throws(ONNXError) in
+            let call = try OperatorCall(node, opset: Int(QDQModel.opset))
+            try call.expect(attributes: known)
+            return call
         }
     }
 
     func int(_ name: String, default standard: Int) throws -> Int {
-        guard let attribute = byName[name] else { return standard }
-        guard attribute.type == .int else { throw wrongType(name) }
-        return Int(attribute.i)
+        try read { () throws(ONNXError) in try call.integer(name) } ?? standard
     }
 
     /// Any integers; none where the attribute is missing.
     func ints(_ name: String) throws -> [Int] {
-        guard let attribute = byName[name] else { return [] }
-        guard attribute.type == .ints else { throw wrongType(name) }
-        return attribute.ints.map { Int(clamping: $0) }
+        try read { () throws(ONNXError) in try call.integers(name) } ?? []
     }
 
     func float(_ name: String, default standard: Float) throws -> Float {
-        guard let attribute = byName[name] else { return standard }
-        guard attribute.type == .float else { throw wrongType(name) }
-        return attribute.f
-    }
-
-    func text(_ name: String, default standard: String) throws -> String {
-        guard let attribute = byName[name] else { return standard }
-        guard attribute.type == .string else { throw wrongType(name) }
-        return String(decoding: attribute.s, as: UTF8.self)
-    }
-
-    /// Exactly `count` integers in `0...SizeLimits.extent`.
-    func extents(_ name: String, count: Int, default standard: [Int]?) throws -> [Int] {
-        guard let attribute = byName[name] else {
-            if let standard { return standard }
-            throw QDQError(
-                .malformedGraph, node: node.name, "\(node.opType) lacks the attribute '\(name)'")
-        }
-        guard attribute.type == .ints else { throw wrongType(name) }
-        let limits = 0...Int64(SizeLimits.extent)
-        guard attribute.ints.count == count, attribute.ints.allSatisfy({ limits ~= $0 }) else {
-            throw QDQError(
-                .unsupported, node: node.name, "the attribute '\(name)' is \(attribute.ints)")
-        }
-        return attribute.ints.map(Int.init)
+        try read { () throws(ONNXError) in try call.float(name) } ?? standard
     }
 
     /// What QuantizeLinear and DequantizeLinear may have up to operator set 23.
@@ -77,39 +44,37 @@ struct QDQAttributes {
         let found = try int(name, default: value)
         guard found == value else {
             throw QDQError(
-                .unsupported, node: node.name, "the attribute '\(name)' is \(found), not \(value)")
+                .unsupported, node: call.node.name,
+                "the attribute '\(name)' is \(found), not \(value)")
         }
     }
 
-    /// The sliding window over images of `shape`; `kernel` counts where the attribute
-    /// `kernel_shape` is missing.
+    /// The sliding window over images of `shape`; `kernel` are the extents of the weights, nil for
+    /// pools.
     func window(over shape: FeatureShape, kernel: [Int]? = nil) throws -> Window {
-        let kernelShape = try extents("kernel_shape", count: 2, default: kernel)
-        let strides = try extents("strides", count: 2, default: [1, 1])
-        let dilations = try extents("dilations", count: 2, default: [1, 1])
-        let pads = try extents("pads", count: 4, default: [0, 0, 0, 0])
-        var window = Window(
-            kernelHeight: kernelShape[0], kernelWidth: kernelShape[1],
-            strideHeight: strides[0], strideWidth: strides[1],
-            dilationHeight: dilations[0], dilationWidth: dilations[1]
-        ).withPads(pads)
-        if window.limitFault == nil {
-            do throws(ONNXError) {
-                let call = try OperatorCall(node, opset: Int(QDQModel.opset))
-                let ceiling = try call.flag("ceil_mode", default: false)
-                window = try WindowAttributes(call, kernel: kernelShape)
-                    .resolved(for: shape, ceiling: ceiling, at: call).window
-            } catch {
-                throw QDQError(.malformedGraph, node: node.name, error.detail)
-            }
+        try read { () throws(ONNXError) in
+            let ceiling = try call.flag("ceil_mode", default: false)
+            return try WindowAttributes(call, kernel: kernel)
+                .resolved(for: shape, ceiling: ceiling, at: call).window
         }
-        if let fault = window.limitFault {
-            throw QDQError(.malformedGraph, node: node.name, "\(node.opType) \(fault)")
-        }
-        return window
     }
 
-    private func wrongType(_ name: String) -> QDQError {
-        QDQError(.malformedGraph, node: node.name, "the attribute '\(name)' has another type")
+    private func read<Value>(_ body: () throws(ONNXError) -> Value) throws -> Value {
+        try Self.naming(call.node, body)
+    }
+
+    /// Errors of the reader of float files as those of quantized ones.
+    private static func naming<Value>(
+        _ node: Onnx_NodeProto, _ body: () throws(ONNXError) -> Value
+    ) throws -> Value {
+        do throws(ONNXError) {
+            return try body()
+        } catch {
+            throw QDQError(
+                error.code == .unsupported ? .unsupported : .malformedGraph,
+                node: QDQReader.name(of: node),
+                "\(node.opType) \(error.detail.hasSuffix(".") ? String(error.detail.dropLast()) : error.detail)"
+            )
+        }
     }
 }

@@ -112,33 +112,6 @@ extension QDQReader {
         return output
     }
 
-    /// Softmax and LogSoftmax over the channels, behind which only the output may stand.
-    mutating func readOutputFunction(_ node: Onnx_NodeProto) throws {
-        let name = try Self.operand(node, 0)
-        let logits = try meaning(name)
-        let view: View
-        switch logits {
-        case .float(_, let arrangement), .result(_, let arrangement): view = arrangement
-        case .quantized, .image, .weight, .parameter, .function:
-            throw QDQError(.unsupported, tensor: name, "\(node.opType) must read float activations")
-        }
-        let isCoerced = opset < 13
-        let axis = try QDQAttributes(node, known: ["axis"]).int("axis", default: isCoerced ? 1 : -1)
-        let pixels = shape(of: logits).pixels
-        let isChannels =
-            switch view {
-            case .map(.nchw): [1, -3].contains(axis) && (!isCoerced || pixels == 1)
-            case .map(.nhwc): [3, -1].contains(axis)
-            case .flat: [1, -1].contains(axis) && pixels == 1
-            }
-        guard isChannels, let function = Graph.OutputFunction(rawValue: node.opType) else {
-            throw QDQError(
-                .unsupported, tensor: name,
-                "\(node.opType) along axis \(axis) is not one over the channels")
-        }
-        try define(node, .function(function, of: logits, view))
-    }
-
     /// Extents of activations.
     func shape(of meaning: Meaning) -> FeatureShape {
         switch meaning {

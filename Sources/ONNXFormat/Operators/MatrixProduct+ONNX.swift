@@ -1,89 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NetworkGraph
+import Quantization
 
-/// Convolutions and matrix products.
+/// Gemm (opset 7) and MatMul (opset 1) by a constant matrix: convolutions over the whole image, or
+/// pixel by pixel.
+extension ONNXOperator {
+    static let gemm = ONNXOperator(
+        ["Gemm"],
+        translate: { call, network throws(ONNXError) in try network.gemm(call) },
+        read: { node, reader in try reader.readFullyConnected(node) })
+
+    static let matMul = ONNXOperator(
+        ["MatMul"],
+        translate: { call, network throws(ONNXError) in try network.matMul(call) },
+        read: { node, reader in try reader.readFullyConnected(node) })
+}
+
 extension GraphTranslation {
-    /// Conv over images; weights `[M, C / group, kH, kW]`.
-    mutating func convolution(_ call: OperatorCall) throws(ONNXError) -> Value {
-        try call.expect(
-            inputs: 2...3,
-            attributes: ["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"])
-        let input = try imageOperand(of: call)
-        guard let tensor = try parameters(1, of: call), let weights = tensor.reals else {
-            throw call.malformed("has no weights.")
-        }
-        let groups = try call.integer("group") ?? 1
-        let dims = tensor.dims
-        guard dims.count == 4, groups >= 1, groups <= input.shape.channels,
-            input.shape.channels == (dims[1].multipliedReportingOverflow(by: groups).partialValue),
-            dims[0] >= 1, dims[0] % groups == 0
-        else {
-            throw call.error(
-                .malformed, tensor: call.input(1),
-                "weights of extents \(dims) do not fit \(input.shape.channels) channels in "
-                    + "\(groups) groups.")
-        }
-        let window = try WindowAttributes(call, kernel: [dims[2], dims[3]])
-            .resolved(for: input.shape, ceiling: false, at: call).window
-        let bias = try bias(2, of: call, count: dims[0])
-        let draft = DraftConvolution(
-            convolution: Convolution(window: window, groups: groups, hadBias: bias != nil),
-            weights: Self.permuted(
-                weights, outputs: dims[0], inner: dims[2] * dims[3], channels: dims[1]),
-            bias: bias ?? [Double](repeating: 0, count: dims[0]))
-        return try append(
-            .convolution(draft), as: .convolution(draft.convolution), of: input,
-            outputChannels: dims[0], at: call)
-    }
-
-    /// Operand 0 as `[N, C, H, W]`.
-    mutating func imageOperand(of call: OperatorCall) throws(ONNXError) -> Activation {
-        let activation = try activation(0, of: call)
-        guard activation.isOrdered(Activation.nchw) else {
-            throw call.unsupported(
-                "its input of extents \(activation.dims) is not an image [N, C, H, W].")
-        }
-        return activation
-    }
-
-    private mutating func bias(
-        _ index: Int, of call: OperatorCall, count: Int
-    ) throws(ONNXError) -> [Double]? {
-        guard let tensor = try parameters(index, of: call) else { return nil }
-        guard tensor.dims == [count], let values = tensor.reals else {
-            throw call.error(
-                .malformed, tensor: call.input(index),
-                "bias of extents \(tensor.dims) does not fit \(count) outputs.")
-        }
-        return values.map { Double($0) }
-    }
-
-    /// `[outputs, channels, inner]` to `[outputs, inner, channels]`.
-    static func permuted(
-        _ values: [Float], outputs: Int, inner: Int, channels: Int
-    ) -> [Float] {
-        guard inner > 1, channels > 1 else { return values }
-        return [Float](unsafeUninitializedCapacity: values.count) { result, count in
-            values.withUnsafeBufferPointer { values in
-                var target = 0
-                for output in 0..<outputs {
-                    for position in 0..<inner {
-                        var source = output * channels * inner + position
-                        for _ in 0..<channels {
-                            result.initializeElement(at: target, to: values[source])
-                            target += 1
-                            source += inner
-                        }
-                    }
-                }
-            }
-            count = values.count
-        }
-    }
-
-    // MARK: Matrix products
-
     /// Gemm: `alpha * A * B + beta * C` with A from the network; B and C constant.
     mutating func gemm(_ call: OperatorCall) throws(ONNXError) -> Value {
         try call.expect(inputs: 2...3, attributes: ["alpha", "beta", "transA", "transB"])
@@ -125,13 +59,13 @@ extension GraphTranslation {
     }
 
     /// A constant matrix, one row of `inputs` weights per output.
-    private struct Matrix {
+    struct Matrix {
         var outputs: Int
         var inputs: Int
         var rows: [Float]
     }
 
-    private mutating func matrix(
+    mutating func matrix(
         of call: OperatorCall, isTransposed: Bool
     ) throws(ONNXError) -> Matrix {
         guard let tensor = try parameters(1, of: call), let values = tensor.reals,
@@ -151,7 +85,7 @@ extension GraphTranslation {
 
     /// A matrix product as a convolution: over the whole image where its axes were flattened into
     /// one, else pixel by pixel.
-    private mutating func product(
+    mutating func product(
         _ input: Activation, _ matrix: Matrix, scale: Double, bias: [Double]?,
         at call: OperatorCall
     ) throws(ONNXError) -> Value {
@@ -198,5 +132,45 @@ extension GraphTranslation {
         result.dims[input.dims.count - 1] = matrix.outputs
         result.axes[input.dims.count - 1] = matrix.outputs == 1 ? [] : [.channel]
         return append(.convolution(draft), [input.value], like: result, at: call)
+    }
+}
+
+extension QDQReader {
+    /// Gemm and MatMul. Weights are `[outputs, inputs]` for Gemm with transB, `[inputs, outputs]`
+    /// for all others.
+    mutating func readFullyConnected(_ node: Onnx_NodeProto) throws {
+        let isGemm = node.opType == "Gemm"
+        let attributes = try QDQAttributes(
+            node, known: isGemm ? ["alpha", "beta", "transA", "transB"] : [])
+        try attributes.require("transA", 0)
+        guard try attributes.float("alpha", default: 1) == 1,
+            try attributes.float("beta", default: 1) == 1
+        else { throw QDQError(.unsupported, "Gemm must have alpha = 1 and beta = 1") }
+        let outputAxis = try attributes.int("transB", default: 0) == 0 ? 1 : 0
+        let name = try Self.operand(node, 0)
+        let source = try value(name)
+        let extent = shape(of: source.id)
+        let isOrdered = extent.pixels == 1 || source.view == .flat(.nchw)
+        guard case .flat = source.view, isOrdered else {
+            throw QDQError(
+                .unsupported, tensor: name,
+                "\(node.opType) must read a flattened NCHW feature map")
+        }
+        let weights = try parameter(Self.operand(node, 1))
+        let axes = weights.constant.axes
+        guard axes.count == 2, axes.allSatisfy({ 1...SizeLimits.extent ~= $0 }),
+            axes[1 - outputAxis] == extent.count
+        else {
+            throw QDQError(
+                .malformedGraph, tensor: weights.constant.name,
+                "weights of shape \(axes) do not fit \(extent.count) inputs")
+        }
+        let convolution = Convolution(
+            window: Window(kernelHeight: extent.height, kernelWidth: extent.width),
+            isFullyConnected: true, hadBias: Self.optionalOperand(node, 2) != nil)
+        try append(
+            node, convolution, source: source.id, view: .flat(.nchw),
+            try weights.weights(rank: 2, taps: extent.pixels, outputAxis: outputAxis),
+            outputs: axes[outputAxis])
     }
 }

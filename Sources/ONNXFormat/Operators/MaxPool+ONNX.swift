@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NetworkGraph
+
+/// MaxPool (opset 8 to 12).
+extension ONNXOperator {
+    static let maxPool = ONNXOperator(
+        ["MaxPool"],
+        translate: { call, network throws(ONNXError) in try network.maxPool(call) },
+        read: { node, reader in try reader.readMaxPool(node) })
+}
+
+extension GraphTranslation {
+    mutating func maxPool(_ call: OperatorCall) throws(ONNXError) -> Value {
+        try call.expect(inputs: 1...1, attributes: Self.windowAttributes.union(["storage_order"]))
+        let input = try imageOperand(of: call)
+        let (window, _) = try poolWindow(of: call, over: input)
+        return try append(.maxPool(window), as: .maxPool(window), of: input, at: call)
+    }
+}
+
+extension QDQReader {
+    mutating func readMaxPool(_ node: Onnx_NodeProto) throws {
+        func pool(over shape: FeatureShape) throws -> Operation {
+            let attributes = try QDQAttributes(
+                node, known: GraphTranslation.windowAttributes.union(["storage_order"]))
+            try attributes.require("storage_order", 0)
+            return .maxPool(try attributes.window(over: shape))
+        }
+        if try !readMaxPoolOfResult(node, pool) { try readPool(node, pool) }
+    }
+
+    /// A max-pool between an operator and its quantizer: rounding keeps order, so the result may as
+    /// well be quantized first.
+    /// - Returns: false where the pool is another.
+    mutating func readMaxPoolOfResult(
+        _ node: Onnx_NodeProto, _ pool: (FeatureShape) throws -> Operation
+    ) throws -> Bool {
+        guard case .result(let index, .map(.nchw)) = meanings[try Self.operand(node, 0)],
+            results[index].value == nil, exactActivation(of: results[index]) == nil
+        else { return false }
+        let shape = results[index].node.shape
+        let pool = try pool(shape)
+        let pooled = try Self.outputShape(of: pool, operands: [shape], node)
+        try define(node, .result(results.count, .map(.nchw)))
+        // Its input is the value that the result becomes.
+        let made = Node(name: Self.name(of: node), operation: pool, inputs: [0], shape: pooled)
+        results.append(Result(node: made, position: position, selected: index))
+        results[index].isPooled = true
+        return true
+    }
+}
+
+extension MaxPool: WrittenOperator {
+    func write(_ call: inout WriteCall, _ writer: inout QDQWriter) {
+        writer.appendPool("MaxPool", window, &call, [QDQWriter.dilations(window)])
+    }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NetworkGraph
+
+/// Mul and Div (opset 7): of two feature maps, or of one by a constant per channel.
+extension ONNXOperator {
+    static let multiply = ONNXOperator(
+        ["Mul"],
+        translate: { call, network throws(ONNXError) in try network.arithmetic(call) },
+        read: { node, reader in try reader.readMultiply(node) })
+
+    static let divide = ONNXOperator(
+        ["Div"],
+        translate: { call, network throws(ONNXError) in try network.arithmetic(call) })
+}
+
+extension GraphTranslation {
+    /// Mul of two feature maps of equal extents, or of one by 1×1×C of the other.
+    mutating func multiply(
+        _ left: Activation, _ right: Activation, at call: OperatorCall
+    ) throws(ONNXError) -> Value {
+        if left.dims == right.dims, left.axes == right.axes {
+            return append(.multiply, [left.value, right.value], like: left, at: call)
+        }
+        for (whole, pixel) in [(left, right), (right, left)] where whole.isScaled(by: pixel) {
+            return append(.multiply, [whole.value, pixel.value], like: whole, at: call)
+        }
+        throw call.unsupported(
+            "multiplies \(left.dims) and \(right.dims); only equal extents, or one number per "
+                + "channel and image on one side, can be multiplied.")
+    }
+}
+
+extension QDQReader {
+    /// The factor that is repeated over pixels may come first or last.
+    mutating func readMultiply(_ node: Onnx_NodeProto) throws {
+        _ = try QDQAttributes(node, known: [])
+        let first = try value(Self.operand(node, 0))
+        let second = try value(Self.operand(node, 1))
+        guard first.view == second.view else {
+            throw QDQError(.unsupported, "Mul has operands of different arrangement")
+        }
+        let isSwapped = shape(of: first.id).pixels < shape(of: second.id).pixels
+        let inputs = isSwapped ? [second.id, first.id] : [first.id, second.id]
+        try append(node, .multiply, inputs: inputs, view: first.view)
+    }
+}
+
+extension Multiply: WrittenOperator {
+    var keepsFlat: Bool { true }
+
+    func write(_ call: inout WriteCall, _ writer: inout QDQWriter) {
+        writer.append("Mul", name: call.node.name, writer.operands(call), call.target)
+    }
+}
+
+extension Activation {
+    /// Whether `pixel` holds one number per channel (and image) that broadcasting repeats over
+    /// height and width.
+    fileprivate func isScaled(by pixel: Activation) -> Bool {
+        guard dims.count == pixel.dims.count, pixel.shape.pixels == 1,
+            pixel.shape.channels == shape.channels
+        else { return false }
+        return dims.indices.allSatisfy { index in
+            axes[index] == pixel.axes[index]
+                || pixel.dims[index] == 1 && (axes[index] == [.height] || axes[index] == [.width])
+        }
+    }
+}

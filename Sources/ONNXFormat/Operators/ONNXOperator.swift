@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NetworkGraph
+
+/// How operators of one kind are read from float networks and from quantized ones: the one place
+/// that knows their names, opsets and attributes.
+struct ONNXOperator: Sendable {
+    typealias Translation =
+        @Sendable (OperatorCall, inout GraphTranslation) throws(ONNXError) -> GraphTranslation.Value
+    typealias Reading = @Sendable (Onnx_NodeProto, inout QDQReader) throws -> Void
+
+    /// Names in the standard operator set.
+    let types: Set<String>
+    /// Takes a node of a float network that depends on its input; nil where there is none.
+    let translate: Translation?
+    /// Takes a node between quantizers; nil where there is none.
+    let read: Reading?
+
+    init(_ types: Set<String>, translate: Translation? = nil, read: Reading? = nil) {
+        self.types = types
+        self.translate = translate
+        self.read = read
+    }
+
+    /// All operators: the line to add for a new one.
+    private static let all: [ONNXOperator] = [
+        .convolution, .gemm, .matMul, .batchNormalization, .add, .subtract, .multiply, .divide,
+        .relu, .clip, .extremum, .identity, .dropout, .cast, .hardSigmoid, .hardSwish,
+        .localResponseNormalization, .concat, .maxPool, .averagePool, .globalAveragePool,
+        .reduceMean, .pad, .reshape, .flatten, .squeeze, .unsqueeze, .transpose, .outputFunction,
+        .shape,
+    ]
+
+    /// By name in the standard operator set.
+    static let byType: [String: ONNXOperator] = all.reduce(into: [:]) { table, entry in
+        for type in entry.types { table[type] = entry }
+    }
+}
+
+/// How a node of a quantized network is written, between its operands and its quantizer.
+protocol WrittenOperator: OperatorForm {
+    /// Whether operands of the form `[N, C]` give a result of that form.
+    var keepsFlat: Bool { get }
+
+    /// Appends the node that computes `call.target`, without the node's clamp.
+    func write(_ call: inout WriteCall, _ writer: inout QDQWriter)
+}
+
+extension WrittenOperator {
+    var keepsFlat: Bool { false }
+}
+
+/// What there is to write of one node.
+struct WriteCall {
+    let node: Node
+    /// Whether operands and result are `[N, C]` instead of `[N, C, H, W]`.
+    let isFlat: Bool
+    /// Tensor that the node gives.
+    let target: String
+    /// What the file's node does not show.
+    var annotation: QDQAnnotation
+}
+
+extension Operation {
+    /// How the operator is written, with a line to add for a new one; nil where it has weights, or
+    /// is the node's clamp alone.
+    var written: (any WrittenOperator)? {
+        switch self {
+        case .convolution, .clamp: nil
+        case .add: Add()
+        case .multiply: Multiply()
+        case .concat: Concat()
+        case .maxPool(let window): MaxPool(window: window)
+        case .averagePool(let window, let countIncludePad):
+            AveragePool(window: window, countIncludePad: countIncludePad)
+        case .globalAveragePool: GlobalAveragePool()
+        case .activation(let function): function
+        case .localResponseNormalization(let lrn): lrn
+        }
+    }
+}
