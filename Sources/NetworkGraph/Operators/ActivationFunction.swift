@@ -61,4 +61,11 @@ extension ActivationFunction: OperatorForm {
         guard isValid else { throw OperatorFault("has an alpha or beta that is not finite") }
         return try operands.single()
     }
+
+    package func isNonNegative(_ operands: [Bool]) -> Bool {
+        switch self {
+        case .hardSigmoid: true
+        case .hardSwish: operands.allSatisfy(\.self)
+        }
+    }
 }

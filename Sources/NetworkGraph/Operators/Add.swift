@@ -15,4 +15,6 @@ package struct Add: OperatorForm {
     }
 
     package var channelScaling: ChannelScaling { .passesOn }
+
+    package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
 }

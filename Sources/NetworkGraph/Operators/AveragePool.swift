@@ -21,4 +21,6 @@ package struct AveragePool: OperatorForm {
 
     package var channelScaling: ChannelScaling { .passesOn }
     package var floatPrecision: FloatPrecision { .amongFloats }
+
+    package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
 }

@@ -14,4 +14,6 @@ package struct Clip: OperatorForm {
 
     package var selectsValues: Bool { true }
     package var channelScaling: ChannelScaling { .passesOn }
+
+    package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
 }

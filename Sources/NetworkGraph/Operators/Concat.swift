@@ -21,4 +21,6 @@ package struct Concat: OperatorForm {
 
     package var selectsValues: Bool { true }
     package var channelScaling: ChannelScaling { .concatenates }
+
+    package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
 }

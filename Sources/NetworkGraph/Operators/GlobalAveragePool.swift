@@ -15,4 +15,6 @@ package struct GlobalAveragePool: OperatorForm {
 
     package var channelScaling: ChannelScaling { .passesOn }
     package var floatPrecision: FloatPrecision { .amongFloats }
+
+    package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
 }

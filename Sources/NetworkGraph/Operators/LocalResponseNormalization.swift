@@ -47,4 +47,6 @@ extension LocalResponseNormalization: OperatorForm {
 
     /// No runtime computes it in integers.
     package var floatPrecision: FloatPrecision { .always }
+
+    package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
 }

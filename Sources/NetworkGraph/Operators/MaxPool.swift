@@ -19,4 +19,6 @@ package struct MaxPool: OperatorForm {
     package var selectsValues: Bool { true }
     package var resultQuantization: ResultQuantization { .operand }
     package var channelScaling: ChannelScaling { .passesOn }
+
+    package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
 }

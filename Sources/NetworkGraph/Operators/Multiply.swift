@@ -17,4 +17,6 @@ package struct Multiply: OperatorForm {
         }
         return left
     }
+
+    package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
 }

@@ -29,6 +29,11 @@ package protocol OperatorForm: Hashable, Sendable {
     /// quantization give a result of the same.
     var selectsValues: Bool { get }
 
+    /// Whether no element of the result can be negative, in front of the clamp.
+    /// - Parameter operands: by operand, whether none of its elements can be.
+    /// - Returns: false where that is not known.
+    func isNonNegative(_ operands: [Bool]) -> Bool
+
     /// Whether runtimes compute it in float where an operand or the result is float, as they do
     /// means, or always.
     var floatPrecision: FloatPrecision { get }
@@ -38,6 +43,7 @@ extension OperatorForm {
     package var resultQuantization: ResultQuantization { .ownRange }
     package var channelScaling: ChannelScaling { .fixes }
     package var selectsValues: Bool { false }
+    package func isNonNegative(_ operands: [Bool]) -> Bool { false }
     package var floatPrecision: FloatPrecision { .never }
 }
 

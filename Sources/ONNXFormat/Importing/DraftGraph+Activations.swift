@@ -24,7 +24,7 @@ extension DraftGraph {
     /// A clamp between 0 and h of `a x + b` that a division by h or a product with x follows. Any
     /// other stays, for a convolution may take it in.
     private mutating func recognizeHardSigmoid(_ index: Int) {
-        guard case .clamp = nodes[index].kind, nodes[index].clamp.lower == 0,
+        guard case .operation(.clamp) = nodes[index].kind, nodes[index].clamp.lower == 0,
             let height = nodes[index].clamp.upper.map(Double.init), height > 0,
             let read = nodes[index].inputs.first, uses[read] == 1, let inner = node(of: read),
             nodes[inner].clamp == .none, let line = nodes[inner].line,
@@ -40,7 +40,7 @@ extension DraftGraph {
             alpha: Float(line.scale / height), beta: Float(line.shift / height))
         guard function.isValid else { return }
         let channels = nodes[index].shape.channels
-        nodes[inner].kind = .activation(function)
+        nodes[inner].kind = .operation(.activation(function))
         nodes[index].kind = .affine(
             scale: [Double](repeating: height, count: channels),
             shift: [Double](repeating: 0, count: channels), hasShift: false)
@@ -80,11 +80,11 @@ extension DraftGraph {
         let inputs = nodes[index].inputs
         for (x, value) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])] {
             guard let gate = node(of: value), uses[value] == 1, nodes[gate].inputs == [x],
-                case .activation(.hardSigmoid(let alpha, let beta)) = nodes[gate].kind,
+                case .operation(.activation(.hardSigmoid(let alpha, let beta))) = nodes[gate].kind,
                 nodes[gate].clamp == .none, Self.isOne(Double(alpha) * 6),
                 Self.isOne(Double(beta) * 2)
             else { continue }
-            nodes[index].kind = .activation(.hardSwish)
+            nodes[index].kind = .operation(.activation(.hardSwish))
             nodes[index].inputs = [x]
             return
         }
@@ -107,12 +107,12 @@ extension DraftNode {
     }
 
     fileprivate var isActivation: Bool {
-        if case .activation = kind { true } else { false }
+        if case .operation(.activation) = kind { true } else { false }
     }
 }
 
 extension DraftNode.Kind {
     fileprivate var isMultiply: Bool {
-        if case .multiply = self { true } else { false }
+        if case .operation(.multiply) = self { true } else { false }
     }
 }

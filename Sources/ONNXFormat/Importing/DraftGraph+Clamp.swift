@@ -8,7 +8,9 @@ extension DraftGraph {
     /// reads the unclamped value.
     mutating func foldClamps() {
         for index in nodes.indices {
-            guard case .clamp = nodes[index].kind, let source = nodes[index].inputs.first else {
+            guard case .operation(.clamp) = nodes[index].kind,
+                let source = nodes[index].inputs.first
+            else {
                 continue
             }
             if nodes[index].clamp == .none {
@@ -17,7 +19,7 @@ extension DraftGraph {
             }
             guard uses[source] == 1, let producer = node(of: source) else { continue }
             switch nodes[producer].kind {
-            case .convolution, .add, .multiply, .clamp, .affine:
+            case .convolution, .affine, .operation(.add), .operation(.multiply), .operation(.clamp):
                 nodes[producer].clamp = nodes[producer].clamp.followed(
                     by: nodes[index].clamp)
                 bypass(index, to: source)

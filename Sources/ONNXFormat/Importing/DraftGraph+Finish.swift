@@ -51,17 +51,7 @@ extension DraftNode {
                 weights: [Float](repeating: 1, count: scale.count), outputScale: scale,
                 bias: shift)
             return (.convolution(draft.convolution), try parameters(of: draft))
-        case .add: return (.add, nil)
-        case .multiply: return (.multiply, nil)
-        case .concat: return (.concat, nil)
-        case .maxPool(let window): return (.maxPool(window), nil)
-        case .averagePool(let window, let countIncludePad):
-            return (.averagePool(window, countIncludePad: countIncludePad), nil)
-        case .globalAveragePool: return (.globalAveragePool, nil)
-        case .clamp: return (.clamp, nil)
-        case .activation(let function): return (.activation(function), nil)
-        case .localResponseNormalization(let lrn):
-            return (.localResponseNormalization(lrn), nil)
+        case .operation(let operation): return (operation, nil)
         case .pad: throw error(.unsupported, "the padding cannot be expressed.")
         }
     }

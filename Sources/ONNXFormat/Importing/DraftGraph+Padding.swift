@@ -50,14 +50,11 @@ extension DraftGraph {
     private var nonNegative: [Bool] {
         var known = [Bool](repeating: false, count: inputs.count)
         for node in nodes {
-            let inputs = node.inputs.allSatisfy { known[$0] }
+            let operands = node.inputs.map { known[$0] }
             let result =
                 switch node.kind {
-                case .maxPool, .averagePool, .globalAveragePool, .concat, .add, .multiply,
-                    .clamp, .localResponseNormalization, .activation(.hardSwish):
-                    inputs
-                case .activation(.hardSigmoid): true
-                case .pad(_, let filler): inputs && filler >= 0
+                case .operation(let operation): operation.form.isNonNegative(operands)
+                case .pad(_, let filler): operands.allSatisfy(\.self) && filler >= 0
                 case .convolution, .affine: false
                 }
             known.append(
@@ -76,15 +73,15 @@ extension DraftNode.Kind {
         case .convolution(var draft) where filler == 0:
             draft.convolution.window = draft.convolution.window.padded(widths)
             return .convolution(draft)
-        case .maxPool(let window):
+        case .operation(.maxPool(let window)):
             // The pool leaves its own padding out, so the frame must never be a maximum.
             guard filler <= -.greatestFiniteMagnitude || filler == 0 && nonNegative else {
                 return nil
             }
-            return .maxPool(window.padded(widths))
-        case .averagePool(let window, let countIncludePad) where filler == 0:
+            return .operation(.maxPool(window.padded(widths)))
+        case .operation(.averagePool(let window, let countIncludePad)) where filler == 0:
             guard countIncludePad || !window.isPadded else { return nil }
-            return .averagePool(window.padded(widths), countIncludePad: true)
+            return .operation(.averagePool(window.padded(widths), countIncludePad: true))
         default: return nil
         }
     }
@@ -92,7 +89,8 @@ extension DraftNode.Kind {
     /// Whether a pool's windows all see at least one pixel of the image. True for all else.
     fileprivate func windowAlwaysMeets(_ shape: FeatureShape) -> Bool {
         switch self {
-        case .maxPool(let window), .averagePool(let window, countIncludePad: false):
+        case .operation(.maxPool(let window)),
+            .operation(.averagePool(let window, countIncludePad: false)):
             window.alwaysMeets(shape)
         default: true
         }

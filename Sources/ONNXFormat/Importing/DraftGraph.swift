@@ -20,17 +20,8 @@ struct DraftConvolution {
 struct DraftNode {
     enum Kind {
         case convolution(DraftConvolution)
-        case add
-        /// As `Operation.multiply`.
-        case multiply
-        case concat
-        case maxPool(Window)
-        case averagePool(Window, countIncludePad: Bool)
-        case globalAveragePool
-        /// Only the node's clamp.
-        case clamp
-        case activation(ActivationFunction)
-        case localResponseNormalization(LocalResponseNormalization)
+        /// Anything without weights.
+        case operation(Operation)
         /// `scale * x + shift` per channel; `hasShift` is false for a mere factor.
         case affine(scale: [Double], shift: [Double], hasShift: Bool)
         /// A frame of one value around the image.

@@ -225,19 +225,28 @@ struct GraphTranslation {
         }
     }
 
+    /// The same of an operator without weights.
+    mutating func append(
+        _ operation: Operation, _ inputs: [ValueID], clamp: Clamp = .none, like: Activation,
+        at call: OperatorCall
+    ) -> Value {
+        append(.operation(operation), inputs, clamp: clamp, like: like, at: call)
+    }
+
     /// Adds a node whose result is `[N, C, H, W]`, with the extents that its operator gives.
     mutating func append(
-        _ kind: DraftNode.Kind, as operation: Operation, of operand: Activation,
-        outputChannels: Int = 0, at call: OperatorCall
+        _ operation: Operation, of operand: Activation, weights: DraftConvolution? = nil,
+        at call: OperatorCall
     ) throws(ONNXError) -> Value {
         let shape: FeatureShape
         do throws(OperatorFault) {
             shape = try operation.outputShape(
-                of: [operand.shape], outputChannels: outputChannels)
+                of: [operand.shape], outputChannels: weights?.bias.count ?? 0)
         } catch {
             throw call.unsupported("\(error).")
         }
         let like = Activation(value: 0, shape: shape, batch: batch, order: Activation.nchw)
+        let kind = weights.map { .convolution($0) } ?? DraftNode.Kind.operation(operation)
         return append(kind, [operand.value], like: like, at: call)
     }
 }

@@ -27,8 +27,7 @@ extension GraphTranslation {
             countIncludePad = false
         }
         return try append(
-            .averagePool(window, countIncludePad: countIncludePad),
-            as: .averagePool(window, countIncludePad: countIncludePad), of: input, at: call)
+            .averagePool(window, countIncludePad: countIncludePad), of: input, at: call)
     }
 }
 

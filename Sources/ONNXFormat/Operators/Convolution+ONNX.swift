@@ -41,8 +41,7 @@ extension GraphTranslation {
                 weights, outputs: dims[0], inner: dims[2] * dims[3], channels: dims[1]),
             bias: bias ?? [Double](repeating: 0, count: dims[0]))
         return try append(
-            .convolution(draft), as: .convolution(draft.convolution), of: input,
-            outputChannels: dims[0], at: call)
+            .convolution(draft.convolution), of: input, weights: draft, at: call)
     }
 
     mutating func bias(

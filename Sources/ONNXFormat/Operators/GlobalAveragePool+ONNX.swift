@@ -19,7 +19,7 @@ extension GraphTranslation {
     mutating func globalAveragePool(_ call: OperatorCall) throws(ONNXError) -> Value {
         try call.expect(inputs: 1...1)
         let input = try imageOperand(of: call)
-        return try append(.globalAveragePool, as: .globalAveragePool, of: input, at: call)
+        return try append(.globalAveragePool, of: input, at: call)
     }
 
     /// ReduceMean over height and width (axes as attribute up to opset 17, as input later).

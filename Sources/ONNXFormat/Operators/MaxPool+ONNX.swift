@@ -15,7 +15,7 @@ extension GraphTranslation {
         try call.expect(inputs: 1...1, attributes: Self.windowAttributes.union(["storage_order"]))
         let input = try imageOperand(of: call)
         let (window, _) = try poolWindow(of: call, over: input)
-        return try append(.maxPool(window), as: .maxPool(window), of: input, at: call)
+        return try append(.maxPool(window), of: input, at: call)
     }
 }
 
