@@ -62,7 +62,10 @@ package struct InputEncoding: Hashable, Sendable {
     package var range: ActivationRange { ActivationRange(representing: tables.flatMap(\.self)) }
 
     /// Smallest and largest value of each input of an image's ``encode(_:)``; 0 of one without any.
-    /// - Parameter counts: elements of each input; pixels are one input.
+    /// - Parameters:
+    ///   - payload: the image.
+    ///   - counts: elements of each input; pixels are one input.
+    /// - Returns: one range per input.
     func extrema(of payload: InputPayload, counts: [Int]) -> [ActivationRange] {
         switch payload {
         case .pixels(let pixels):

@@ -34,7 +34,7 @@ package final class IntegerConvolution: @unchecked Sendable {
             geometry.kernel_height * geometry.kernel_width * input.channels / convolution.groups
         precondition(reduction <= Self.maximumReduction)
         precondition(weights.count == output.channels * reduction)
-        assert(weights.allSatisfy { abs($0) <= 255 })
+        precondition(weights.allSatisfy { abs($0) <= 255 })
         guard
             let packed = ck_integer_convolution_create(
                 isa.table, &geometry, weights, inputZeroPoint)

@@ -123,7 +123,7 @@ struct WeightQuantizer {
     ) -> QuantizedWeights {
         precondition(
             ranges.count == scales.count && weights.count.isMultiple(of: scales.count))
-        assert(weights.allSatisfy(\.isFinite))
+        precondition(weights.allSatisfy(\.isFinite))
         let groupSize = weights.count / scales.count
         let zeroPoints = zip(ranges, scales).map { zeroPoint(of: $0, scale: $1) }
         let values = weights.withUnsafeBufferPointer { weights in

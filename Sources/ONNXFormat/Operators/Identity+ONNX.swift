@@ -2,8 +2,8 @@
 
 import NetworkGraph
 
-/// Identity, Dropout in inference form and Cast between real types, which leave numbers as they are;
-/// Shape and Size of activations, which are constants.
+/// Identity, Dropout in inference form and Cast between real types, which leave numbers as they
+/// are; Shape and Size of activations, which are constants.
 extension ONNXOperator {
     static let identity = ONNXOperator(
         ["Identity"],

@@ -7,6 +7,7 @@ import PrintableText
 extension Graph {
     /// The input that images are made for.
     /// - Parameter model: file of the network, for messages.
+    /// - Returns: the only input.
     /// - Throws: ``CommandError`` where there are several inputs.
     func imageInput(model: String) throws -> Input {
         guard inputs.count == 1 else {

@@ -29,9 +29,7 @@ extension EndToEnd {
         }
 
         /// Both sides think the other is gone; its workers stay.
-        @Test(
-            .enabled(if: Capabilities.isDebugBuild, "takes six seconds: debug build only"),
-            .enabled(if: Capabilities.tracing, "ptrace is not permitted here"))
+        @Test(.enabled(if: Capabilities.tracing, "ptrace is not permitted here"))
         func theCoordinatorIsStoppedAndContinued() throws {
             let cluster = try Cluster(flags: Example.flags(out: out))
             let (worker, stall) = try cluster.stalledWorker()

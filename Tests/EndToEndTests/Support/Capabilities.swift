@@ -38,16 +38,6 @@ enum Capabilities {
         return true
     }
 
-    /// Whether this is the debug build; tests that take long and do not depend on the optimizer run
-    /// only there.
-    static let isDebugBuild: Bool = {
-        #if DEBUG
-            true
-        #else
-            false
-        #endif
-    }()
-
     private static func probe(_ what: String, _ body: () throws -> Bool) -> Bool {
         if (try? body()) == true { return true }
         if ProcessInfo.processInfo.environment["CI"] == "true" { return true }
