@@ -31,6 +31,11 @@ extension QuantizedNetwork {
         for (index, node) in graph.nodes.enumerated() {
             switch node.operation.form.resultQuantization {
             case .operand: activations.append(activations[node.inputs[0]])
+            case .fixed(let scale, let zeroPoint):
+                let type = scheme.activationType
+                activations.append(
+                    TensorQuantization(
+                        scale: scale, zeroPoint: zeroPoint - type.offset, type: type))
             case .ownRange:
                 activations.append(
                     try Self.activation(ranges[index], layer: node.name, scheme: scheme))

@@ -53,6 +53,9 @@ package enum ResultQuantization: Hashable, Sendable {
     case ownRange
     /// From the first operand: results are chosen among its values.
     case operand
+    /// The same for every network, since the operator's values are; the zero point is that of
+    /// uint8.
+    case fixed(scale: Float, zeroPoint: Int)
 }
 
 /// How scaled channels of operands show in the result.
