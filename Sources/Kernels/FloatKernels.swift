@@ -43,6 +43,10 @@ package enum FloatKernels {
             ck_float_hard_sigmoid(isa.table, count, input, alpha, beta, output)
         case .hardSwish:
             ck_float_hard_swish(isa.table, count, input, output)
+        case .sigmoid: ck_float_sigmoid(isa.table, count, input, output)
+        case .silu: ck_float_silu(isa.table, count, input, output)
+        case .tanh: ck_float_tanh(isa.table, count, input, output)
+        case .leakyRelu(let alpha): ck_float_leaky_relu(isa.table, count, input, alpha, output)
         }
     }
 

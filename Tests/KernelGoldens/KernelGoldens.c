@@ -493,6 +493,23 @@ static uint64_t digest_gradients(const ck_isa *isa, ptrdiff_t index) {
     return hash;
 }
 
+static uint64_t digest_exponentials(const ck_isa *isa, ptrdiff_t index) {
+    uint64_t state = 17000 + (uint64_t)index, hash = KG_SEED;
+    ptrdiff_t count = 777 + 1000 * index;
+    float *input = float_input(&state, count);
+    for (ptrdiff_t i = 0; i < count; i++) input[i] *= 40.0f;
+    for (int i = 0; i < 4; i++) {
+        float *output = make_buffer((size_t)count * sizeof *output);
+        if (i == 0) ck_float_sigmoid(isa, count, input, output);
+        if (i == 1) ck_float_silu(isa, count, input, output);
+        if (i == 2) ck_float_tanh(isa, count, input, output);
+        if (i == 3) ck_float_leaky_relu(isa, count, input, 0.1f, output);
+        hash = DIGEST(hash, output, count);
+    }
+    free(input);
+    return hash;
+}
+
 static uint64_t digest_functions(const ck_isa *isa, ptrdiff_t index) {
     uint64_t state = 11000 + (uint64_t)index, hash = KG_SEED;
     ptrdiff_t pixels = 37, channels = 21 + 60 * index, count = pixels * channels;
@@ -587,6 +604,7 @@ static const struct {
     {"gradients", digest_gradients, 2},
     {"inward windows", digest_inward_windows, 4},
     {"functions", digest_functions, 2},
+    {"exponential functions", digest_exponentials, 2},
     {"integer convolution, weights of a byte", digest_byte_weights, KG_SHAPES},
     {"correction sums", digest_correction_sums, 2},
     {"integer convolution, weights as trained", digest_trained_weights, KG_SHAPES},

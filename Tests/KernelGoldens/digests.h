@@ -73,6 +73,8 @@
 {"inward windows", "3", 0x734ee5dffe05f0c8},
 {"functions", "0", 0x547ff3bea75d29c9},
 {"functions", "1", 0x93b076c3c53aa99c},
+{"exponential functions", "0", 0x26661482735156b7},
+{"exponential functions", "1", 0x4e5670fc13f67fb6},
 {"integer convolution, weights of a byte", "pointwise", 0xebed346e35243bef},
 {"integer convolution, weights of a byte", "pointwise, depth over two blocks", 0x82fbd70b40cdd182},
 {"integer convolution, weights of a byte", "pointwise, several row blocks", 0x6248755fb47aa6fe},

@@ -94,11 +94,14 @@ import Testing
 
     @Test(arguments: [
         ActivationFunction.hardSwish, .hardSigmoid(alpha: 1 / 6, beta: 0.5),
-        .hardSigmoid(alpha: 0.2, beta: 0.5), .hardSigmoid(alpha: -0.7, beta: 0.1),
+        .hardSigmoid(alpha: 0.2, beta: 0.5), .hardSigmoid(alpha: -0.7, beta: 0.1), .sigmoid, .silu,
+        .tanh, .leakyRelu(alpha: 0.01), .leakyRelu(alpha: -2),
     ])
     func activationsEqualScalarReference(function: ActivationFunction) {
         var random = Random(seed: 1)
-        let input = [-3, 3, .nan, -.infinity, .infinity, -0.0] + random.floats(995)
+        let input =
+            [-3, 3, .nan, -.infinity, .infinity, -0.0, -87.5, 88.5] + random.floats(995)
+            + random.floats(500).map { 60 * $0 }
         for isa in InstructionSet.available {
             let output = Buffer<Float>(count: input.count)
             FloatKernels.activation(
@@ -111,11 +114,25 @@ import Testing
         }
     }
 
+    /// Relative to the library's, but for tanh around 0, and results that are no normal numbers.
+    @Test func exponentialsAreClose() {
+        for step in -2_000...2_000 {
+            let x = Float(step) / 23
+            let exact = Foundation.exp(Double(x))
+            #expect(abs(Double(FloatFunctions.exp(x)) / exact - 1) < 2e-7 || abs(x) > 86, "\(x)")
+            let logistic = 1 / (1 + Foundation.exp(-Double(x)))
+            let sigmoid = Double(ActivationFunction.sigmoid.value(at: x))
+            #expect(abs(sigmoid / logistic - 1) < 4e-7 || x < -86, "\(x)")
+            let tanh = Double(ActivationFunction.tanh.value(at: x))
+            #expect(abs(tanh - Foundation.tanh(Double(x))) < 4e-7, "\(x)")
+        }
+    }
+
     /// Slopes are differences of values away from the kinks, and 0 where the output saturates.
     @Test func slopesAreDerivatives() {
         let functions = [
             ActivationFunction.hardSwish, .hardSigmoid(alpha: 0.2, beta: 0.5),
-            .hardSigmoid(alpha: -0.7, beta: 0.1),
+            .hardSigmoid(alpha: -0.7, beta: 0.1), .sigmoid, .silu, .tanh, .leakyRelu(alpha: 0.1),
         ]
         for function in functions {
             for x in stride(from: Float(-4.03), to: 4, by: 0.125) {

@@ -81,7 +81,8 @@ import Testing
         }
         #expect(
             seen.isSuperset(of: [
-                "multiply", "broadcast", "hard sigmoid", "hard swish", "local response",
+                "multiply", "broadcast", "hard sigmoid", "hard swish", "local response", "sigmoid",
+                "silu", "tanh", "leaky relu",
             ]))
     }
 

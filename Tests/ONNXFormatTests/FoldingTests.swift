@@ -14,6 +14,22 @@ import Testing
         }
     }
 
+    /// `x * Sigmoid(x)` in either order is one function, unless something else reads the Sigmoid.
+    @Test(arguments: [["a", "s"], ["s", "a"]])
+    func silu(operands: [String]) throws {
+        var model = TestModel.convolution
+        model.proto.graph.node[0].output = ["a"]
+        model.add("Sigmoid", ["a"], "s", name: "gate")
+        model.add("Mul", operands, "y", name: "product")
+        let silu = try model.load().graph
+        #expect(Self.kinds(silu) == ["conv 3×3", "silu"])
+        #expect(silu.nodes.map(\.name) == ["conv", "product"])
+        model.proto.graph.output.append(TestModel.info("s", nil))
+        let gated = try model.load().graph
+        #expect(Self.kinds(gated) == ["conv 3×3", "sigmoid", "multiply"])
+        #expect(gated.outputs.map(\.value) == [3, 2])
+    }
+
     @Test func scalesAreMultipliedInDoubleAndRoundedOnce() throws {
         var model = TestModel.convolution
         model.proto.graph.node[0].output = ["a"]

@@ -40,6 +40,11 @@ struct NaiveEvaluator {
             return inputs[0].indices.map { inputs[0][$0] * inputs[1][$0 % inputs[1].count] }
         case .activation(.hardSigmoid(let alpha, let beta)):
             return inputs[0].map { min(max(Double(alpha) * $0 + Double(beta), 0), 1) }
+        case .activation(.sigmoid): return inputs[0].map { 1 / (1 + exp(-$0)) }
+        case .activation(.silu): return inputs[0].map { $0 / (1 + exp(-$0)) }
+        case .activation(.tanh): return inputs[0].map { tanh($0) }
+        case .activation(.leakyRelu(let alpha)):
+            return inputs[0].map { $0 > 0 ? $0 : Double(alpha) * $0 }
         case .activation(.hardSwish): return inputs[0].map { $0 * min(max($0 + 3, 0), 6) / 6 }
         case .localResponseNormalization(let lrn): return normalize(lrn, inputs[0], shape.channels)
         case .concat:

@@ -134,8 +134,15 @@ package struct RandomNetworks {
     }
 
     private mutating func appendFunction(_ source: ValueID) {
-        switch int(0...5) {
+        switch int(0...6) {
         case 0, 1: appendMultiply(source)
+        case 6:
+            let functions: [(ActivationFunction, scale: Float)] = [
+                (.sigmoid, 1 / 256), (.tanh, 1 / 128), (.silu, scale(source) * 0.7),
+                (.leakyRelu(alpha: Float.random(in: -0.3...0.3, using: &random)), scale(source)),
+            ]
+            let (function, scale) = functions[int(0...3)]
+            append(.activation(function), [source], clamp: randomClamp(), scale: scale)
         case 2:
             append(.activation(.hardSwish), [source], clamp: randomClamp(), scale: scale(source))
         case 3:

@@ -127,6 +127,30 @@ CK_KERNEL(
     (ptrdiff_t count, const float *input, float *output),
     (count, input, output))
 
+/// 1 / (1 + e^-x), the exponential of a polynomial in fused steps; NaN gives 1.
+CK_KERNEL(
+    void, float_sigmoid,
+    (ptrdiff_t count, const float *input, float *output),
+    (count, input, output))
+
+/// x * sigmoid(x)
+CK_KERNEL(
+    void, float_silu,
+    (ptrdiff_t count, const float *input, float *output),
+    (count, input, output))
+
+/// 2 * sigmoid(2 * x) - 1
+CK_KERNEL(
+    void, float_tanh,
+    (ptrdiff_t count, const float *input, float *output),
+    (count, input, output))
+
+/// x from 0 on, alpha * x below.
+CK_KERNEL(
+    void, float_leaky_relu,
+    (ptrdiff_t count, const float *input, float alpha, float *output),
+    (count, input, alpha, output))
+
 /// a * b; `step_b` is `channels`, or 0 where one pixel of b serves all.
 CK_KERNEL(
     void, float_multiply,

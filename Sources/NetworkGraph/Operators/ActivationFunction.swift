@@ -8,6 +8,14 @@ package enum ActivationFunction: Hashable, Sendable, Codable {
     case hardSigmoid(alpha: Float, beta: Float)
     /// `x * hardSigmoid(x)` with `alpha` 1/6 and `beta` 1/2 (ONNX HardSwish).
     case hardSwish
+    /// `1 / (1 + e^-x)` (ONNX Sigmoid, opset 13).
+    case sigmoid
+    /// `x / (1 + e^-x)`, which exporters write as a Sigmoid and a Mul.
+    case silu
+    /// `2 / (1 + e^-2x) - 1` (ONNX Tanh, opset 13).
+    case tanh
+    /// `x` from 0 on, `alpha * x` below (ONNX LeakyRelu, opset 16). Alpha is finite.
+    case leakyRelu(alpha: Float)
 
     /// The gate of ``hardSwish``.
     private static let gate = hardSigmoid(alpha: 1 / 6, beta: 0.5)
@@ -21,6 +29,10 @@ package enum ActivationFunction: Hashable, Sendable, Codable {
             return positive < 1 ? positive : 1
         case .hardSwish:
             return x * Self.gate.value(at: x)
+        case .sigmoid: return FloatFunctions.logistic(x)
+        case .silu: return x * FloatFunctions.logistic(x)
+        case .tanh: return 2 * FloatFunctions.logistic(2 * x) - 1
+        case .leakyRelu(let alpha): return x > 0 ? x : alpha * x
         }
     }
 
@@ -33,6 +45,16 @@ package enum ActivationFunction: Hashable, Sendable, Codable {
             return value > 0 && value < 1 ? alpha : 0
         case .hardSwish:
             return Self.gate.value(at: x) + x * Self.gate.slope(at: x)
+        case .sigmoid:
+            let value = FloatFunctions.logistic(x)
+            return value * (1 - value)
+        case .silu:
+            let gate = FloatFunctions.logistic(x)
+            return gate + x * (gate * (1 - gate))
+        case .tanh:
+            let value = value(at: x)
+            return 1 - value * value
+        case .leakyRelu(let alpha): return x > 0 ? 1 : alpha
         }
     }
 }
@@ -42,7 +64,8 @@ extension ActivationFunction {
     package var isValid: Bool {
         switch self {
         case .hardSigmoid(let alpha, let beta): alpha.isFinite && beta.isFinite
-        case .hardSwish: true
+        case .leakyRelu(let alpha): alpha.isFinite
+        case .hardSwish, .sigmoid, .silu, .tanh: true
         }
     }
 }
@@ -52,6 +75,10 @@ extension ActivationFunction: OperatorForm {
         switch self {
         case .hardSigmoid: "hard sigmoid"
         case .hardSwish: "hard swish"
+        case .sigmoid: "sigmoid"
+        case .silu: "silu"
+        case .tanh: "tanh"
+        case .leakyRelu: "leaky relu"
         }
     }
 
@@ -64,8 +91,17 @@ extension ActivationFunction: OperatorForm {
 
     package func isNonNegative(_ operands: [Bool]) -> Bool {
         switch self {
-        case .hardSigmoid: true
-        case .hardSwish: operands.allSatisfy(\.self)
+        case .hardSigmoid, .sigmoid: true
+        case .hardSwish, .silu, .tanh, .leakyRelu: operands.allSatisfy(\.self)
+        }
+    }
+
+    /// Where values cannot leave a range, no image is asked for it.
+    package var resultQuantization: ResultQuantization {
+        switch self {
+        case .sigmoid: .fixed(scale: 1 / 256, zeroPoint: 0)
+        case .tanh: .fixed(scale: 1 / 128, zeroPoint: 128)
+        case .hardSigmoid, .hardSwish, .silu, .leakyRelu: .ownRange
         }
     }
 }

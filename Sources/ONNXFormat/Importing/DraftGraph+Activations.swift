@@ -8,6 +8,9 @@ extension DraftGraph {
     /// Turns `clamp(a x + b, 0, h)` into `h * hardSigmoid(x)`, moves such factors behind products,
     /// where they cancel or can be folded, and turns `x * hardSigmoid(x)` into `hardSwish(x)`.
     mutating func recognizeActivations() {
+        for index in nodes.indices where nodes[index].kind.isMultiply {
+            recognizeProduct(index, gate: .sigmoid, function: .silu)
+        }
         for index in nodes.indices { recognizeHardSigmoid(index) }
         guard nodes.contains(where: \.isActivation) else { return }
         for index in nodes.indices where nodes[index].kind.isMultiply {
@@ -17,7 +20,9 @@ extension DraftGraph {
         foldAffine()
         for index in nodes.indices { dropIdentity(index) }
         removeUnused()
-        for index in nodes.indices where nodes[index].kind.isMultiply { recognizeHardSwish(index) }
+        for index in nodes.indices where nodes[index].kind.isMultiply {
+            recognizeProduct(index, gate: nil, function: .hardSwish)
+        }
         removeUnused()
     }
 
@@ -75,19 +80,30 @@ extension DraftGraph {
         bypass(index, to: source)
     }
 
-    /// `x * hardSigmoid(x)` with 1/6 and 1/2.
-    private mutating func recognizeHardSwish(_ index: Int) {
+    /// `x * gate(x)`, where nothing else reads the gate.
+    /// - Parameters:
+    ///   - index: of the product.
+    ///   - gate: the other factor; nil for a HardSigmoid with 1/6 and 1/2.
+    ///   - function: what the product is.
+    private mutating func recognizeProduct(
+        _ index: Int, gate wanted: ActivationFunction?, function: ActivationFunction
+    ) {
         let inputs = nodes[index].inputs
         for (x, value) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])] {
             guard let gate = node(of: value), uses[value] == 1, nodes[gate].inputs == [x],
-                case .operation(.activation(.hardSigmoid(let alpha, let beta))) = nodes[gate].kind,
-                nodes[gate].clamp == .none, Self.isOne(Double(alpha) * 6),
-                Self.isOne(Double(beta) * 2)
+                nodes[gate].clamp == .none,
+                case .operation(.activation(let found)) = nodes[gate].kind,
+                wanted.map({ $0 == found }) ?? Self.isHardSwishGate(found)
             else { continue }
-            nodes[index].kind = .operation(.activation(.hardSwish))
+            nodes[index].kind = .operation(.activation(function))
             nodes[index].inputs = [x]
             return
         }
+    }
+
+    private static func isHardSwishGate(_ function: ActivationFunction) -> Bool {
+        guard case .hardSigmoid(let alpha, let beta) = function else { return false }
+        return isOne(Double(alpha) * 6) && isOne(Double(beta) * 2)
     }
 
     /// 1 but for the rounding of two Floats.

@@ -35,6 +35,7 @@ extension QDQReader {
     /// The factor that is repeated over pixels may come first or last.
     mutating func readMultiply(_ node: Onnx_NodeProto) throws {
         _ = try QDQAttributes(node, known: [])
+        if try readSilu(node) { return }
         let first = try value(Self.operand(node, 0))
         let second = try value(Self.operand(node, 1))
         guard first.view == second.view else {

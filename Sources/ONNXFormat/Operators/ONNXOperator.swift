@@ -25,7 +25,7 @@ struct ONNXOperator: Sendable {
     /// All operators: the line to add for a new one.
     private static let all: [ONNXOperator] = [
         .convolution, .gemm, .matMul, .batchNormalization, .add, .subtract, .multiply, .divide,
-        .relu, .clip, .extremum, .identity, .dropout, .cast, .hardSigmoid, .hardSwish,
+        .relu, .clip, .extremum, .identity, .dropout, .cast, .activationFunction,
         .localResponseNormalization, .concat, .maxPool, .averagePool, .globalAveragePool,
         .reduceMean, .pad, .reshape, .flatten, .squeeze, .unsqueeze, .transpose, .outputFunction,
         .shape,

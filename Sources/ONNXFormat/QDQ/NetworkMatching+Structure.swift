@@ -13,29 +13,34 @@ extension NetworkMatching {
     /// - Returns: the node's index; nil where there is no such whole.
     mutating func restructured(for node: Node, inputs: [ValueID]) -> Int? {
         switch node.operation {
-        case .activation(let function) where function == .hardSwishGate:
-            splitHardSwish(of: inputs[0])
+        case .activation(let gate): splitProduct(with: gate, of: inputs[0])
         case .averagePool, .globalAveragePool:
             spread(node.operation, over: inputs[0])
         default: nil
         }
     }
 
-    /// `hardSwish(x)` becomes `x * hardSigmoid(x)`: the same products and sums.
-    private mutating func splitHardSwish(of value: ValueID) -> Int? {
+    /// `hardSwish(x)` becomes `x * hardSigmoid(x)`, `silu(x)` becomes `x * sigmoid(x)`: the same
+    /// products.
+    private mutating func splitProduct(
+        with gate: ActivationFunction, of value: ValueID
+    ) -> Int? {
         guard
             let index = original.graph.nodes.indices.first(where: {
-                !matched.contains($0) && original.graph.nodes[$0].inputs == [value]
-                    && original.graph.nodes[$0].operation == .activation(.hardSwish)
+                guard case .activation(let function) = original.graph.nodes[$0].operation else {
+                    return false
+                }
+                return !matched.contains($0) && original.graph.nodes[$0].inputs == [value]
+                    && function.gate == gate
             })
         else { return nil }
         let whole = original.graph.nodes[index]
-        var (gate, product) = (whole, whole)
-        gate.operation = .activation(.hardSwishGate)
-        gate.clamp = .none
+        var (factor, product) = (whole, whole)
+        factor.operation = .activation(gate)
+        factor.clamp = .none
         product.operation = .multiply
         product.inputs = [value, original.graph.value(of: index)]
-        replace(index, by: [(gate, nil), (product, nil)])
+        replace(index, by: [(factor, nil), (product, nil)])
         return index
     }
 
@@ -151,11 +156,6 @@ extension NetworkMatching {
             original.graph.outputs[output].value = number(value)
         }
     }
-}
-
-extension ActivationFunction {
-    /// What hard-swish multiplies its argument with.
-    static let hardSwishGate = ActivationFunction.hardSigmoid(alpha: 1 / 6, beta: 0.5)
 }
 
 extension Node {

@@ -17,16 +17,16 @@ struct QDQAttributes {
     }
 
     func int(_ name: String, default standard: Int) throws -> Int {
-        try read { () throws(ONNXError) in try call.integer(name) } ?? standard
+        try read { call throws(ONNXError) in try call.integer(name) } ?? standard
     }
 
     /// Any integers; none where the attribute is missing.
     func ints(_ name: String) throws -> [Int] {
-        try read { () throws(ONNXError) in try call.integers(name) } ?? []
+        try read { call throws(ONNXError) in try call.integers(name) } ?? []
     }
 
     func float(_ name: String, default standard: Float) throws -> Float {
-        try read { () throws(ONNXError) in try call.float(name) } ?? standard
+        try read { call throws(ONNXError) in try call.float(name) } ?? standard
     }
 
     /// What QuantizeLinear and DequantizeLinear may have up to operator set 23.
@@ -52,15 +52,16 @@ struct QDQAttributes {
     /// The sliding window over images of `shape`; `kernel` are the extents of the weights, nil for
     /// pools.
     func window(over shape: FeatureShape, kernel: [Int]? = nil) throws -> Window {
-        try read { () throws(ONNXError) in
+        try read { call throws(ONNXError) in
             let ceiling = try call.flag("ceil_mode", default: false)
             return try WindowAttributes(call, kernel: kernel)
                 .resolved(for: shape, ceiling: ceiling, at: call).window
         }
     }
 
-    private func read<Value>(_ body: () throws(ONNXError) -> Value) throws -> Value {
-        try Self.naming(call.node, body)
+    /// Has `body` read the node as one of a float file.
+    func read<Value>(_ body: (OperatorCall) throws(ONNXError) -> Value) throws -> Value {
+        try Self.naming(call.node) { () throws(ONNXError) in try body(call) }
     }
 
     /// Errors of the reader of float files as those of quantized ones.
