@@ -22,6 +22,7 @@ package enum Operation: Hashable, Sendable, Codable {
     case clamp
     case activation(ActivationFunction)
     case localResponseNormalization(LocalResponseNormalization)
+    case resize(NearestResize)
 }
 
 extension Operation {
@@ -39,6 +40,7 @@ extension Operation {
         case .clamp: Clip()
         case .activation(let form): form
         case .localResponseNormalization(let form): form
+        case .resize(let form): form
         }
     }
 }

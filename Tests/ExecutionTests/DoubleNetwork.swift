@@ -66,6 +66,7 @@ struct DoubleNetwork {
             return concatenated(
                 node.inputs.map { values[$0] }, node.inputs.map { graph.shape(of: $0).channels })
         case .clamp: return input
+        case .resize(let resize): return resized(input, by: resize, shape)
         case .multiply, .activation, .localResponseNormalization:
             preconditionFailure("random networks of finite differences have no functions")
         case .maxPool(let window):

@@ -32,6 +32,7 @@ import Testing
             case .globalAveragePool:
                 result = ScalarReference.globalAveragePool(inputs[0], shape: shape)
             case .clamp: result = inputs[0]
+            case .resize(let resize): result = resized(inputs[0], by: resize, shape)
             case .multiply:
                 result = ScalarReference.multiply(inputs[0], inputs[1], clamp: .none)
             case .activation(let function):

@@ -34,7 +34,7 @@ struct GradientOracle {
         }
         guard let to else { preconditionFailure("8-bit output") }
         switch node.operation {
-        case .convolution, .maxPool, .activation: return []
+        case .convolution, .maxPool, .activation, .resize: return []
         case .multiply:
             return [
                 ScalarReference.multiplyPasses(
@@ -156,6 +156,11 @@ struct GradientOracle {
                     ScalarReference.averagePoolGradient(
                         ScalarReference.mask(arrived, by: passes[0], sums: &unused), shape: shape,
                         window: window, countIncludePad: countIncludePad))
+            case .resize(let resize):
+                var sums = [Float](repeating: 0, count: shape.count)
+                let sources = resized(Array(0..<shape.count), by: resize, shape)
+                for (source, value) in zip(sources, arrived) { sums[source] += value }
+                contribute(node.inputs[0], sums)
             case .globalAveragePool:
                 contribute(
                     node.inputs[0],

@@ -48,7 +48,7 @@ import Testing
         for value in 0..<network.graph.valueCount {
             guard var chosen = network.activations[value] else { continue }
             if let node = network.graph.node(of: value),
-                case .maxPool = network.graph.nodes[node].operation
+                network.graph.nodes[node].operation.form.resultQuantization == .operand
             {
                 network.activations[value] =
                     network.activations[network.graph.nodes[node].inputs[0]]

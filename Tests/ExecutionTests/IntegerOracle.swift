@@ -100,6 +100,7 @@ struct IntegerOracle {
         case .concat:
             let parts = zip(inputs, from).map { rescaled($0, $1, to: target, clamp: node.clamp) }
             return concatenated(parts, node.inputs.map { network.graph.shape(of: $0).channels })
+        case .resize(let resize): return resized(inputs[0], by: resize, shape)
         case .clamp: return rescaled(inputs[0], from[0], to: target, clamp: node.clamp)
         case .maxPool(let window):
             return ScalarReference.maxPool(inputs[0], shape: shape, window: window)
@@ -148,6 +149,19 @@ struct IntegerOracle {
         let taps = parameters.weights.count / parameters.bias.count
         return parameters.weights.enumerated().map { index, weight in
             weight - Int16(parameters.zeroPoint(channel: index / taps))
+        }
+    }
+}
+
+/// One pixel of the operand for each of the result.
+func resized<Element>(
+    _ input: [Element], by resize: NearestResize, _ shape: FeatureShape
+) -> [Element] {
+    resize.rows(of: shape.height).flatMap { row in
+        resize.columns(of: shape.width).flatMap { column in
+            input[
+                (row * shape.width + column) * shape.channels..<(row * shape.width + column + 1)
+                    * shape.channels]
         }
     }
 }

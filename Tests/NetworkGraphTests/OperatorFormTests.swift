@@ -89,3 +89,40 @@ struct OperatorFormTests {
         #expect(fault(.maxPool(square), [large])?.contains("a kernel of 67108864") == true)
     }
 }
+
+/// Pixels as ONNX's own examples of Resize choose them.
+struct NearestResizeTests {
+    private func columns(
+        _ extent: Int, to count: Int, by scale: Float? = nil,
+        _ coordinates: NearestResize.Coordinates, _ rounding: NearestResize.Rounding
+    ) -> [Int] {
+        NearestResize(
+            height: 1, width: count, scaleHeight: 1,
+            scaleWidth: scale ?? Float(count) / Float(extent), coordinates: coordinates,
+            rounding: rounding
+        ).columns(of: extent)
+    }
+
+    @Test func choosesPixels() {
+        #expect(columns(2, to: 6, .halfPixel, .roundPreferFloor) == [0, 0, 0, 1, 1, 1])
+        #expect(columns(2, to: 4, .asymmetric, .floor) == [0, 0, 1, 1])
+        #expect(columns(4, to: 2, by: 0.6, .halfPixel, .roundPreferFloor) == [0, 2])
+        #expect(columns(4, to: 8, .halfPixel, .ceil) == [0, 1, 1, 2, 2, 3, 3, 3])
+        #expect(columns(4, to: 8, .alignCorners, .floor) == [0, 0, 0, 1, 1, 2, 2, 3])
+        #expect(columns(4, to: 8, .asymmetric, .roundPreferCeil) == [0, 1, 1, 2, 2, 3, 3, 3])
+        #expect(columns(5, to: 1, .pytorchHalfPixel, .roundPreferFloor) == [0])
+    }
+
+    @Test func extentsFollowFromFactors() throws {
+        let image = FeatureShape(height: 3, width: 5, channels: 2)
+        var resize = NearestResize(
+            height: 6, width: 7, scaleHeight: 2, scaleWidth: 1.5, coordinates: .asymmetric,
+            rounding: .floor)
+        let shape = try Operation.resize(resize).outputShape(of: [image])
+        #expect(shape == FeatureShape(height: 6, width: 7, channels: 2))
+        resize.height = 7
+        #expect(throws: OperatorFault.self) {
+            try resize.outputShape(of: [image], outputChannels: 0)
+        }
+    }
+}

@@ -74,6 +74,7 @@ import Testing
             for node in network.graph.nodes {
                 let input = network.graph.shape(of: node.inputs[0])
                 seen.insert(String(node.operation.kind(input: input).prefix(14)))
+                if case .resize = node.operation { seen.insert("resize") }
                 if node.operation == .multiply, network.graph.broadcasts(node) {
                     seen.insert("broadcast")
                 }
@@ -82,7 +83,7 @@ import Testing
         #expect(
             seen.isSuperset(of: [
                 "multiply", "broadcast", "hard sigmoid", "hard swish", "local response", "sigmoid",
-                "silu", "tanh", "leaky relu",
+                "silu", "tanh", "leaky relu", "resize",
             ]))
     }
 

@@ -36,6 +36,14 @@ struct NaiveEvaluator {
                 convolution, inputs[0], shape, parameters: parameters, output: node.shape)
         case .add: return zip(inputs[0], inputs[1]).map(+)
         case .clamp: return inputs[0]
+        case .resize(let resize):
+            let source = shapes[0]
+            return resize.rows(of: source.height).flatMap { row in
+                resize.columns(of: source.width).flatMap { column in
+                    let first = (row * source.width + column) * source.channels
+                    return inputs[0][first..<first + source.channels]
+                }
+            }
         case .multiply:
             return inputs[0].indices.map { inputs[0][$0] * inputs[1][$0 % inputs[1].count] }
         case .activation(.hardSigmoid(let alpha, let beta)):

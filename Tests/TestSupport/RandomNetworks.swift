@@ -74,8 +74,8 @@ package struct RandomNetworks {
         } else if flip() {
             output.rank = 2
         }
-        let isMaxPool = if case .maxPool = nodes[nodes.count - 1].operation { true } else { false }
-        if !isMaxPool, flip() { activations[last] = nil }
+        let keepsScale = nodes[nodes.count - 1].operation.form.resultQuantization == .operand
+        if !keepsScale, flip() { activations[last] = nil }
         var outputs = [output]
         while outputs.count < options.outputs { outputs.append(furtherOutput(outputs.count)) }
         return QuantizedNetwork(
@@ -134,8 +134,9 @@ package struct RandomNetworks {
     }
 
     private mutating func appendFunction(_ source: ValueID) {
-        switch int(0...6) {
+        switch int(0...7) {
         case 0, 1: appendMultiply(source)
+        case 7: appendResize(source)
         case 6:
             let functions: [(ActivationFunction, scale: Float)] = [
                 (.sigmoid, 1 / 256), (.tanh, 1 / 128), (.silu, scale(source) * 0.7),
@@ -158,6 +159,27 @@ package struct RandomNetworks {
                 .localResponseNormalization(lrn), [source], clamp: randomClamp(),
                 scale: scale(source) * 0.6)
         }
+    }
+
+    private mutating func appendResize(_ source: ValueID) {
+        let extent = shape(source)
+        let (height, width) = (min(2 * extent.height, 24), int(1...min(2 * extent.width, 24)))
+        let coordinates: [NearestResize.Coordinates] = [
+            .asymmetric, .halfPixel, .pytorchHalfPixel, .alignCorners,
+        ]
+        let roundings: [NearestResize.Rounding] = [
+            .floor, .ceil, .roundPreferFloor, .roundPreferCeil,
+        ]
+        // Factors from which the file's reader makes the same extents.
+        let factors = [(height, extent.height), (width, extent.width)].map {
+            (Float($0.0) + 0.25) / Float($0.1)
+        }
+        append(
+            .resize(
+                NearestResize(
+                    height: height, width: width, scaleHeight: factors[0], scaleWidth: factors[1],
+                    coordinates: coordinates[int(0...3)], rounding: roundings[int(0...3)])),
+            [source], clamp: .none, scale: 0)
     }
 
     /// By a value of equal shape, or by one pixel.
@@ -264,7 +286,7 @@ package struct RandomNetworks {
                 name: "node\(nodes.count)", operation: operation, inputs: inputs, clamp: clamp,
                 shape: shape))
         parameters.append(made)
-        if case .maxPool = operation {
+        if operation.form.resultQuantization == .operand {
             activations.append(activations[inputs[0]])
         } else {
             var chosen = quantization(scale: scale)
@@ -297,6 +319,9 @@ package struct RandomNetworks {
         case .globalAveragePool:
             return FeatureShape(height: 1, width: 1, channels: inputs[0].channels)
         case .add, .multiply, .clamp, .activation, .localResponseNormalization: return inputs[0]
+        case .resize(let resize):
+            return FeatureShape(
+                height: resize.height, width: resize.width, channels: inputs[0].channels)
         case .concat:
             var joined = inputs[0]
             joined.channels = inputs.map(\.channels).reduce(0, +)

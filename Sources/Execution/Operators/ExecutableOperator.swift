@@ -93,6 +93,7 @@ extension Operation {
         case .clamp: Clip()
         case .activation(let function): function
         case .localResponseNormalization(let lrn): lrn
+        case .resize(let resize): resize
         }
     }
 }

@@ -28,7 +28,7 @@ struct ONNXOperator: Sendable {
         .relu, .clip, .extremum, .identity, .dropout, .cast, .activationFunction,
         .localResponseNormalization, .concat, .maxPool, .averagePool, .globalAveragePool,
         .reduceMean, .pad, .reshape, .flatten, .squeeze, .unsqueeze, .transpose, .outputFunction,
-        .shape,
+        .shape, .resize,
     ]
 
     /// By name in the standard operator set.
@@ -76,6 +76,7 @@ extension Operation {
         case .globalAveragePool: GlobalAveragePool()
         case .activation(let function): function
         case .localResponseNormalization(let lrn): lrn
+        case .resize(let resize): resize
         }
     }
 }

@@ -21,6 +21,14 @@ enum QDQProto {
         return attribute
     }
 
+    static func attribute(_ name: String, _ value: String) -> Onnx_AttributeProto {
+        var attribute = Onnx_AttributeProto()
+        attribute.name = name
+        attribute.s = Data(value.utf8)
+        attribute.type = .string
+        return attribute
+    }
+
     static func attribute(_ name: String, _ values: [Int]) -> Onnx_AttributeProto {
         var attribute = Onnx_AttributeProto()
         attribute.name = name

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Rows and columns repeated or left out (ONNX Resize, opset 11 to 19, mode nearest, and Upsample):
+/// each pixel of the result is one of the operand.
+package struct NearestResize: Hashable, Sendable, Codable {
+    /// From a position in the result to one in the operand
+    /// (`coordinate_transformation_mode`).
+    package enum Coordinates: String, Hashable, Sendable, Codable {
+        case asymmetric
+        case halfPixel = "half_pixel"
+        case pytorchHalfPixel = "pytorch_half_pixel"
+        case alignCorners = "align_corners"
+    }
+
+    /// From there to a pixel (`nearest_mode`).
+    package enum Rounding: String, Hashable, Sendable, Codable {
+        case floor, ceil
+        case roundPreferFloor = "round_prefer_floor"
+        case roundPreferCeil = "round_prefer_ceil"
+    }
+
+    /// Extents of the result, at least 1.
+    package var height: Int
+    package var width: Int
+    /// Result over operand, positive and finite; times the operand's extents, rounded down, they
+    /// give the result's. `alignCorners` does not look at them.
+    package var scaleHeight: Float
+    package var scaleWidth: Float
+    package var coordinates: Coordinates
+    package var rounding: Rounding
+
+    package init(
+        height: Int, width: Int, scaleHeight: Float, scaleWidth: Float,
+        coordinates: Coordinates, rounding: Rounding
+    ) {
+        self.height = height
+        self.width = width
+        self.scaleHeight = scaleHeight
+        self.scaleWidth = scaleWidth
+        self.coordinates = coordinates
+        self.rounding = rounding
+    }
+
+    /// Row of the operand for each row of the result.
+    /// - Parameter extent: rows of the operand.
+    /// - Returns: one for each of `height`, below `extent`.
+    package func rows(of extent: Int) -> [Int] {
+        (0..<height).map { source($0, of: height, scale: scaleHeight, extent: extent) }
+    }
+
+    /// Column of the operand for each column of the result.
+    /// - Parameter extent: columns of the operand.
+    /// - Returns: one for each of `width`, below `extent`.
+    package func columns(of extent: Int) -> [Int] {
+        (0..<width).map { source($0, of: width, scale: scaleWidth, extent: extent) }
+    }
+
+    /// In Float, as runtimes compute it.
+    private func source(_ index: Int, of count: Int, scale: Float, extent: Int) -> Int {
+        let x = Float(index)
+        let position: Float =
+            switch coordinates {
+            case .asymmetric: x / scale
+            case .halfPixel: (x + 0.5) / scale - 0.5
+            case .pytorchHalfPixel: count > 1 ? (x + 0.5) / scale - 0.5 : 0
+            case .alignCorners: count > 1 ? x * Float(extent - 1) / Float(count - 1) : 0
+            }
+        let nearest: Float =
+            switch rounding {
+            case .floor: position.rounded(.down)
+            case .ceil: position.rounded(.up)
+            case .roundPreferFloor: (position - 0.5).rounded(.up)
+            case .roundPreferCeil: (position + 0.5).rounded(.down)
+            }
+        return min(max(Int(nearest), 0), extent - 1)
+    }
+}
+
+extension NearestResize: OperatorForm {
+    package func kind(input: FeatureShape) -> String { "resize \(height)×\(width) nearest" }
+
+    package func outputShape(
+        of operands: [FeatureShape], outputChannels: Int
+    ) throws(OperatorFault) -> FeatureShape {
+        let input = try operands.single()
+        guard [scaleHeight, scaleWidth].allSatisfy({ $0.isNormal && $0 > 0 && $0 < 1e6 }),
+            height >= 1, width >= 1, Int(Float(input.height) * scaleHeight) == height,
+            Int(Float(input.width) * scaleWidth) == width
+        else {
+            throw OperatorFault(
+                "resizes to \(height)×\(width) by factors \(scaleHeight) and \(scaleWidth)")
+        }
+        return FeatureShape(height: height, width: width, channels: input.channels)
+    }
+
+    package var resultQuantization: ResultQuantization { .operand }
+    package var channelScaling: ChannelScaling { .passesOn }
+    package var selectsValues: Bool { true }
+    package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
+}
