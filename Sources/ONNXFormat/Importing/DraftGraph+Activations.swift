@@ -83,7 +83,7 @@ extension DraftGraph {
     /// `x * gate(x)`, where nothing else reads the gate.
     /// - Parameters:
     ///   - index: of the product.
-    ///   - gate: the other factor; nil for a HardSigmoid with 1/6 and 1/2.
+    ///   - wanted: the other factor; nil for a HardSigmoid with 1/6 and 1/2.
     ///   - function: what the product is.
     private mutating func recognizeProduct(
         _ index: Int, gate wanted: ActivationFunction?, function: ActivationFunction
