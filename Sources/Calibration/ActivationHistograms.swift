@@ -24,7 +24,7 @@ struct ActivationHistograms: Hashable, Sendable {
 
     /// One image's histograms.
     init(
-        image: [Float], executor: FloatExecutor, view: EqualizedView, edges: [ActivationRange],
+        image: [Float], executor: FloatExecutor, view: RescaledActivations, edges: [ActivationRange],
         workspace: Workspace
     ) {
         self.init(nodes: executor.graph.nodes.count)

@@ -49,94 +49,27 @@ package struct CalibrationOptions: Hashable, Sendable, Codable {
 /// Calibration as a value: emits rounds, consumes their results, knows nothing of workers.
 ///
 /// Statistics → equalization, if wanted → histograms where ranges need them → quantization → one
-/// round per convolution in topological order → fine-tuning → measurement. The state after any
-/// round is a ``Progress``, from which a new job goes on with the same bits.
+/// round per convolution in topological order → fine-tuning → measurement, each a ``Stage``. The
+/// state after any round is a ``Progress``, from which a new job goes on with the same bits.
 package struct CalibrationJob: Sendable {
     /// What has to survive between rounds.
     package struct Progress: Hashable, Sendable {
-        package enum Stage: Hashable, Sendable {
-            /// → ranging, guarding, correcting, tuning, measuring
-            case statistics
-            /// Histograms, where extrema alone do not give the ranges. → guarding, correcting,
-            /// tuning, measuring
-            case ranging
-            /// Held-out images judge what was reached. → guarding, correcting, tuning, measuring
-            case guarding(GuardProgress.Step)
-            /// The round of one convolution. → correcting (next layer), guarding, tuning, measuring
-            case correcting(layer: Int)
-            /// Rounds of fine-tuning. → guarding, measuring
-            case tuning
-            /// → finished
-            case measuring
-            case finished
-        }
-
-        package var stage: Stage = .statistics
+        package var place = Place.statistics
         /// Rounds completed.
         package var rounds = 0
-        /// Of the network as given.
-        package var statistics: NetworkStatistics?
-        /// Their sums over the measured images alone, which errors are compared with.
-        package var measuredStatistics: NetworkStatistics?
-        /// Ranges of all nodes from histograms; nil where extrema give them.
-        package var ranges: [ActivationRange]?
-        /// Biases of all convolutions in front of fine-tuning; nil until the network is quantized.
+        /// Of all convolutions, in front of fine-tuning; nil until the network is quantized.
         package var biases: BiasState?
-        /// One entry per convolution that has had its turn.
-        package var corrections: [LayerCorrection] = []
-        /// State of fine-tuning; nil until it starts.
-        package var tuning: TuningProgress?
-        /// The float network's logits, `[image][class]`, over the images of fine-tuning; empty
-        /// until computed.
-        package var teacher: [Float] = []
-        /// What held-out images say; nil without a guard, and until the network is quantized.
-        package var guarding: GuardProgress?
-        package var errors: ErrorSums?
+        /// Empty stands for those of the job, in front of the first round.
+        var stages: [JobStage] = []
 
         package init() {}
     }
 
-    /// The network as given, which rounds run.
-    package let original: FloatNetwork
-    /// The network that is quantized, and that corrections compare with: the given one, or the same
-    /// function with other scales.
-    package internal(set) var network: FloatNetwork
-    /// Of that network, once known.
-    package internal(set) var statistics: NetworkStatistics?
-    /// Its sums over the measured images alone.
-    package internal(set) var measuredStatistics: NetworkStatistics?
-    /// What equalization did, once it is done.
-    package internal(set) var equalization: Equalization?
-    package let options: CalibrationOptions
-    /// Known range of the input, for images that arrive as pixels.
-    package let inputRange: ActivationRange?
-    /// A quantization made elsewhere, of the same graph: only its biases change.
-    package let given: QuantizedNetwork?
-    /// Convolutions of it whose biases are constants that stay, in topological order from 0.
-    let fixedLayers: Set<Int>
-    package internal(set) var progress: Progress
-    package internal(set) var deadChannels: [DeadChannels] = []
-    /// The integer network with its initial biases, once ranges are known.
-    package internal(set) var quantized: QuantizedNetwork?
-    /// Fine-tuning, once it has started.
-    package internal(set) var tuning: TuningStage?
-    /// Right logit of every image, for losses that need it.
-    let labels: [Int]?
-    let imageCount: Int
-
-    /// Per convolution and channel, what a bias may not exceed.
-    var biasLimits: [[Int64]] = []
-    /// Per convolution, the biases that its correction behind the activation starts from; empty
-    /// until the network is quantized.
-    var predictedBiases: [[Int32]] = []
-
-    let statisticsShards: [Shard]
-    let correctionShards: [Shard]
-    let rangeShards: [Shard]
-    let measureShards: [Shard]
-
-    /// Images of the measure round at most, the first of those that correct.
-    static let measuredImages = 8
+    var context: JobContext
+    private var stages: [JobStage]
+    /// The stage whose turn it is; nil when all are done.
+    private var turn: Int?
+    private var rounds: Int
 
     /// - Parameters:
     ///   - network: the folded float network.
@@ -176,168 +109,140 @@ package struct CalibrationJob: Sendable {
                 throw CalibrationError(.target(image: image))
             }
         }
-        self.labels = labels
-        self.imageCount = imageCount
-        original = network
-        self.network = network
-        self.options = options
-        self.inputRange = inputRange
-        self.given = given
-        self.fixedLayers = fixedLayers
-        self.progress = progress
-        let ranges = min(options.rangeImages, imageCount)
-        let corrections = min(
-            options.correctionImages, imageCount - (options.guardImages ?? 0))
-        statisticsShards = Shard.cut(
-            count: max(ranges, corrections), size: options.shardImages,
-            boundaries: [ranges, corrections, min(Self.measuredImages, corrections)])
-        correctionShards = Shard.cut(count: corrections, size: options.shardImages)
-        rangeShards = Shard.cut(count: ranges, size: options.shardImages)
-        measureShards = Shard.cut(
-            count: min(Self.measuredImages, corrections), size: options.shardImages)
-        try checkStages()
-        if let statistics = progress.statistics, let measured = progress.measuredStatistics {
-            try check(statistics)
-            try check(measured)
-            equalize()
-            if progress.stage == .ranging { return }
-            try quantize()
-            try checkCorrections()
-            try checkGuard()
-            if progress.stage == .tuning || progress.tuning != nil { try startTuning() }
+        context = JobContext(
+            network: network, options: options, imageCount: imageCount, inputRange: inputRange,
+            given: given, fixedLayers: fixedLayers, labels: labels)
+        stages = [JobStage](for: options)
+        rounds = progress.rounds
+        if !progress.stages.isEmpty { try resume(progress) }
+        try findTurn()
+        guard place == progress.place else {
+            throw CalibrationError(.checkpointMismatch(field: "stage"))
+        }
+    }
+
+    private mutating func resume(_ progress: Progress) throws {
+        guard progress.stages.names == stages.names else {
+            throw CalibrationError(.checkpointMismatch(field: "list of stages"))
+        }
+        stages = progress.stages
+        context.biases = progress.biases
+        context.changes = stages.flatMap(\.value.changes)
+        for index in stages.indices { try stages[index].update { try $0.resume(&context) } }
+        guard context.biases == nil || context.quantized != nil else {
+            throw CalibrationError(.checkpointMismatch(field: "biases"))
+        }
+    }
+
+    /// The first stage that has something to do is next.
+    private mutating func findTurn() throws {
+        context.changes = stages.flatMap(\.value.changes)
+        turn = nil
+        for index in stages.indices {
+            try stages[index].update { try $0.prepare(&context) }
+            if stages[index].value.nextRound(context) != nil {
+                turn = index
+                return
+            }
         }
     }
 
     /// The same job before its first round.
     package func restarted() throws -> CalibrationJob {
         try CalibrationJob(
-            network: original, options: options, imageCount: imageCount, inputRange: inputRange,
-            given: given, labels: labels)
+            network: original, options: options, imageCount: context.imageCount,
+            inputRange: inputRange, given: given, fixedLayers: fixedLayers, labels: context.labels)
     }
 
     /// The round to run next; nil when the job is finished.
     package var nextRound: Round? {
-        switch progress.stage {
-        case .statistics:
-            Round(index: progress.rounds, kind: .statistics, shards: statisticsShards)
-        case .ranging:
-            Round(
-                index: progress.rounds, kind: .histograms(edges: observedRanges),
-                shards: rangeShards)
-        case .guarding(let step):
-            guardRound(step)
-        case .correcting(let layer):
-            Round(
-                index: progress.rounds, kind: .layerSums(layer: layer, match: match(layer: layer)),
-                shards: correctionShards)
-        case .tuning:
-            tuningRound
-        case .measuring:
-            Round(index: progress.rounds, kind: .measure, shards: measureShards)
-        case .finished:
-            nil
+        turn.flatMap { stages[$0].value.nextRound(context) }.map {
+            Round(index: rounds, kind: $0.kind, shards: $0.shards)
         }
     }
 
     /// Rounds this job takes at most, for progress displays.
-    package var roundLimit: Int {
-        let preparation = 1 + (options.range.usesHistogram ? 1 : 0)
-        let corrections = options.correction == nil ? 0 : network.graph.convolutions.count
-        return preparation + 1 + corrections + tuningRoundLimit + guardRoundLimit
-    }
+    package var roundLimit: Int { stages.reduce(0) { $0 + $1.value.roundLimit(context) } }
 
     /// Consumes the results of ``nextRound``, in shard order.
     package mutating func complete(_ results: [[UInt8]]) throws {
-        switch progress.stage {
-        case .statistics:
-            try completeStatistics(results)
-        case .ranging:
-            try completeRanging(results)
-        case .guarding(let step):
-            try completeGuard(step, results)
-        case .correcting(let layer):
-            try completeCorrection(layer: layer, results)
-        case .tuning:
-            try completeTuning(results)
-        case .measuring:
-            let channels = ChannelLayout(network.graph, convolutionsOnly: true).total
-            var errors = ErrorSums(channels: channels)
-            for result in results { errors.add(try ErrorSums(payload: result, channels: channels)) }
-            progress.errors = errors
-            progress.stage = .finished
-        case .finished:
-            preconditionFailure("no round is open")
-        }
-        progress.rounds += 1
+        guard let turn else { preconditionFailure("no round is open") }
+        try stages[turn].update { try $0.complete(results, &context) }
+        rounds += 1
+        try findTurn()
     }
 
-    /// All layers have had their turn.
-    mutating func finishCorrection() throws {
-        guard options.tuning != nil, !network.graph.convolutions.isEmpty else {
-            progress.stage = .measuring
-            return
-        }
-        progress.stage = .tuning
-        try startTuning()
+    private var place: Place { turn.map { stages[$0].value.place(context) } ?? .finished }
+
+    package var progress: Progress {
+        var progress = Progress()
+        progress.place = place
+        progress.rounds = rounds
+        progress.biases = context.biases
+        progress.stages = stages
+        return progress
     }
 
-    // MARK: Checks of a checkpoint
+    /// What a stage knows; nil if the job does not have it.
+    subscript<Kind: Stage>(stage kind: Kind.Type) -> Kind? { stages[kind] }
 
-    private func check(_ statistics: NetworkStatistics) throws(CalibrationError) {
-        guard statistics.sumsBefore.count == ChannelLayout(network.graph).total,
-            statistics.inputs.count == network.graph.inputs.count
-        else {
-            throw CalibrationError(.checkpointMismatch(field: "number of channels"))
-        }
-    }
-
-    /// Whether what the stages so far have left is there, and nothing else.
-    private func checkStages() throws(CalibrationError) {
-        let stage = progress.stage
-        func require(_ isThere: Bool, _ belongs: Bool, _ field: String) throws(CalibrationError) {
-            guard isThere == belongs else {
-                throw CalibrationError(.checkpointMismatch(field: field))
-            }
-        }
-        try require(progress.statistics != nil, stage != .statistics, "statistics")
-        try require(
-            progress.measuredStatistics != nil, stage != .statistics, "measured statistics")
-        try require(
-            progress.ranges != nil,
-            options.range.usesHistogram && progress.statistics != nil && stage != .ranging, "ranges"
-        )
-        guard progress.ranges.map({ $0.count == network.graph.nodes.count }) ?? true,
-            stage != .ranging || options.range.usesHistogram
-        else { throw CalibrationError(.checkpointMismatch(field: "ranges")) }
-    }
-
-    private func checkCorrections() throws(CalibrationError) {
-        let nodes = network.graph.convolutions
-        let widths = nodes.map { network.graph.nodes[$0].shape.channels }
-        guard let biases = progress.biases, biases.layers.map(\.count) == widths else {
-            throw CalibrationError(.checkpointMismatch(field: "biases"))
-        }
-        guard progress.corrections.count <= nodes.count,
-            zip(progress.corrections, widths).allSatisfy({
-                $0.residual.isEmpty || $0.residual.count == $1
-            })
-        else { throw CalibrationError(.checkpointMismatch(field: "corrections")) }
-        if case .correcting(let layer) = progress.stage, !nodes.indices.contains(layer) {
-            throw CalibrationError(.checkpointMismatch(field: "layer in work"))
-        }
+    /// Whether it is the turn of a stage.
+    func isTurn<Kind: Stage>(of kind: Kind.Type) -> Bool {
+        turn.map { stages[$0].value is Kind } ?? false
     }
 }
 
 extension CalibrationJob {
+    /// The network as given, which rounds run.
+    package var original: FloatNetwork { context.original }
+    /// The network that is quantized, and that corrections compare with: the given one, or the same
+    /// function with other scales.
+    package var network: FloatNetwork { context.network }
+    /// Of that network, once known.
+    package var statistics: NetworkStatistics? { context.statistics }
+    /// Its sums over the measured images alone.
+    package var measuredStatistics: NetworkStatistics? { context.measuredStatistics }
+    /// What equalization did, once it is done.
+    package var equalization: Equalization? { context.equalization }
+    package var options: CalibrationOptions { context.options }
+    /// Known range of the input, for images that arrive as pixels.
+    package var inputRange: ActivationRange? { context.inputRange }
+    /// A quantization made elsewhere, of the same graph: only its biases change.
+    package var given: QuantizedNetwork? { context.given }
+    /// Convolutions of it whose biases are constants that stay, in topological order from 0.
+    var fixedLayers: Set<Int> { context.fixedLayers }
+    package var deadChannels: [DeadChannels] { context.deadChannels }
+    /// The integer network with its initial biases, once ranges are known.
+    package var quantized: QuantizedNetwork? { context.quantized }
+    /// Layers whose sums can saturate where processors add two products in 16 bits, on images like
+    /// those of calibration.
+    package var saturatingLayers: [String] { context.saturatingLayers }
+    /// Ranges of all nodes from smallest to largest value.
+    var observedRanges: [ActivationRange] { context.observedRanges }
+
+    /// Fine-tuning, once it has started.
+    package var tuning: FineTuning? { self[stage: Tuning.self]?.process }
+
     /// The biases reached so far; nil until the network is quantized.
     package var biases: BiasState? {
-        progress.guarding?.rejectsTuning == true
-            ? progress.biases : tuning?.biases ?? progress.biases
+        self[stage: HeldOutCheck.self]?.rejectsTuning == true
+            ? context.biases : tuning?.biases ?? context.biases
     }
 
     /// The network with the biases reached so far.
     package var result: QuantizedNetwork? {
         guard let quantized, let biases else { return nil }
         return quantized.replacingBiases(biases)
+    }
+
+    /// What fine-tuning did; nil without it, and while it runs.
+    var tuningSummary: TuningSummary? {
+        guard let tuning, let start = context.biases else { return nil }
+        return TuningSummary(tuning, from: start)
+    }
+
+    /// What the held-out check did; nil without one.
+    package var heldOutSummary: HeldOutSummary? {
+        self[stage: HeldOutCheck.self].flatMap { HeldOutSummary($0, context) }
     }
 }

@@ -46,7 +46,7 @@ package struct ErrorSums: Hashable, Sendable {
 
     /// One image's errors with the network's own biases and with `biases`.
     init(
-        image: [Float], float: FloatExecutor, view: EqualizedView, integer: IntegerExecutor,
+        image: [Float], float: FloatExecutor, view: RescaledActivations, integer: IntegerExecutor,
         biases: BiasState, layout: ChannelLayout, workspace: Workspace
     ) {
         self.init(channels: layout.total)

@@ -111,8 +111,8 @@ package struct Ledger: Hashable, Sendable, Codable {
     package var images: Int
     /// Loss curve and bias changes of fine-tuning; nil without it.
     package var tuning: TuningSummary?
-    /// What held-out images said; nil without a guard.
-    package var guarding: GuardSummary?
+    /// What held-out images said; nil without a check.
+    package var guarding: HeldOutSummary?
     /// What equalization did, one per convolution; nil without it.
     package var equalization: [Equalization.Layer]?
     package var layers: [Layer]
@@ -134,14 +134,14 @@ extension Ledger {
     package init?(_ job: CalibrationJob) {
         guard let quantized = job.quantized, let biases = job.biases,
             let statistics = job.statistics, let measured = job.measuredStatistics,
-            let errors = job.progress.errors
+            let errors = job[stage: Measurement.self]?.errors
         else { return nil }
         let methods =
             (job.options.correction == nil ? [] : ["ibc"])
             + (job.options.tuning == nil ? [] : ["bft"])
         method = methods.isEmpty ? "none" : methods.joined(separator: ",")
-        tuning = job.tuning.flatMap(TuningSummary.init)
-        guarding = job.guardSummary
+        tuning = job.tuningSummary
+        guarding = job.heldOutSummary
         equalization = job.equalization?.layers
         match = job.options.correction?.match.rawValue
         images = errors.images
@@ -151,7 +151,7 @@ extension Ledger {
             guard let parameters = quantized.parameters[node],
                 let input = quantized.activations[job.network.graph.nodes[node].inputs[0]]
             else { return nil }
-            let corrections = job.progress.corrections
+            let corrections = job[stage: Correction.self]?.corrections ?? []
             let channels = layout.range(node)
             let count =
                 Double(measured.sumImages) * Double(job.network.graph.nodes[node].shape.pixels)
@@ -160,7 +160,7 @@ extension Ledger {
                 kind: job.network.graph.nodes[node].operation.kind(
                     input: job.network.graph.shape(of: job.network.graph.nodes[node].inputs[0])),
                 correction: layer < corrections.count ? corrections[layer] : nil,
-                isRejected: job.progress.guarding?.rejectedLayers.contains(layer) ?? false,
+                isRejected: job[stage: HeldOutCheck.self]?.rejectedLayers.contains(layer) ?? false,
                 isFixed: job.fixedLayers.contains(layer),
                 dead: job.deadChannels.filter { $0.node == node }.flatMap(\.channels),
                 steps: parameters.bias.indices.map {
@@ -179,7 +179,7 @@ extension Ledger {
             entry.headroom =
                 job.fixedLayers.contains(layer)
                 ? nil
-                : zip(biases.layers[layer], job.biasLimits[layer]).map {
+                : zip(biases.layers[layer], job.context.biasLimits[layer]).map {
                     Double($0.magnitude) / Double(max($1, 1))
                 }.max()
             return entry

@@ -65,7 +65,7 @@ package enum RoundKind: Hashable, Sendable {
 }
 
 extension RoundKind {
-    /// What the network's answers are compared by, in rounds of fine-tuning.
+    /// What the network's answers are compared by, in rounds that compare them.
     package var loss: TuningLoss? {
         switch self {
         case .loss(let loss), .gradient(let loss): loss
@@ -73,7 +73,7 @@ extension RoundKind {
         }
     }
 
-    /// Whether the round makes or compares logits, for fine-tuning or the guard.
+    /// Whether the round makes or compares logits, for fine-tuning or the held-out check.
     package var comparesLogits: Bool { self == .teacher || loss != nil }
 
     /// Whether the round runs the integer network.
@@ -91,6 +91,24 @@ extension RoundKind {
         case .histograms, .measure: true
         case .statistics, .layerSums, .teacher, .loss, .gradient: false
         }
+    }
+}
+
+/// What a stage asks for: a round that has no place in the job yet.
+package struct RoundRequest: Hashable, Sendable {
+    package var kind: RoundKind
+    package var shards: [Shard]
+
+    package init(_ kind: RoundKind, _ shards: [Shard]) {
+        self.kind = kind
+        self.shards = shards
+    }
+
+    /// - Parameters:
+    ///   - kind: of the round.
+    ///   - groups: positions of images, a shard each.
+    package init(_ kind: RoundKind, groups: [[Int]]) {
+        self.init(kind, groups.enumerated().map { Shard(index: $0, images: $1) })
     }
 }
 

@@ -191,7 +191,7 @@ package final class ShardComputer {
     private func histograms(
         _ task: ShardTask, images: [InputPayload], edges: [ActivationRange]
     ) -> [UInt8] {
-        let view = EqualizedView(rescaling: task.rescaling, layout: nodeLayout)
+        let view = RescaledActivations(rescaling: task.rescaling, layout: nodeLayout)
         let results = pool.map(images.count) { [float, encoding] index, workspace in
             ActivationHistograms(
                 image: encoding.encode(images[index]), executor: float, view: view, edges: edges,
@@ -204,7 +204,7 @@ package final class ShardComputer {
 
     private func measure(_ task: ShardTask, images: [InputPayload]) -> [UInt8] {
         guard let integer else { preconditionFailure("no integer network") }
-        let view = EqualizedView(rescaling: task.rescaling, layout: nodeLayout)
+        let view = RescaledActivations(rescaling: task.rescaling, layout: nodeLayout)
         let results = pool.map(images.count) {
             [float, encoding, convolutionLayout] index, workspace in
             ErrorSums(

@@ -92,7 +92,7 @@ import Testing
                 options.guardImages = guardImages
                 let cluster = Self.cluster(images: images)
                 var job = try cluster.job(options)
-                while job.progress.stage != .measuring { try cluster.step(&job) }
+                while job.progress.place != .measuring { try cluster.step(&job) }
                 #expect(job.nextRound?.shards.flatMap(\.images) == Array(0..<measured))
                 try cluster.step(&job)
                 return job

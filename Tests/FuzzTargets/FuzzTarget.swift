@@ -140,9 +140,12 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         let states = FuzzSamples.shared.states
         guard let index = frames.first?.first, Int(index) < states.count,
             var job = try? FuzzSamples.shared.job(resuming: states[Int(index)]),
-            let round = job.nextRound, frames.count == 1 + round.shards.count,
+            let round = job.nextRound, frames.count == 1 + round.shards.count
+        else { return false }
+        let shape = ResultShape(of: round.kind, in: job.network.graph)
+        guard
             zip(frames.dropFirst(), round.shards).allSatisfy({
-                job.fits($0, of: $1, in: round.kind)
+                shape.fits($0, images: $1.images.count)
             })
         else { return false }
         try? job.complete(Array(frames.dropFirst()))

@@ -113,7 +113,7 @@ import Testing
                 "{\"images\":16,\"lossBefore\":0.2,\"lossAfter\":\(after),"
                 + "\"rejectedLayers\":[\(rejected)],\"rejectsTuning\":false}"
             data.ledger.guarding = try JSONDecoder().decode(
-                GuardSummary.self, from: Data(json.utf8))
+                HeldOutSummary.self, from: Data(json.utf8))
             return data
         }
         #expect(speaks(.guardKept, try guarded(0.1, rejected: "")))

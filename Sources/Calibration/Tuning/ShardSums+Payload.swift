@@ -64,12 +64,12 @@ extension TuningResults {
     /// Reads the results of a round, in shard order; the content of a teacher round is the caller's
     /// to read.
     package init(
-        payloads: [[UInt8]], of kind: TuningRound.Kind, channels: Int
+        payloads: [[UInt8]], of kind: RoundKind, channels: Int
     ) throws(CalibrationError) {
         switch kind {
         case .teacher:
             self = .teacher
-        case .validationLoss:
+        case .loss:
             var sums: [LossSums] = []
             for payload in payloads { sums.append(try LossSums(payload: payload)) }
             self = .losses(sums)
@@ -79,6 +79,8 @@ extension TuningResults {
                 sums.append(try GradientSums(payload: payload, channels: channels))
             }
             self = .gradients(sums)
+        case .statistics, .histograms, .layerSums, .measure:
+            preconditionFailure("no round of fine-tuning")
         }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Quantization
+package import Quantization
 
 /// What fine-tuning did, for the ledger.
 package struct TuningSummary: Hashable, Sendable, Codable {
@@ -36,8 +36,10 @@ package struct TuningSummary: Hashable, Sendable, Codable {
     /// One per convolution, in topological order.
     package var layers: [Layer]
 
-    /// Nil while the stage runs.
-    package init?(_ stage: TuningStage) {
+    /// - Parameters:
+    ///   - stage: nil comes of one that still runs.
+    ///   - start: the biases it started from.
+    package init?(_ stage: FineTuning, from start: BiasState) {
         let progress = stage.progress
         guard let outcome = stage.outcome else { return nil }
         images = stage.imageCount
@@ -54,7 +56,7 @@ package struct TuningSummary: Hashable, Sendable, Codable {
         let limited = progress.limitedChannels.map(stage.masters.place)
         layers = stage.masters.layers.enumerated().map { number, layer in
             Layer(
-                layer, from: stage.start.layers[number], to: stage.biases.layers[number],
+                layer, from: start.layers[number], to: stage.biases.layers[number],
                 limited: limited.filter { $0.layer == number }.map(\.channel))
         }
     }

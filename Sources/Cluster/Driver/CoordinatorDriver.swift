@@ -15,7 +15,7 @@ package enum CoordinatorNews: Sendable {
     /// Seconds of the clock, and of this process's processor time.
     case roundFinished(Round, seconds: Double, processorSeconds: Double)
     /// Fine-tuning starts, or a round of it is done.
-    case tuned(TuningStage)
+    case tuned(FineTuning)
 }
 
 /// Runs a job on the calling thread: performs what ``CoordinatorCore`` decides about what the
@@ -130,7 +130,7 @@ package final class CoordinatorDriver {
                     try startOver()
                     continue
                 }
-                let isGuarding = job.calibration.isGuarding
+                let isCheckingHeldOut = job.calibration.isCheckingHeldOut
                 let wasQuantized = job.calibration.quantized != nil
                 job.calibration = next
                 try blobs.update(with: job.calibration)
@@ -145,7 +145,7 @@ package final class CoordinatorDriver {
                     .roundFinished(
                         round, seconds: (clock.now - started).seconds,
                         processorSeconds: (MonotonicClock.processorTime - processor).seconds))
-                if !isGuarding { reportTuning(after: round) }
+                if !isCheckingHeldOut { reportTuning(after: round) }
             }
             // Workers that hear that the job is done are gone: the disk has to have it first.
             try checkpoints.finish()
@@ -268,14 +268,8 @@ package final class CoordinatorDriver {
                     timeline.note(name, at: (clock.now - timelineStart).seconds)
                 }
             }
-            let event: CoordinatorCore.Event
-            do throws(WireError) {
-                event = try classify(message, from: worker, credentials)
-            } catch {
-                try handle(reception.noteMalformed(worker, error))
-                return
-            }
-            try perform(core.handle(event, at: clock.now))
+            try perform(
+                core.handle(.received(worker, message, credentials), at: clock.now))
         case .malformed(let worker, let error):
             try perform(core.handle(.malformed(worker, error), at: clock.now))
         case .gone(let worker):
@@ -283,25 +277,6 @@ package final class CoordinatorDriver {
         case .revoked(let worker):
             try perform(core.handle(.revoked(worker), at: clock.now))
         }
-    }
-
-    /// A result of another form would end the job when the round is reduced, long after anybody
-    /// knows whose it was; numbers that no computation gives are checked before they can.
-    private func classify(
-        _ message: Message, from worker: WorkerID, _ credentials: Credentials
-    ) throws(WireError) -> CoordinatorCore.Event {
-        guard case .result(let result) = message, let round = job.calibration.nextRound,
-            result.id.job == job.digest, result.id.epoch == job.epoch,
-            result.id.round == round.index, round.shards.indices.contains(result.id.shard)
-        else { return .received(worker, message, credentials) }
-        let shard = round.shards[result.id.shard]
-        guard job.calibration.fits(result.payload, of: shard, in: round.kind) else {
-            throw WireError(.field("result"))
-        }
-        guard job.calibration.isPlausible(result.payload, of: shard, in: round.kind) else {
-            return .doubtful(worker, result)
-        }
-        return .received(worker, message, credentials)
     }
 
     private func farewell(_ reason: String, isFinished: Bool) throws {
@@ -325,6 +300,8 @@ package final class CoordinatorDriver {
                 reception.post(.message(message), to: worker)
             case .sendChunk(let worker, let range):
                 reception.post(.chunk(range), to: worker)
+            case .noteMalformed(let worker, let error):
+                reception.noteMalformed(worker, error)
             case .forget(let worker):
                 try reception.forget(worker)
             case .complete(_, let results):

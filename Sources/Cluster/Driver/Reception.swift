@@ -275,6 +275,7 @@ final class Reception {
     /// Handed to libzmq and not confirmed by any kernel; of all connections.
     var bytesOnTheWay: Int { ledger.onTheWay }
 
+    @discardableResult
     func noteMalformed(_ worker: WorkerID, _ error: WireError) -> Event {
         gatekeeper.noteMalformed(worker, peers.credentials(worker), error, at: clock.now)
         return .malformed(worker, error)

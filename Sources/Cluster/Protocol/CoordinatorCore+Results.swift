@@ -5,9 +5,25 @@ import Storage
 
 /// What comes back: results, failures, and what to do when two results differ.
 extension CoordinatorCore {
-    /// A doubtful result counts when the coordinator has computed the same.
+    /// Whether a result could be one of the open round. One of another form would end the job when
+    /// the round is reduced, long after anybody knows whose it was.
+    func hasShape(_ result: ShardResult) -> Bool {
+        guard let round = openRound(of: result.id), let shape = open?.context.shape else {
+            return true
+        }
+        return shape.fits(result.payload, images: round.shards[result.id.shard].images.count)
+    }
+
+    /// Whether its numbers are such that a computation gives them.
+    private func isPlausible(_ result: ShardResult, in round: Round) -> Bool {
+        open?.context.shape?.isPlausible(
+            result.payload, images: round.shards[result.id.shard].images.count) ?? true
+    }
+
+    /// A result whose numbers no computation should give counts when the coordinator has computed
+    /// the same.
     mutating func accept(
-        _ result: ShardResult, from worker: WorkerID, isDoubtful: Bool, at now: Duration
+        _ result: ShardResult, from worker: WorkerID, at now: Duration
     ) -> [Action] {
         workers[worker]?.finishedAt = now
         workers[worker]?.lastHeard = now
@@ -39,7 +55,7 @@ extension CoordinatorCore {
             actions = [.log(.resultsDiffer(round: round.index, shard: shard, claims))]
             if let recompute = recompute(shard) { actions.append(recompute) }
         }
-        if isDoubtful, [.counted, .confirmed].contains(acceptance) {
+        if [.counted, .confirmed].contains(acceptance), !isPlausible(result, in: round) {
             open?.demand(.coordinator, of: shard)
             actions += computeHere(shard, .implausible)
         }

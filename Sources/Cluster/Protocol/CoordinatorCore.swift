@@ -22,8 +22,6 @@ package struct WorkerID: Hashable, Sendable, Comparable, CustomStringConvertible
 package struct CoordinatorCore: Sendable {
     package enum Event: Hashable, Sendable {
         case received(WorkerID, Message, Credentials = .none)
-        /// A result whose numbers no computation should give: the coordinator checks it.
-        case doubtful(WorkerID, ShardResult)
         /// Frames that were no message, or asked for what nobody told of.
         case malformed(WorkerID, WireError)
         /// The transport knows that a connection is gone.
@@ -48,6 +46,8 @@ package struct CoordinatorCore: Sendable {
         case send(WorkerID, Message)
         /// Send this part of a blob, which the driver holds.
         case sendChunk(WorkerID, BlobRange)
+        /// The worker sent a result that no worker computes.
+        case noteMalformed(WorkerID, WireError)
         /// The worker's number will not come up again unless it speaks.
         case forget(WorkerID)
         /// Compute this shard here: workers disagree about it, or nobody else can do it or confirm
@@ -165,8 +165,6 @@ package struct CoordinatorCore: Sendable {
         switch event {
         case .received(let worker, let message, let credentials):
             return receive(message, from: worker, credentials, at: now)
-        case .doubtful(let worker, let result):
-            return receive(.result(result), from: worker, .none, isDoubtful: true, at: now)
         case .malformed(let worker, let error):
             return lose(worker, because: .malformed(error)) + [.forget(worker)] + dispatch(at: now)
         case .disconnected(let worker):
@@ -244,11 +242,14 @@ package struct CoordinatorCore: Sendable {
     // MARK: Messages
 
     private mutating func receive(
-        _ message: Message, from worker: WorkerID, _ credentials: Credentials,
-        isDoubtful: Bool = false, at now: Duration
+        _ message: Message, from worker: WorkerID, _ credentials: Credentials, at now: Duration
     ) -> [Action] {
         if case .hello(let hello) = message {
             return greet(Account(worker, hello, credentials), at: now)
+        }
+        if case .result(let result) = message, !hasShape(result) {
+            let error = WireError(.field("result"))
+            return [.noteMalformed(worker, error)] + handle(.malformed(worker, error), at: now)
         }
         if greeted[worker] != nil, case .goodbye = message {
             return lose(worker, because: .left("")) + [.forget(worker)]
@@ -262,11 +263,11 @@ package struct CoordinatorCore: Sendable {
         workers[worker]?.lastHeard = now
         // Tasks first: a worker that knows of them is not taken for hung while it downloads.
         let tasks = admission.isEmpty ? [] : dispatch(at: now)
-        return admission + tasks + answer(message, of: worker, isDoubtful, at: now)
+        return admission + tasks + answer(message, of: worker, at: now)
     }
 
     private mutating func answer(
-        _ message: Message, of worker: WorkerID, _ isDoubtful: Bool, at now: Duration
+        _ message: Message, of worker: WorkerID, at now: Duration
     ) -> [Action] {
         switch message {
         case .fetch(let range):
@@ -276,7 +277,7 @@ package struct CoordinatorCore: Sendable {
             workers[worker]?.finished = progress
             return [.send(worker, .heartbeat(progress: progress))]
         case .result(let result):
-            return accept(result, from: worker, isDoubtful: isDoubtful, at: now)
+            return accept(result, from: worker, at: now)
         case .failure(let id, let reason):
             return fail(id, reason: reason, from: worker, at: now)
         case .goodbye(let reason, _):

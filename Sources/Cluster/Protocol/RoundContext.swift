@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Calibration
 package import Storage
 
 /// What a round's tasks have in common.
@@ -15,16 +16,19 @@ package struct RoundContext: Hashable, Sendable {
     package var images: [ImageReference]
     /// What the network should answer on each of them, as blobs; nil in rounds without a loss.
     package var targets: [Digest]?
+    /// Of its results; nil takes any, for transcripts whose results nobody computed.
+    package var shape: ResultShape?
 
     package init(
         network: Digest, quantized: Digest?, rescaling: Digest? = nil, biases: [UInt8],
-        images: [ImageReference], targets: [Digest]? = nil
+        images: [ImageReference], targets: [Digest]? = nil, shape: ResultShape? = nil
     ) {
         self.network = network
         self.quantized = quantized
         self.rescaling = rescaling
         self.biases = biases
         self.targets = targets
+        self.shape = shape
         biasDigest = Digest.sha256(of: biases)
         self.images = images
     }

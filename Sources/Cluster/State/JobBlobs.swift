@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Calibration
+import NetworkGraph
 import Quantization
 import Storage
 
@@ -14,8 +15,8 @@ struct JobBlobs {
     private var quantized: Digest?
     /// Nil without equalization, and until it is done.
     private var rescaling: Digest?
-    /// By image of fine-tuning or of the guard; nil until known.
-    private var targets: (areOfGuard: Bool, digests: [Digest])?
+    /// By image of fine-tuning or of the held-out check; nil until known.
+    private var targets: (areHeldOut: Bool, digests: [Digest])?
 
     /// - Parameters:
     ///   - network: the float network's blob.
@@ -44,8 +45,8 @@ struct JobBlobs {
         if quantized == nil, let network = job.quantized {
             quantized = add(try QuantizedNetworkBlob.encode(network))
         }
-        if targets?.areOfGuard != job.isGuarding, let known = job.targets {
-            targets = (job.isGuarding, known.map { add($0.encoded()) })
+        if targets?.areHeldOut != job.isCheckingHeldOut, let known = job.targets {
+            targets = (job.isCheckingHeldOut, known.map { add($0.encoded()) })
         }
     }
 
@@ -62,7 +63,8 @@ struct JobBlobs {
             rescaling: round.kind.needsRescaling ? rescaling : nil,
             biases: job.biases?.encoded() ?? [],
             images: job.images(of: round.kind, in: images, mirror: \.mirrored),
-            targets: round.kind.loss == nil ? nil : targets?.digests)
+            targets: round.kind.loss == nil ? nil : targets?.digests,
+            shape: ResultShape(of: round.kind, in: job.network.graph))
     }
 
     /// The answer to a worker's question; nil if it names nothing there is.

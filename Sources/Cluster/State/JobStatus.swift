@@ -79,7 +79,7 @@ package struct JobStatus: Encodable, Hashable, Sendable {
         saved: (content: JobCheckpoint, file: Checkpoint)?, options: CalibrationOptions? = nil,
         imageCount: Int = 0, lock: DirectoryLock.State, hasResults: Bool
     ) {
-        let isFinished = saved?.content.progress.stage == .finished
+        let isFinished = saved?.content.progress.place == .finished
         switch lock {
         case .held(let holder):
             state = .running
@@ -109,24 +109,11 @@ extension JobStatus.Stage {
     fileprivate init(
         _ progress: CalibrationJob.Progress, options: CalibrationOptions?, imageCount: Int
     ) {
-        switch progress.stage {
-        case .statistics: self.init("statistics")
-        case .ranging: self.init("ranging")
-        case .measuring: self.init("measuring")
-        case .finished: self.init("done")
-        case .guarding(let step):
-            self.init("guarding")
-            if case .layer(let layer) = step {
-                self.layer = layer + 1
-                layers = progress.biases?.layers.count
-            }
-        case .correcting(let layer):
-            self.init("correcting")
-            self.layer = layer + 1
-            layers = progress.biases?.layers.count
-        case .tuning:
-            self.init("tuning")
-            if let tuning = progress.tuning { describe(tuning, options, imageCount: imageCount) }
+        self.init(progress.place == .finished ? "done" : progress.place.name)
+        layer = progress.place.layer.map { $0 + 1 }
+        layers = layer == nil ? nil : progress.biases?.layers.count
+        if progress.place == .tuning, let tuning = progress.tuning {
+            describe(tuning, options, imageCount: imageCount)
         }
     }
 

@@ -16,25 +16,13 @@ package struct JobStore: Sendable {
         package var statisticsProblem: String?
     }
 
-    /// What of a job's progress lies in the statistics file.
-    private struct Lasting {
-        /// Parts there are; each comes once and stays.
-        var parts = 0
-
-        init(_ progress: CalibrationJob.Progress) {
-            parts = [
-                progress.statistics != nil, progress.ranges != nil,
-                progress.guarding?.teacher.isEmpty == false, !progress.teacher.isEmpty,
-            ].count { $0 }
-        }
-    }
-
     /// Name of the file beside the checkpoints.
     private static let statisticsName = "statistics.safetensors"
 
     private var checkpoints: CheckpointStore
     private let fileSystem: any FileSystem
-    private var written = Lasting(.init())
+    /// How much of what lasts is in the file beside the checkpoints: each part comes once, and stays.
+    private var written = 0
 
     /// Names the directory; nothing is read or created before `load` or `save`.
     package init(directory: String, fileSystem: any FileSystem = POSIXFileSystem()) {
@@ -58,18 +46,15 @@ package struct JobStore: Sendable {
         } catch let error as CheckpointError where error.isOtherFormat {
             throw error.of(file.path)
         } catch {
-            var content = file.content
-            content.metadata["stage"] = "statistics"
             do {
                 loaded = Loaded(
-                    checkpoint: try JobCheckpoint(content, statistics: nil), file: file,
+                    checkpoint: try JobCheckpoint(restarting: file.content), file: file,
                     statisticsProblem: "\(error)")
-                loaded.checkpoint.progress = .init()
             } catch let error as CheckpointError {
                 throw error.of(file.path)
             }
         }
-        written = Lasting(loaded.checkpoint.progress)
+        written = loaded.checkpoint.lastingCount
         return loaded
     }
 
@@ -92,13 +77,17 @@ package struct JobStore: Sendable {
     /// Makes a job's state durable: when this returns, it survives a power failure.
     /// - Throws: `StorageError`; the state saved before is intact.
     package mutating func save(_ checkpoint: JobCheckpoint) throws {
-        let lasting = Lasting(checkpoint.progress)
+        let lasting = checkpoint.lastingCount
         // A job that starts over has other statistics to come.
-        if lasting.parts == 0 { written = lasting }
-        if lasting.parts > written.parts, let file = try checkpoint.statisticsFile() {
+        if lasting == 0 { written = 0 }
+        if lasting > written, let file = try checkpoint.statisticsFile() {
             try AtomicFile.write(file.sealed(), to: statisticsPath, fileSystem: fileSystem)
             written = lasting
         }
         try checkpoints.save(try checkpoint.file())
     }
+}
+
+extension JobCheckpoint {
+    fileprivate var lastingCount: Int { progress.fields.lasting.names.count }
 }

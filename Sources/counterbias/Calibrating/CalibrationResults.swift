@@ -69,7 +69,7 @@ struct CalibrationResults {
         var rqnsrAfter: Double
         /// Loss curve and outcome of fine-tuning, without its layers; those are in the ledger.
         var tuning: TuningSummary?
-        var guarding: GuardSummary?
+        var guarding: HeldOutSummary?
         /// Channels scaled and left alone, per convolution.
         var equalization: [Equalization.Layer]?
     }
@@ -251,7 +251,7 @@ extension [Equalization.Layer] {
     }
 }
 
-extension GuardSummary {
+extension HeldOutSummary {
     fileprivate var sentence: String {
         func text(_ loss: Double?) -> String { loss?.significant ?? "no number" }
         let rejected = rejectedLayers.count + (rejectsTuning ? 1 : 0)

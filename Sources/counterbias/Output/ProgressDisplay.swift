@@ -90,7 +90,7 @@ final class ProgressDisplay {
     }
 
     /// Fine-tuning: a line per epoch, and on a terminal what the step in work does.
-    private func follow(_ stage: TuningStage) {
+    private func follow(_ stage: FineTuning) {
         var display = tuning ?? TuningDisplay(stage, now: .now)
         let line = display.update(stage, now: .now)
         tuning = display

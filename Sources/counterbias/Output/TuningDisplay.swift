@@ -13,14 +13,14 @@ struct TuningDisplay {
     /// Epoch, step, loss, images per second and time left.
     private(set) var status: [String] = []
 
-    init(_ stage: TuningStage, now: ContinuousClock.Instant) {
+    init(_ stage: FineTuning, now: ContinuousClock.Instant) {
         started = now
         firstStep = stage.progress.stepLosses.count
         epochsReported = stage.progress.validationLosses.count
     }
 
     /// - Returns: a line when an epoch has been measured.
-    mutating func update(_ stage: TuningStage, now: ContinuousClock.Instant) -> String? {
+    mutating func update(_ stage: FineTuning, now: ContinuousClock.Instant) -> String? {
         let progress = stage.progress
         let perEpoch = stage.order.stepsPerEpoch
         let steps = progress.stepLosses.count - firstStep

@@ -5,6 +5,8 @@ import Testing
 @testable import Calibration
 
 @Suite struct ShardSumsTests {
+    private static let loss = TuningLoss(.kl, temperature: 1)
+
     @Test func payloadsCarryEveryBit() throws {
         let loss = LossSums(images: 3, loss: -0.1)
         #expect(try LossSums(payload: loss.payload()) == loss)
@@ -36,7 +38,7 @@ import Testing
             }
             #expect(throws: CalibrationError.self) {
                 try TuningResults(
-                    payloads: [gradients, resized(gradients)], of: .gradient, channels: 3)
+                    payloads: [gradients, resized(gradients)], of: .gradient(Self.loss), channels: 3)
             }
         }
         #expect(throws: CalibrationError.self) {
@@ -47,7 +49,7 @@ import Testing
     @Test func resultsOfARoundKeepTheShardOrder() throws {
         let sums = (1...3).map { LossSums(images: $0, loss: Double($0)) }
         let results = try TuningResults(
-            payloads: sums.map { $0.payload() }, of: .validationLoss, channels: 1)
+            payloads: sums.map { $0.payload() }, of: .loss(Self.loss), channels: 1)
         #expect(results == .losses(sums))
         #expect(try TuningResults(payloads: [[1]], of: .teacher, channels: 1) == .teacher)
     }

@@ -37,9 +37,9 @@ struct ToyProblem {
     }
 
     func stage(_ options: TuningOptions, resuming progress: TuningProgress? = nil) throws
-        -> TuningStage
+        -> FineTuning
     {
-        try TuningStage(
+        try FineTuning(
             options: options, layers: layers, start: start, imageCount: goals.count,
             groupImages: groupImages, resuming: progress)
     }
@@ -67,22 +67,31 @@ struct ToyProblem {
     }
 
     /// What the workers return for the round that is open.
-    func results(_ stage: TuningStage) -> TuningResults? {
+    func results(_ stage: FineTuning) -> TuningResults? {
         guard let round = stage.nextRound else { return nil }
         return switch round.kind {
         case .teacher: .teacher
-        case .validationLoss: .losses(round.groups.map { loss($0, stage.biases) })
+        case .loss: .losses(round.groups.map { loss($0, stage.biases) })
         case .gradient: .gradients(round.groups.map { gradient($0, stage.biases) })
+        case .statistics, .histograms, .layerSums, .measure: nil
         }
     }
 
     /// Runs to the end.
-    func run(_ stage: inout TuningStage) throws {
+    func run(_ stage: inout FineTuning) throws {
         while let results = results(stage) { try stage.complete(results) }
     }
 
     /// Mean loss over all images.
     func meanLoss(_ biases: BiasState) -> Double {
         loss(Array(goals.indices), biases).loss / Double(goals.count)
+    }
+}
+
+extension RoundRequest {
+    var groups: [[Int]] { shards.map(\.images) }
+
+    var measuresLoss: Bool {
+        if case .loss = kind { true } else { false }
     }
 }

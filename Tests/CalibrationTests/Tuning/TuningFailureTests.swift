@@ -37,7 +37,7 @@ import Testing
         #expect(outcome.description.hasSuffix("after divergence in epoch 1, 2"))
         // Given up before its end: the running loss was enough.
         #expect(stage.progress.stepLosses.count < 8 * stage.order.stepsPerEpoch)
-        let summary = try #require(TuningSummary(stage))
+        let summary = try #require(TuningSummary(stage, from: plain.start))
         #expect(summary.validationLosses[1] == nil)
         let data = try JSONEncoder().encode(summary)
         #expect(try JSONDecoder().decode(TuningSummary.self, from: data) == summary)
@@ -50,7 +50,7 @@ import Testing
         var stage = try problem.stage(options)
         var best: BiasState?
         while let round = stage.nextRound, var results = problem.results(stage) {
-            if round.kind == .validationLoss, stage.progress.phase == .validating(epoch: 1) {
+            if round.measuresLoss, stage.progress.phase == .validating(epoch: 1) {
                 best = stage.biases
             }
             if stage.progress.phase == .validating(epoch: 2) {
@@ -110,8 +110,8 @@ import Testing
         }
         #expect(stage.outcome?.improved == true)
         #expect(stage.progress.limitedChannels == [0, 2])
-        #expect(TuningSummary(stage)?.layers[0].limitedChannels == [0, 2])
-        #expect(TuningSummary(stage)?.layers[1].limitedChannels == [])
+        #expect(TuningSummary(stage, from: problem.start)?.layers[0].limitedChannels == [0, 2])
+        #expect(TuningSummary(stage, from: problem.start)?.layers[1].limitedChannels == [])
     }
 
     @Test func anEpochWithoutGradientsEnds() throws {

@@ -173,16 +173,16 @@ import Testing
             let worker = WorkerID(number)
             core.join(S.account(worker))
             for round in 0..<2 {
-                _ = core.step(S.opening(round, shards: 1))
+                _ = core.step(S.opening(round, shards: 1, shape: S.numbers))
                 guard core.workerCount == 1 else { break }
                 let id = S.id(round, 0, epoch: core.epoch)
+                let isAudited = round == 0 && core.audit.share < 1
                 let wrong = ShardResult(
-                    id: id, biases: Digest.sha256(of: S.biases), payload: [9])
-                let asked = core.step(
-                    round == 0 && core.audit.share < 1
-                        ? .received(worker, .result(wrong)) : .doubtful(worker, wrong))
+                    id: id, biases: Digest.sha256(of: S.biases),
+                    payload: isAudited ? [0, 0, 0, 9] : S.nan)
+                let asked = core.step(.received(worker, .result(wrong)))
                 guard let task = asked.lazy.compactMap(\.recomputed).first else { continue }
-                let told = core.step(.recomputed(task.id, payload: [0]))
+                let told = core.step(.recomputed(task.id, payload: [0, 0, 0, 0]))
                 if told.contains(.startOver) {
                     startOvers += 1
                     _ = core.step(.startedOver(epoch: core.epoch + 1))
@@ -198,18 +198,19 @@ import Testing
     /// A result that nothing computes is the coordinator's to check, and so is everything in a
     /// round that makes no sense.
     @Test func whatMakesNoSenseIsChecked() {
+        let (one, seven): ([UInt8], [UInt8]) = ([1, 0, 0, 0], [7, 0, 0, 0])
         var core = CoordinatorCore.serving(S.a, S.b, hasKeys: true)
-        _ = core.step(S.opening(0, shards: 2))
+        _ = core.step(S.opening(0, shards: 2, shape: S.numbers))
         #expect(
-            core.step(.doubtful(S.a, S.result(0, 0, payload: [9]))) == [
+            core.step(.received(S.a, .result(S.result(0, 0, payload: S.nan)))) == [
                 .log(.computingHere(round: 0, shard: 0, .implausible)),
                 .recompute(S.task(0, 0, attempt: 1)),
             ])
-        _ = core.step(.received(S.b, .result(S.result(0, 1))))
+        _ = core.step(.received(S.b, .result(S.result(0, 1, payload: one))))
         // Odd images give odd results: it was right.
         #expect(
-            core.step(.recomputed(S.id(0, 0, attempt: 1), payload: [9])) == [
-                .complete(round: 0, results: [[9], [1]])
+            core.step(.recomputed(S.id(0, 0, attempt: 1), payload: S.nan)) == [
+                .complete(round: 0, results: [S.nan, one])
             ])
         #expect(
             core.step(.unreduced(round: 0)) == [
@@ -217,15 +218,33 @@ import Testing
                 .recompute(S.task(0, 1, attempt: 1)),
             ])
         #expect(
-            core.step(.recomputed(S.id(0, 1, attempt: 1), payload: [7])) == [
+            core.step(.recomputed(S.id(0, 1, attempt: 1), payload: seven)) == [
                 .log(.resultsDiffer(round: 0, shard: 1, [account(S.b), nil])),
                 .log(.workerQuarantined(account(S.b), round: 0, shard: 1)),
                 .lost(account(S.b), .quarantined, shards: []),
                 .send(S.b, .refusal(reason: Self.reason)), .forget(S.b),
-                .complete(round: 0, results: [[9], [7]]),
+                .complete(round: 0, results: [S.nan, seven]),
             ])
         // Everything is checked now: it is the images.
-        #expect(core.step(.unreduced(round: 0)) == [.complete(round: 0, results: [[9], [7]])])
+        #expect(core.step(.unreduced(round: 0)) == [.complete(round: 0, results: [S.nan, seven])])
+    }
+
+    /// Results that no worker computes: whose connection it was has to be known while it is.
+    @Test func resultsOfAnotherShapeEndTheConnection() {
+        let error = WireError(.field("result"))
+        for payload in [[], [0], [0, 0, 0], [0, 0, 0, 0, 0]] as [[UInt8]] {
+            var core = CoordinatorCore.serving(S.a, S.b, hasKeys: true)
+            _ = core.step(S.opening(0, shards: 2, shape: S.numbers))
+            #expect(
+                core.step(.received(S.a, .result(S.result(0, 0, payload: payload)))) == [
+                    .noteMalformed(S.a, error), .lost(account(S.a), .malformed(error), shards: [0]),
+                    .forget(S.a), .task(S.b, 0, 0, attempt: 1),
+                ])
+            // What is not of this round is merely late.
+            let late = S.result(7, 0, payload: payload)
+            #expect(
+                core.step(.received(S.b, .result(late))) == [.ignored(S.b, late.id, .stale)])
+        }
     }
 
     /// About `share` of all shards, the same ones in every run of a job, others in other jobs.

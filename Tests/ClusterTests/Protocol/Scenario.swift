@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Calibration
+import NetworkGraph
 import Storage
+import TestSupport
 
 @testable import Cluster
 
@@ -53,14 +55,26 @@ enum Scenario {
             target: hasTarget ? Digest.sha256(of: "target \(index)") : nil)
     }
 
-    static func context(images: Int) -> RoundContext {
+    static func context(images: Int, shape: ResultShape? = nil) -> RoundContext {
         RoundContext(
-            network: network, quantized: nil, biases: biases, images: (0..<images).map(image))
+            network: network, quantized: nil, biases: biases, images: (0..<images).map(image),
+            shape: shape)
     }
 
-    static func opening(_ index: Int, shards: Int) -> CoordinatorCore.Event {
-        .opened(round(index, shards: shards), context(images: shards))
+    static func opening(
+        _ index: Int, shards: Int, shape: ResultShape? = nil
+    ) -> CoordinatorCore.Event {
+        .opened(round(index, shards: shards), context(images: shards, shape: shape))
     }
+
+    /// One number of four bytes for each image.
+    static let numbers: ResultShape = {
+        var small = SmallNetwork(input: FeatureShape(height: 1, width: 1, channels: 1), seed: 1)
+        small.convolve(0, channels: 1)
+        return ResultShape(of: .teacher, in: small.network().graph)
+    }()
+    /// Bytes of a result that has this shape, and makes no sense.
+    static let nan: [UInt8] = [255, 255, 255, 255]
 
     static func id(_ round: Int, _ shard: Int, attempt: Int = 0, epoch: UInt64 = epoch) -> TaskID {
         TaskID(job: job, epoch: epoch, round: round, shard: shard, attempt: attempt)

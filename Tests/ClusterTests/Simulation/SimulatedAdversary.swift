@@ -17,7 +17,7 @@ struct SimulatedAdversary {
 
     enum Trick: CaseIterable {
         case greet, greetAsAnother, beat, beatMore, stall, fail, vanish, leave, garbage, fetch
-        case claim, claimOften, answer, lie, nonsense
+        case claim, claimOften, answer, lie, nonsense, misshape
     }
 
     var connections: [Connection]
@@ -100,7 +100,7 @@ extension SimulatedCluster {
             }
         case .claim, .claimOften:
             for _ in 0..<(trick == .claim ? 1 : 10) { try claim(on: link) }
-        case .answer, .lie, .nonsense:
+        case .answer, .lie, .nonsense, .misshape:
             try answer(trick, index, link)
         }
     }
@@ -109,21 +109,25 @@ extension SimulatedCluster {
     private mutating func answer(
         _ trick: SimulatedAdversary.Trick, _ index: Int, _ link: Int
     ) throws {
-        guard let task = adversary.connections[index].tasks.popLast(),
-            let number = network.number(of: link)
-        else { return }
+        guard let task = adversary.connections[index].tasks.popLast() else { return }
         let key = SimulatedJob.Key(
             round: task.id.round, shard: task.id.shard, biases: task.biasDigest)
         guard var payload = simulated.results[key], !payload.isEmpty else { return }
-        if trick != .answer {
+        switch trick {
+        case .nonsense:
+            // No number of any sort, where there is one: behind the count of images.
+            for place in payload.indices.suffix(8) { payload[place] = 0x7F }
+            counts.lies += 1
+        case .misshape:
+            payload.append(contentsOf: [UInt8](repeating: 0, count: random(1...8)))
+        case .answer:
+            break
+        default:
             payload[random(0...payload.count - 1)] ^= 1 << UInt8(random(0...7))
             counts.lies += 1
         }
         let result = ShardResult(id: task.id, biases: task.biasDigest, payload: payload)
-        guard trick == .nonsense else {
-            return try transmit(.result(result), on: link, atCoordinator: true)
-        }
-        try tell(.doubtful(number, result))
+        try transmit(.result(result), on: link, atCoordinator: true)
     }
 
     /// Answers what others were given, with wrong bits.
@@ -139,7 +143,14 @@ extension SimulatedCluster {
         let id = TaskID(
             job: simulated.digest, epoch: epoch, round: round.round.index, shard: shard,
             attempt: attempt)
-        let payload = [UInt8](repeating: 7, count: random(1...64))
+        // Now and then of another shape.
+        let key = SimulatedJob.Key(
+            round: round.round.index, shard: shard, biases: round.context.biasDigest)
+        var payload = [UInt8](repeating: 7, count: random(1...64))
+        if !chance(0.05), let right = simulated.results[key], !right.isEmpty {
+            payload = right
+            payload[payload.count - 1] ^= 1
+        }
         try receive(
             .result(
                 ShardResult(id: id, biases: round.context.biasDigest, payload: payload)),

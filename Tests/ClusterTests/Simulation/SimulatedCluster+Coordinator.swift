@@ -250,7 +250,7 @@ extension SimulatedCluster {
         case .log(.computingHere(_, _, let reason)):
             counts.here += 1
             let isDoubt = [.implausible, .unreduced].contains(reason)
-            guard !isDoubt || plan.adversaries > 0 else {
+            guard !isDoubt || plan.adversaries > 0 || plan.hasLiar else {
                 throw failure("the coordinator doubts right results")
             }
         case .log(.computingAlone):
@@ -276,6 +276,11 @@ extension SimulatedCluster {
             counts.duplicated += 1
         case .log(.resultIgnored):
             counts.ignored += 1
+        case .noteMalformed(let number, _):
+            counts.misshapen += 1
+            guard let link = network.link(of: number), let worker = network[link]?.worker,
+                worker < 0 || workers[worker].lies
+            else { throw failure("an honest result has another shape than it should") }
         case .log(.workerLost):
             counts.lost += 1
         case .log(.noWorkers):

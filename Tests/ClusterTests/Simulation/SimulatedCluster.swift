@@ -83,6 +83,7 @@ struct SimulatedCluster {
         var startedOver = 0
         var tricks = 0
         var lies = 0
+        var misshapen = 0
         var unreduced = 0
         var foreign = 0
         var here = 0

@@ -42,7 +42,7 @@ import Testing
             total.coordinatorCrashes, total.workerCrashes, total.cuts, total.stalls,
             total.partitions, total.replays,
             total.ignored, total.lost, total.duplicated, total.hung, total.audited,
-            total.tricks, total.foreign, total.lies, total.here,
+            total.tricks, total.foreign, total.lies, total.misshapen, total.here,
         ] { #expect(count > 0) }
         #if !DEBUG
             // Of few seeds, one in a thousand sets shows no fault of a disk.
@@ -169,6 +169,7 @@ extension SimulatedCluster.Counts {
         startedOver += other.startedOver
         tricks += other.tricks
         lies += other.lies
+        misshapen += other.misshapen
         unreduced += other.unreduced
         foreign += other.foreign
         here += other.here

@@ -12,14 +12,11 @@ import Testing
     private let holder = LockHolder(processID: 42, host: "host")
 
     private func status(
-        _ stage: CalibrationJob.Progress.Stage, tuning: TuningProgress? = nil,
+        _ place: Place, tuning: TuningProgress? = nil,
         lock: DirectoryLock.State = .free, hasResults: Bool = false
     ) -> JobStatus {
-        var progress = CalibrationJob.Progress()
-        progress.stage = stage
-        progress.rounds = 5
-        progress.biases = BiasState(layers: [[1], [2], [3]])
-        progress.tuning = tuning
+        let progress = CalibrationJob.Progress(
+            at: place, rounds: 5, biases: BiasState(layers: [[1], [2], [3]]), tuning: tuning)
         let checkpoint = JobCheckpoint(
             job: Digest.sha256(of: "job"), epoch: 3, progress: progress, configuration: "",
             roundLimit: 9)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Calibration
 
-@Suite struct TuningStageTests {
+@Suite struct FineTuningTests {
     @Test(arguments: [
         TuningOptions.Optimizer.adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8),
         .sgd(momentum: 0.5),
@@ -47,21 +47,23 @@ import Testing
         var options = ToyProblem.options()
         options.epochs = 2
         var stage = try problem.stage(options)
-        var kinds: [TuningRound.Kind] = []
+        var kinds: [RoundKind] = []
         var seen: [Int] = []
+        let loss = TuningLoss(options.loss, temperature: options.temperature)
+        let gradient = RoundKind.gradient(loss)
         while let round = stage.nextRound, let results = problem.results(stage) {
             kinds.append(round.kind)
             if round.kind == .teacher { seen = round.groups.flatMap { $0 } }
-            #expect((stage.learningRate != nil) == (round.kind == .gradient))
+            #expect((stage.learningRate != nil) == (round.kind == gradient))
             try stage.complete(results)
         }
         // 16 training images in groups of 3, two groups per step.
-        let epoch: [TuningRound.Kind] = [.gradient, .gradient, .gradient, .validationLoss]
-        #expect(kinds == [.teacher, .validationLoss] + epoch + epoch)
+        let epoch = [gradient, gradient, gradient, .loss(loss)]
+        #expect(kinds == [.teacher, .loss(loss)] + epoch + epoch)
         #expect(kinds.count == stage.roundLimit)
         #expect(seen.sorted() == Array(0..<20))
         options.loss = .crossEntropy
-        #expect(try problem.stage(options).nextRound?.kind == .validationLoss)
+        #expect(try problem.stage(options).nextRound?.measuresLoss == true)
     }
 
     /// The first step of plain gradient descent, by hand.
@@ -92,7 +94,7 @@ import Testing
         let script = [1, 0.9, 0.95, 0.9] + [Double](repeating: 0.1, count: 5)
         var states: [BiasState] = []
         while let round = stage.nextRound, var results = problem.results(stage) {
-            if round.kind == .validationLoss {
+            if round.measuresLoss {
                 let loss = script[states.count]
                 states.append(stage.biases)
                 results = .losses(
@@ -179,9 +181,9 @@ import Testing
                 let group = round.groups[shard]
                 payloads[shard] =
                     switch round.kind {
-                    case .teacher: []
-                    case .validationLoss: problem.loss(group, scattered.biases).payload()
+                    case .loss: problem.loss(group, scattered.biases).payload()
                     case .gradient: problem.gradient(group, scattered.biases).payload()
+                    default: []
                     }
             }
             try scattered.complete(
@@ -193,9 +195,9 @@ import Testing
     @Test func theSummaryFollowsTheProgress() throws {
         let problem = ToyProblem(images: 40, seed: 7)
         var stage = try problem.stage(ToyProblem.options())
-        #expect(TuningSummary(stage) == nil)
+        #expect(TuningSummary(stage, from: problem.start) == nil)
         try problem.run(&stage)
-        let summary = try #require(TuningSummary(stage))
+        let summary = try #require(TuningSummary(stage, from: problem.start))
         #expect(summary.stepLosses == stage.progress.stepLosses)
         #expect(summary.validationLosses.compactMap { $0 } == stage.progress.validationLosses)
         #expect(summary.validationImages == 8)

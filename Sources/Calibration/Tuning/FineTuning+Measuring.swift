@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension TuningStage {
+extension FineTuning {
     /// The loss of the state reached after `epoch` epochs: keeps it if it is the best, and decides
     /// how to go on.
     func measured(_ results: [LossSums], epoch: Int) throws(TuningError) -> TuningProgress {

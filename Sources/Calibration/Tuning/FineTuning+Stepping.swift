@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension TuningStage {
+extension FineTuning {
     /// One step of the optimizer.
     func stepped(
         _ results: [GradientSums], epoch: Int, batch: Int

@@ -16,8 +16,8 @@ package import Quantization
 /// as the measurement, and is compared with the larger of the start's loss and that of the first
 /// step, which saw the start too.
 ///
-/// The state between rounds is ``progress``; a stage rebuilt from it goes on with the same bits.
-package struct TuningStage: Sendable {
+/// The state between rounds is ``progress``; one rebuilt from it goes on with the same bits.
+package struct FineTuning: Sendable {
     package static let divergenceFactor = 4.0
     /// Keeps a start with next to no loss from counting as divergence at the first step.
     package static let divergenceMargin = 1e-4
@@ -26,7 +26,6 @@ package struct TuningStage: Sendable {
     package static let rollbackRate = 0.1
 
     package let options: TuningOptions
-    package let start: BiasState
     package let order: DataOrder
     package let masters: MasterBiases
     package internal(set) var progress: TuningProgress
@@ -49,7 +48,6 @@ package struct TuningStage: Sendable {
         try options.validate()
         guard imageCount > 0 else { throw CalibrationError(.noImages) }
         self.options = options
-        self.start = start
         self.imageCount = min(options.images, imageCount)
         masters = MasterBiases(layers: layers)
         order = DataOrder(
@@ -68,14 +66,15 @@ package struct TuningStage: Sendable {
     }
 
     /// The round to run next; nil when fine-tuning is finished.
-    package var nextRound: TuningRound? {
-        switch progress.phase {
+    package var nextRound: RoundRequest? {
+        let loss = TuningLoss(options.loss, temperature: options.temperature)
+        return switch progress.phase {
         case .teacher:
-            TuningRound(kind: .teacher, groups: order.validation + order.training)
+            RoundRequest(.teacher, groups: order.validation + order.training)
         case .validating:
-            TuningRound(kind: .validationLoss, groups: measured)
+            RoundRequest(.loss(loss), groups: measured)
         case .stepping(let epoch, let batch):
-            TuningRound(kind: .gradient, groups: order.batches(epoch: epoch)[batch])
+            RoundRequest(.gradient(loss), groups: order.batches(epoch: epoch)[batch])
         case .finished:
             nil
         }
@@ -131,4 +130,12 @@ package struct TuningStage: Sendable {
             throw TuningError(.shardImages(shard: shard, expected: group.count, found: found))
         }
     }
+}
+
+/// Results of a round's shards, in shard order.
+package enum TuningResults: Hashable, Sendable {
+    /// The logits themselves are kept by the caller.
+    case teacher
+    case losses([LossSums])
+    case gradients([GradientSums])
 }

@@ -5,7 +5,7 @@ import NetworkGraph
 import Quantization
 
 /// A pass of the float network as given, seen as one of the equalized network.
-struct EqualizedView {
+struct RescaledActivations {
     /// Nil shows the network as it is.
     let rescaling: ChannelRescaling?
     /// Of all nodes.

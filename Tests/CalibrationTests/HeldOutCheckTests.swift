@@ -6,7 +6,7 @@ import Quantization
 import TestSupport
 import Testing
 
-@Suite struct GuardTests {
+@Suite struct HeldOutCheckTests {
     private static func cluster(threads: [Int] = [1], images: Int = 8) -> LocalCluster {
         let network = SmallNetwork.everything(seed: 21)
         return LocalCluster(
@@ -46,7 +46,7 @@ import Testing
     @Test(arguments: Match.allCases)
     func whatMakesThingsWorseIsTakenBack(match: Match) throws {
         let job = try Self.cluster().finish(Self.options(tuned: true, match: match))
-        let guarding = try #require(job.progress.guarding)
+        let guarding = try #require(job.progress.heldOutCheck)
         let layers = job.network.graph.convolutions.count
         #expect(guarding.losses.count == layers + 2)
         var best = guarding.losses[0]

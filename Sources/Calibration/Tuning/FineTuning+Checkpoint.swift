@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension TuningStage {
+extension FineTuning {
     /// Refuses a state that these options, layers and images cannot have led to.
     /// - Throws: ``CalibrationError`` with code `checkpointMismatch`, naming the field.
     func checkProgress() throws(CalibrationError) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension TuningStage {
+extension FineTuning {
     /// What a user should know of images and batches before it starts, one sentence each.
     package var notes: [String] {
         var notes: [String] = []

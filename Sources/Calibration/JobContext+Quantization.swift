@@ -4,40 +4,13 @@ import NetworkGraph
 import Quantization
 
 /// From statistics to the integer network.
-extension CalibrationJob {
-    mutating func completeStatistics(_ results: [[UInt8]]) throws {
-        let channels = ChannelLayout(network.graph).total
-        var total = NetworkStatistics(
-            channels: channels, inputs: network.graph.inputs.count)
-        var measured = total
-        let ranges = options.rangeImages
-        let corrections = min(options.correctionImages, correctableImages)
-        for (shard, payload) in zip(statisticsShards, results) {
-            let statistics = try NetworkStatistics(
-                payload: payload, channels: channels, inputs: network.graph.inputs.count)
-            if shard.images.allSatisfy({ $0 < ranges }) { total.widen(statistics) }
-            if shard.images.allSatisfy({ $0 < corrections }) {
-                total.addSums(statistics)
-                if shard.images.allSatisfy({ $0 < Self.measuredImages }) {
-                    measured.addSums(statistics)
-                }
-            }
-        }
-        progress.statistics = total
-        progress.measuredStatistics = measured
-        equalize()
-        if options.range.usesHistogram {
-            try checkFinite(observedRanges)
-            progress.stage = .ranging
-        } else {
-            try finishRanging()
-        }
-    }
-
-    /// Replaces the network by the equalized one, where that is wanted, and derives its statistics.
-    mutating func equalize() {
-        (statistics, measuredStatistics) = (progress.statistics, progress.measuredStatistics)
-        guard let method = options.equalization, let given = statistics else { return }
+extension JobContext {
+    /// Takes the statistics of the network as given, and replaces that by the equalized one, where
+    /// that is wanted, with statistics derived from these.
+    mutating func take(_ found: Statistics.Found) {
+        (statistics, measuredStatistics) = (found.all, found.measured)
+        guard let method = options.equalization else { return }
+        let given = found.all
         let extrema = given.extrema(original.graph)
         let moments = given.moments(original.graph)
         let dead =
@@ -55,7 +28,7 @@ extension CalibrationJob {
         network = result.network
         equalization = result
         statistics = given.rescaled(by: result.rescaling, original.graph)
-        measuredStatistics = measuredStatistics?.rescaled(by: result.rescaling, original.graph)
+        measuredStatistics = found.measured.rescaled(by: result.rescaling, original.graph)
     }
 
     /// Ranges of all nodes from smallest to largest value.
@@ -64,8 +37,8 @@ extension CalibrationJob {
     }
 
     /// Bins between infinities would be endless.
-    private func checkFinite(_ ranges: [ActivationRange]) throws(QuantizationError) {
-        for (node, range) in zip(network.graph.nodes, ranges) {
+    func checkRanges() throws(QuantizationError) {
+        for (node, range) in zip(network.graph.nodes, observedRanges) {
             guard range.lower.isFinite, range.upper.isFinite else {
                 throw QuantizationError(
                     .nonFiniteRange(lower: range.lower, upper: range.upper), layer: node.name)
@@ -73,36 +46,15 @@ extension CalibrationJob {
         }
     }
 
-    mutating func completeRanging(_ results: [[UInt8]]) throws {
-        let nodes = network.graph.nodes.count
-        var total = ActivationHistograms(nodes: nodes)
-        for payload in results {
-            total.add(try ActivationHistograms(payload: payload, nodes: nodes))
-        }
-        progress.ranges = observedRanges.enumerated().map { node, edges in
-            total.histogram(node: node, edges: edges)
-                .range(options.range, type: options.scheme.activationType)
-        }
-        try finishRanging()
-    }
-
-    private mutating func finishRanging() throws {
-        try quantize()
-        progress.biases = quantized.map(BiasState.init(of:))
-        if options.guardImages != nil {
-            progress.guarding = GuardProgress()
-            progress.stage = .guarding(.teacher)
-        } else {
-            try startCorrection(layer: 0)
-        }
-    }
-
-    mutating func quantize() throws {
+    /// Makes the integer network, and its biases where none are known yet.
+    /// - Parameter ranges: of all nodes; nil takes their extrema.
+    mutating func quantize(_ ranges: [ActivationRange]?) throws {
         guard let statistics else { preconditionFailure("ranges without statistics") }
-        let network = try given ?? quantizedNetwork(statistics)
+        let network = try given ?? quantizedNetwork(statistics, ranges)
         biasLimits = network.biasLimits
         for layer in fixedLayers { biasLimits[layer] = biasLimits[layer].map { _ in -1 } }
         quantized = network
+        biases = biases ?? BiasState(of: network)
         guard options.correction?.match == .post else { return }
         predictedBiases = network.predictedBiases(
             float: self.network, means: statistics.moments(self.network.graph).map(\.means),
@@ -118,7 +70,7 @@ extension CalibrationJob {
     }
 
     private mutating func quantizedNetwork(
-        _ statistics: NetworkStatistics
+        _ statistics: NetworkStatistics, _ ranges: [ActivationRange]?
     ) throws -> QuantizedNetwork {
         let extrema = statistics.extrema(network.graph)
         var reduced = network
@@ -130,13 +82,13 @@ extension CalibrationJob {
             inputRange.map { range in network.graph.inputs.map { _ in range } }
             ?? statistics.inputs
         return try QuantizedNetwork(
-            quantizing: reduced, inputRanges: inputs, ranges: progress.ranges ?? extrema.ranges,
+            quantizing: reduced, inputRanges: inputs, ranges: ranges ?? extrema.ranges,
             power: power(statistics), reach: reach(extrema), scheme: options.scheme)
     }
 
     /// Layers whose sums can saturate where processors add two products in 16 bits, on images like
     /// those of calibration.
-    package var saturatingLayers: [String] {
+    var saturatingLayers: [String] {
         guard let statistics, let quantized else { return [] }
         return quantized.saturatingLayers(reach(statistics.extrema(network.graph))).map {
             network.graph.nodes[$0].name
