@@ -24,8 +24,8 @@ struct ActivationHistograms: Hashable, Sendable {
 
     /// One image's histograms.
     init(
-        image: [Float], executor: FloatExecutor, view: RescaledActivations, edges: [ActivationRange],
-        workspace: Workspace
+        image: [Float], executor: FloatExecutor, view: RescaledActivations,
+        edges: [ActivationRange], workspace: Workspace
     ) {
         self.init(nodes: executor.graph.nodes.count)
         images = 1

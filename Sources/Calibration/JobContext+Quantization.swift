@@ -48,6 +48,7 @@ extension JobContext {
 
     /// Makes the integer network, and its biases where none are known yet.
     /// - Parameter ranges: of all nodes; nil takes their extrema.
+    /// - Throws: `QuantizationError` for what cannot be quantized.
     mutating func quantize(_ ranges: [ActivationRange]?) throws {
         guard let statistics else { preconditionFailure("ranges without statistics") }
         let network = try given ?? quantizedNetwork(statistics, ranges)

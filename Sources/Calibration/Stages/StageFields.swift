@@ -46,9 +46,8 @@ package struct StageFields: Sendable {
 extension StageFields {
     func has(_ name: String) -> Bool { changing[name] != nil || lasting[name] != nil }
 
-    /// - Parameters:
-    ///   - name: of the field.
-    ///   - count: of its elements; nil takes any.
+    // Of so many elements, or of any number.
+
     func doubles(_ name: String, count: Int? = nil) throws(Unreadable) -> [Double] {
         guard case .doubles(let values) = changing[name] ?? lasting[name],
             values.count == count ?? values.count

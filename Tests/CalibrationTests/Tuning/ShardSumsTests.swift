@@ -38,7 +38,8 @@ import Testing
             }
             #expect(throws: CalibrationError.self) {
                 try TuningResults(
-                    payloads: [gradients, resized(gradients)], of: .gradient(Self.loss), channels: 3)
+                    payloads: [gradients, resized(gradients)], of: .gradient(Self.loss), channels: 3
+                )
             }
         }
         #expect(throws: CalibrationError.self) {
