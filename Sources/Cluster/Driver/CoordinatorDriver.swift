@@ -56,6 +56,26 @@ package final class CoordinatorDriver {
         }
     }
 
+    /// How a round ends, the more pressing ones later.
+    private enum RoundEnd {
+        case complete([[UInt8]])
+        /// Results of a quarantined worker are in rounds that are over.
+        case startOver
+        case interrupted(Interrupted)
+        case failed(CoordinatorFailure)
+
+        var isError: Bool { urgency > 1 }
+
+        var urgency: Int {
+            switch self {
+            case .complete: 0
+            case .startOver: 1
+            case .interrupted: 2
+            case .failed: 3
+            }
+        }
+    }
+
     private let reception: Reception
     private let stop: StopSignal
     /// Carries the round in work.
@@ -70,11 +90,11 @@ package final class CoordinatorDriver {
     private let checkpoints: CheckpointWriter
     private var core: CoordinatorCore
     private var blobs: JobBlobs
-    private var completed: [[UInt8]]?
-    private var failure: CoordinatorFailure?
     private var arbiter: Arbiter
-    /// Results of a quarantined worker are in rounds that are over.
-    private var mustStartOver = false
+    /// What happened and the core has not heard of yet, in order.
+    private var events: [CoordinatorCore.Event] = []
+    /// How the open round ends; nil while it goes on.
+    private var end: RoundEnd?
     private var nextTick = Duration.zero
     /// What workers did since this incarnation started.
     package private(set) var timeline = WorkerTimeline()
@@ -150,7 +170,7 @@ package final class CoordinatorDriver {
             // Workers that hear that the job is done are gone: the disk has to have it first.
             try checkpoints.finish()
         } catch {
-            let told = Result { try farewell("\(error)", isFinished: failure != nil) }
+            let told = Result { try farewell("\(error)", isFinished: error is CoordinatorFailure) }
             do {
                 try checkpoints.finish()
             } catch let disk {
@@ -189,20 +209,19 @@ package final class CoordinatorDriver {
     /// Runs the job again from its first round, as another incarnation that no result of this one
     /// can reach.
     private func startOver() throws {
-        mustStartOver = false
         job.calibration = try job.calibration.restarted()
         job.epoch += 1
         try blobs.update(with: job.calibration)
         try save()
         try checkpoints.finish()
-        try perform(core.handle(.startedOver(epoch: job.epoch), at: clock.now))
+        try tell(.startedOver(epoch: job.epoch))
     }
 
     /// - Returns: the job with the round done; nil when it has to start over.
     private func run(_ round: Round) throws -> CalibrationJob? {
         logger[metadataKey: "round"] = "\(round.index)"
         let context = blobs.context(of: round, in: job.calibration)
-        try perform(core.handle(.opened(round, context), at: clock.now))
+        try tell(.opened(round, context))
         var isChecked = false
         while let results = try results(of: round) {
             do {
@@ -212,7 +231,7 @@ package final class CoordinatorDriver {
             } catch  where !isChecked {
                 // The images may be at fault, or a worker.
                 isChecked = true
-                try perform(core.handle(.unreduced(round: round.index), at: clock.now))
+                try tell(.unreduced(round: round.index))
             }
         }
         return nil
@@ -220,13 +239,19 @@ package final class CoordinatorDriver {
 
     /// - Returns: nil when the job has to start over.
     private func results(of round: Round) throws -> [[UInt8]]? {
-        defer { completed = nil }
+        defer { end = nil }
         var lastDone = -1
-        while completed == nil || mustStartOver {
-            if mustStartOver { return nil }
+        while true {
+            switch end {
+            case nil: break
+            case .complete(let results): return results
+            case .startOver: return nil
+            case .interrupted(let interrupted): throw interrupted
+            case .failed(let failure): throw named(failure, round.kind)
+            }
             try step()
-            if let failure { throw named(failure, round.kind) }
-            if let signal = stop.received { throw Interrupted(signal: signal) }
+            if let signal = stop.received { note(.interrupted(Interrupted(signal: signal))) }
+            if end?.isError == true { continue }
             if let progress = core.roundProgress, progress.done != lastDone {
                 lastDone = progress.done
                 report(
@@ -235,7 +260,12 @@ package final class CoordinatorDriver {
                         roundLimit: job.calibration.roundLimit))
             }
         }
-        return completed
+    }
+
+    /// The first of the most pressing ends is the round's.
+    private func note(_ new: RoundEnd) {
+        if let end, end.urgency >= new.urgency { return }
+        end = new
     }
 
     /// Positions are those of the round's kind; an operator knows images by their names.
@@ -248,75 +278,88 @@ package final class CoordinatorDriver {
 
     private func step() throws {
         try reception.wait(beside: [stop.wakeup, arbiter.wakeup])
-        try reception.attend(handle)
-        for event in arbiter.drain() { try perform(core.handle(event, at: clock.now)) }
+        try reception.attend { try tell(event(of: $0)) }
+        events += arbiter.drain()
+        try tellAll()
         try upkeep()
         let now = clock.now
         guard now >= nextTick else { return }
         nextTick = now + Self.tickInterval
-        try perform(core.handle(.tick, at: now))
+        try tell(.tick)
     }
 
-    private func handle(_ event: Reception.Event) throws {
-        switch event {
+    private func event(of news: Reception.Event) -> CoordinatorCore.Event {
+        switch news {
         case .message(let worker, let message, let credentials):
-            if case .result(let result) = message {
-                metrics?.update { [now = clock.now] in
-                    $0.answered(result.id, by: worker, at: now)
-                }
-                if let name = workerNames[worker] {
-                    timeline.note(name, at: (clock.now - timelineStart).seconds)
-                }
-            }
-            try perform(
-                core.handle(.received(worker, message, credentials), at: clock.now))
+            if case .result(let result) = message { note(result, from: worker) }
+            return .received(worker, message, credentials)
         case .malformed(let worker, let error):
-            try perform(core.handle(.malformed(worker, error), at: clock.now))
+            return .malformed(worker, error)
         case .gone(let worker):
-            try perform(core.handle(.disconnected(worker), at: clock.now))
+            return .disconnected(worker)
         case .revoked(let worker):
-            try perform(core.handle(.revoked(worker), at: clock.now))
+            return .revoked(worker)
+        }
+    }
+
+    private func note(_ result: ShardResult, from worker: WorkerID) {
+        metrics?.update { [now = clock.now] in $0.answered(result.id, by: worker, at: now) }
+        if let name = workerNames[worker] {
+            timeline.note(name, at: (clock.now - timelineStart).seconds)
         }
     }
 
     private func farewell(_ reason: String, isFinished: Bool) throws {
-        let actions = core.handle(.finished(reason: reason, isFinished: isFinished), at: clock.now)
-        try perform(actions)
+        try tell(.finished(reason: reason, isFinished: isFinished))
         // Closing at once could take the message away from a worker that has not read it yet.
         let deadline = clock.now + Self.farewellWait
         while isFinished, core.workerCount > 0, clock.now < deadline {
             try reception.wait(atMost: 20)
-            try reception.attend(handle)
+            try reception.attend { try tell(event(of: $0)) }
         }
         try reception.flush()
     }
 
-    // MARK: Actions
+    // MARK: Events and actions
 
-    private func perform(_ actions: [CoordinatorCore.Action]) throws {
-        for action in actions {
-            switch action {
-            case .send(let worker, let message):
-                reception.post(.message(message), to: worker)
-            case .sendChunk(let worker, let range):
-                reception.post(.chunk(range), to: worker)
-            case .noteMalformed(let worker, let error):
-                reception.noteMalformed(worker, error)
-            case .forget(let worker):
-                try reception.forget(worker)
-            case .complete(_, let results):
-                completed = results
-            case .recompute(let task):
-                try arbiter.submit(task, blobs: blobs.bytes)
-            case .startOver:
-                mustStartOver = true
-            case .fail(let failure):
-                self.failure = self.failure ?? failure
-            case .log(let entry):
-                log(entry)
-            }
+    private func tell(_ event: CoordinatorCore.Event) throws {
+        events.append(event)
+        try tellAll()
+    }
+
+    /// Hands all events to the core, in order, and does what it decides.
+    private func tellAll() throws {
+        var next = 0
+        defer { events.removeFirst(next) }
+        while next < events.count {
+            let event = events[next]
+            next += 1
+            for action in core.handle(event, at: clock.now) { try perform(action) }
+            try reception.flush()
         }
-        try reception.flush()
+    }
+
+    private func perform(_ action: CoordinatorCore.Action) throws {
+        switch action {
+        case .send(let worker, let message):
+            reception.post(.message(message), to: worker)
+        case .sendChunk(let worker, let range):
+            reception.post(.chunk(range), to: worker)
+        case .noteMalformed(let worker, let error):
+            reception.noteMalformed(worker, error)
+        case .forget(let worker):
+            try reception.forget(worker)
+        case .complete(_, let results):
+            note(.complete(results))
+        case .recompute(let task):
+            try arbiter.submit(task, blobs: blobs.bytes)
+        case .startOver:
+            note(.startOver)
+        case .fail(let failure):
+            note(.failed(failure))
+        case .log(let entry):
+            log(entry)
+        }
     }
 
     private func log(_ entry: CoordinatorLog) {
