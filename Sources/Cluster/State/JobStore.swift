@@ -21,7 +21,8 @@ package struct JobStore: Sendable {
 
     private var checkpoints: CheckpointStore
     private let fileSystem: any FileSystem
-    /// How much of what lasts is in the file beside the checkpoints: each part comes once, and stays.
+    /// How many fields of what lasts are in the file beside the checkpoints: each comes once, and
+    /// stays.
     private var written = 0
 
     /// Names the directory; nothing is read or created before `load` or `save`.
