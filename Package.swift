@@ -77,9 +77,15 @@ let package = Package(
 
         // The distributed system and its command line.
         .target(
+            name: "JobState",
+            dependencies: [
+                "Calibration", "NetworkGraph", "Quantization", "Storage", logging,
+            ],
+            swiftSettings: swift),
+        .target(
             name: "Cluster",
             dependencies: [
-                "Calibration", "Execution", "Kernels", "NetworkGraph", "PrintableText",
+                "Calibration", "Execution", "JobState", "Kernels", "NetworkGraph", "PrintableText",
                 "Quantization", "Release", "Storage", "ZeroMQ", logging, protobuf,
             ],
             exclude: ["Wire/wire.proto"],
@@ -90,7 +96,7 @@ let package = Package(
         .executableTarget(
             name: "counterbias",
             dependencies: [
-                "CMemory", "Calibration", "Cluster", "Execution", "Imaging", "Kernels",
+                "CMemory", "Calibration", "Cluster", "Execution", "Imaging", "JobState", "Kernels",
                 "NetworkGraph", "ONNXFormat", "PrintableText",
                 "Quantization", "Release", "Report", "Settings", "Storage", "ZeroMQ",
                 argumentParser, logging,
@@ -101,8 +107,8 @@ let package = Package(
         .executableTarget(
             name: "WorkerSwarm",
             dependencies: [
-                "Calibration", "Cluster", "NetworkGraph", "Quantization", "Release", "Storage",
-                "ZeroMQ", argumentParser, logging,
+                "Calibration", "Cluster", "JobState", "NetworkGraph", "Quantization", "Release",
+                "Storage", "ZeroMQ", argumentParser, logging,
             ],
             swiftSettings: swift),
 
@@ -115,9 +121,17 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Calibration", "Cluster", "NetworkGraph", "Quantization", "Storage", "TestSupport",
+                "Calibration", "Cluster", "JobState", "NetworkGraph", "Quantization", "Storage",
+                "TestSupport",
             ],
             path: "Tests/FuzzTargets", swiftSettings: swift),
+        // A small job that was really run, shared by JobStateTests and ClusterTests.
+        .target(
+            name: "JobSamples",
+            dependencies: [
+                "Calibration", "JobState", "NetworkGraph", "Quantization", "Storage", "TestSupport",
+            ],
+            path: "Tests/JobSamples", swiftSettings: swift),
         .executableTarget(
             name: "FuzzDecoders", dependencies: ["FuzzTargets", argumentParser],
             swiftSettings: swift),
@@ -171,10 +185,18 @@ let package = Package(
         .testTarget(
             name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: swift),
         .testTarget(
+            name: "JobStateTests",
+            dependencies: [
+                "Calibration", "JobSamples", "JobState", "Kernels", "NetworkGraph", "Quantization",
+                "Storage", "TestSupport", logging,
+            ],
+            swiftSettings: swift),
+        .testTarget(
             name: "ClusterTests",
             dependencies: [
-                "Calibration", "Cluster", "FuzzTargets", "Kernels", "NetworkGraph", "Quantization",
-                "Release", "Storage", "TestSupport", "ZeroMQ", logging, protobuf,
+                "Calibration", "Cluster", "FuzzTargets", "JobSamples", "JobState", "Kernels",
+                "NetworkGraph", "Quantization", "Release", "Storage", "TestSupport", "ZeroMQ",
+                logging, protobuf,
             ],
             exclude: ["fuzz-failures"], swiftSettings: swift),
         .testTarget(
@@ -184,8 +206,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Cluster", "NetworkGraph", "ONNXFormat", "Quantization", "Release", "Storage",
-                "TestSupport", "ZeroMQ", "counterbias",
+                "Cluster", "JobState", "NetworkGraph", "ONNXFormat", "Quantization", "Release",
+                "Storage", "TestSupport", "ZeroMQ", "counterbias",
             ],
             exclude: ["Shim"], swiftSettings: swift),
     ]

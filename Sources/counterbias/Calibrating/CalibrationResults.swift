@@ -3,6 +3,7 @@
 import Calibration
 import Cluster
 import Foundation
+import JobState
 import NetworkGraph
 import ONNXFormat
 import Quantization

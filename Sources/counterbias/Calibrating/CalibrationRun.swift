@@ -4,6 +4,7 @@ import Calibration
 import Cluster
 import Foundation
 import Imaging
+import JobState
 import Logging
 import NetworkGraph
 import ONNXFormat

@@ -3,6 +3,7 @@
 import Calibration
 import Cluster
 import Foundation
+import JobState
 import Quantization
 import Settings
 import Storage

@@ -5,6 +5,7 @@ import Calibration
 import Cluster
 import Foundation
 import Imaging
+import JobState
 import Kernels
 import Logging
 import ONNXFormat

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Calibration
-import Cluster
+import JobSamples
+import JobState
 import Quantization
 import TestSupport
 import Testing

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Calibration
+import JobSamples
 import Quantization
 import Storage
 import TestSupport
 import Testing
 
-@testable import Cluster
+@testable import JobState
 
 @Suite struct CheckpointTests {
     /// A job's states in front of every round, and the last.

@@ -6,7 +6,7 @@ import Quantization
 import Storage
 import Testing
 
-@testable import Cluster
+@testable import JobState
 
 @Suite struct JobStatusTests {
     private let holder = LockHolder(processID: 42, host: "host")

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import JobSamples
 import Logging
 import Storage
 import TestSupport
 import Testing
 
-@testable import Cluster
+@testable import JobState
 
 @Suite struct CheckpointWriterTests {
     private let disk = SimulatedFileSystem(seed: TestSeed.value)

@@ -2,14 +2,14 @@
 
 import Calibration
 import Dispatch
-import Logging
+package import Logging
 import Synchronization
 
 /// Makes a job's states durable while the job goes on: rounds do not wait for the disk.
 ///
 /// States that a newer one overtakes before their turn are not written. What a crash loses are
 /// rounds, and running them again gives the same bits.
-final class CheckpointWriter: Sendable {
+package final class CheckpointWriter: Sendable {
     private struct State {
         /// Not begun yet.
         var next: JobCheckpoint?
@@ -21,14 +21,14 @@ final class CheckpointWriter: Sendable {
     private let logger: Logger
     private let queue = DispatchQueue(label: "checkpoints")
 
-    init(_ store: JobStore, logger: Logger) {
+    package init(_ store: JobStore, logger: Logger) {
         self.store = Mutex(store)
         self.logger = logger
     }
 
     /// Takes the newest state; returns at once.
     /// - Throws: what an earlier state failed with. Nothing is written any more then.
-    func save(_ checkpoint: JobCheckpoint) throws {
+    package func save(_ checkpoint: JobCheckpoint) throws {
         let isFirst = try state.withLock { state in
             if let failure = state.failure { throw failure }
             defer { state.next = checkpoint }
@@ -39,7 +39,7 @@ final class CheckpointWriter: Sendable {
 
     /// Returns when the newest state survives a power failure.
     /// - Throws: `StorageError`; the last state that was saved is intact.
-    func finish() throws {
+    package func finish() throws {
         queue.sync {}
         try state.withLock { state in
             if let failure = state.failure { throw failure }

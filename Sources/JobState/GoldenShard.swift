@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Calibration
-import Execution
 import NetworkGraph
 import Quantization
 package import Storage

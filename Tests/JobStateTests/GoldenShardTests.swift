@@ -5,7 +5,7 @@ import Kernels
 import Storage
 import Testing
 
-@testable import Cluster
+@testable import JobState
 
 /// Written down once: another digest means that this build computes other bits than every release
 /// before it.

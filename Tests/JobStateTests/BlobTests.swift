@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Calibration
+import JobSamples
 import NetworkGraph
 import Quantization
 import Storage
 import TestSupport
 import Testing
 
-@testable import Cluster
+@testable import JobState
 
 @Suite struct BlobTests {
     private static let network = SmallNetwork.everything(seed: 5)
@@ -86,29 +87,6 @@ import Testing
                 try ChannelRescaling(decoding: file.without(tensor.name).encoded(), for: graph)
             }
         }
-    }
-
-    @Test func onlyRoundsThatNeedItNameTheRescaling() throws {
-        let simulated = SimulatedJob.prepared
-        var job = try simulated.job()
-        var blobs = try JobBlobs(
-            network: simulated.networkBlob, images: simulated.images, job: job)
-        var named: Set<Digest> = []
-        while let round = job.nextRound {
-            let context = blobs.context(of: round, in: job)
-            #expect(context.network == simulated.networkBlob.digest)
-            #expect((context.rescaling != nil) == round.kind.needsRescaling)
-            if let digest = context.rescaling {
-                named.insert(digest)
-                let bytes = try #require(blobs.bytes[digest])
-                #expect(
-                    try ChannelRescaling(decoding: bytes, for: simulated.network.graph)
-                        == Self.rescaling())
-            }
-            try job.complete(simulated.rounds[round.index])
-            try blobs.update(with: job)
-        }
-        #expect(named.count == 1)
     }
 
     private static func rescaling() throws -> ChannelRescaling {

@@ -1,43 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Calibration
-import Cluster
-import NetworkGraph
+package import Calibration
+package import JobState
+package import NetworkGraph
 import Quantization
-import Storage
+package import Storage
 import TestSupport
 
 /// A small job, run once without disturbance: what every simulated run has to reproduce.
 ///
 /// The network is real and so are all results; the simulation looks them up instead of computing
 /// them again.
-struct SimulatedJob: Sendable {
+package struct SimulatedJob: Sendable {
     /// What a shard's result depends on, besides the job.
-    struct Key: Hashable { var round: Int, shard: Int, biases: Digest }
+    package struct Key: Hashable, Sendable {
+        package var round: Int, shard: Int, biases: Digest
 
-    let digest: Digest
-    let network: FloatNetwork
-    let networkBlob: NetworkBlob.Sealed
-    let encoding: InputEncoding
-    let options: CalibrationOptions
-    let images: [(reference: ImageReference, bytes: [UInt8])]
+        package init(round: Int, shard: Int, biases: Digest) {
+            (self.round, self.shard, self.biases) = (round, shard, biases)
+        }
+    }
+
+    package let digest: Digest
+    package let network: FloatNetwork
+    package let networkBlob: NetworkBlob.Sealed
+    package let encoding: InputEncoding
+    package let options: CalibrationOptions
+    /// Pixels of the pool, in order.
+    package let images: [(digest: Digest, bytes: [UInt8])]
     /// The undisturbed run's end.
-    let progress: CalibrationJob.Progress
+    package let progress: CalibrationJob.Progress
     /// The undisturbed run's results, by round and shard.
-    let rounds: [[[UInt8]]]
-    let results: [Key: [UInt8]]
+    package let rounds: [[[UInt8]]]
+    package let results: [Key: [UInt8]]
 
     /// Which methods it runs.
-    enum Variant: String, CaseIterable { case pre, post, tuned, prepared }
+    package enum Variant: String, CaseIterable, Sendable { case pre, post, tuned, prepared }
 
-    static let pre = SimulatedJob(.pre)
-    static let post = SimulatedJob(.post)
-    static let tuned = SimulatedJob(.tuned)
+    package static let pre = SimulatedJob(.pre)
+    package static let post = SimulatedJob(.post)
+    package static let tuned = SimulatedJob(.tuned)
     /// With equalization and histograms in front of the quantization, and a guard; means are
     /// matched behind the activation.
-    static let prepared = SimulatedJob(.prepared)
+    package static let prepared = SimulatedJob(.prepared)
 
-    static func of(_ variant: Variant) -> SimulatedJob {
+    package static func of(_ variant: Variant) -> SimulatedJob {
         switch variant {
         case .pre: pre
         case .post: post
@@ -46,7 +53,7 @@ struct SimulatedJob: Sendable {
         }
     }
 
-    init(_ variant: Variant) {
+    package init(_ variant: Variant) {
         do {
             try self.init(computing: variant)
         } catch {
@@ -69,9 +76,7 @@ struct SimulatedJob: Sendable {
         let payloads = SmallNetwork.images(9, for: network, seed: 8)
         images = payloads.map { payload in
             guard case .pixels(let bytes) = payload else { preconditionFailure("pixels expected") }
-            return (
-                ImageReference(digest: Digest.sha256(of: bytes), isTensor: false), bytes
-            )
+            return (Digest.sha256(of: bytes), bytes)
         }
         networkBlob = try NetworkBlob(network: network, encoding: encoding).sealed()
         digest = Digest.sha256(of: "simulated \(variant)")
@@ -107,7 +112,8 @@ struct SimulatedJob: Sendable {
     }
 
     /// A fresh job, or one that goes on from a checkpoint.
-    func job(resuming progress: CalibrationJob.Progress = .init()) throws -> CalibrationJob {
+    package func job(resuming progress: CalibrationJob.Progress = .init()) throws -> CalibrationJob
+    {
         try Self.job(network, options, images.count, progress)
     }
 
