@@ -14,7 +14,7 @@ package enum GoldenShard {
     package static let digest: Digest = compute()
 
     private static func compute() -> Digest {
-        var generator = Generator(state: 0x9E37_79B9_7F4A_7C15)
+        var generator = SplitMix64(seed: 0x9E37_79B9_7F4A_7C15)
         let network = network(&generator)
         let images: [InputPayload] = (0..<2).map { _ in
             .pixels(
@@ -34,31 +34,14 @@ package enum GoldenShard {
                 validationShare: 0))
         let table = (0..<256).map { Float($0) / 127.5 - 1 }
         let encoding = InputEncoding(tables: [table, table, table])
-        let computer = ShardComputer(network: network, encoding: encoding, threads: 1)
+        let runner = LocalRunner(network: network, encoding: encoding, images: images)
         let builder = DigestBuilder()
         do {
             var job = try CalibrationJob(
                 network: network, options: options, imageCount: images.count,
                 inputRange: ActivationRange(lower: -1, upper: 1))
-            while let round = job.nextRound {
-                let biases = job.biases ?? BiasState(layers: [])
-                var results: [[UInt8]] = []
-                for shard in round.shards {
-                    let task = ShardTask(
-                        kind: round.kind, shard: shard, biases: biases, round: round.index,
-                        rescaling: round.kind.needsRescaling ? job.equalization?.rescaling : nil)
-                    results.append(
-                        try computer.compute(
-                            task, images: shard.images.map { images[$0] },
-                            targets: job.targets.map { targets in
-                                shard.images.map { targets[$0] }
-                            } ?? []))
-                }
+            while let (_, results) = try runner.step(&job) {
                 for result in results { builder.update(result) }
-                try job.complete(results)
-                if !round.kind.needsQuantizedNetwork, let quantized = job.quantized {
-                    computer.load(quantized)
-                }
             }
         } catch {
             preconditionFailure("the golden shard always computes: \(error)")
@@ -66,25 +49,7 @@ package enum GoldenShard {
         return builder.finish()
     }
 
-    /// splitmix64.
-    private struct Generator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-
-        /// In [-1, 1), 24 bits.
-        mutating func unit() -> Float {
-            Float(Int32(truncatingIfNeeded: next() >> 40) - (1 << 23)) / Float(1 << 23)
-        }
-    }
-
-    private static func network(_ generator: inout Generator) -> FloatNetwork {
+    private static func network(_ generator: inout SplitMix64) -> FloatNetwork {
         var nodes: [Node] = []
         var parameters: [FloatParameters?] = []
         let input = FeatureShape(height: 11, width: 9, channels: 3)

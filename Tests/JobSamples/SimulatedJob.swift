@@ -81,32 +81,17 @@ package struct SimulatedJob: Sendable {
         networkBlob = try NetworkBlob(network: network, encoding: encoding).sealed()
         digest = Digest.sha256(of: "simulated \(variant)")
         let blob = try NetworkBlob(decoding: networkBlob.bytes)
-        let computer = ShardComputer(network: blob.network, encoding: blob.encoding, threads: 1)
+        let runner = LocalRunner(
+            network: blob.network, encoding: blob.encoding, images: payloads)
         var job = try Self.job(network, options, payloads.count)
         var (rounds, results): ([[[UInt8]]], [Key: [UInt8]]) = ([], [:])
-        while let round = job.nextRound {
-            let biases = job.biases ?? BiasState(layers: [])
-            let bytes = Digest.sha256(of: biases.encoded())
-            let shape = network.graph.inputs[0].shape
-            let images = job.images(of: round.kind, in: payloads) {
-                $0.mirrored(width: shape.width, channels: shape.channels)
-            }
-            var ordered: [[UInt8]] = []
-            for shard in round.shards {
-                let task = ShardTask(
-                    kind: round.kind, shard: shard, biases: biases, round: round.index,
-                    rescaling: round.kind.needsRescaling ? job.equalization?.rescaling : nil)
-                let result = try computer.compute(
-                    task, images: shard.images.map { images[$0] },
-                    targets: job.targets.map { targets in shard.images.map { targets[$0] } } ?? [])
-                results[Key(round: round.index, shard: shard.index, biases: bytes)] = result
-                ordered.append(result)
+        var biases = Digest.sha256(of: BiasState(layers: []).encoded())
+        while let (round, ordered) = try runner.step(&job) {
+            for (shard, result) in zip(round.shards, ordered) {
+                results[Key(round: round.index, shard: shard.index, biases: biases)] = result
             }
             rounds.append(ordered)
-            try job.complete(ordered)
-            if !round.kind.needsQuantizedNetwork, let quantized = job.quantized {
-                computer.load(quantized)
-            }
+            biases = Digest.sha256(of: (job.biases ?? BiasState(layers: [])).encoded())
         }
         (self.rounds, self.results, progress) = (rounds, results, job.progress)
     }
