@@ -72,7 +72,34 @@ let package = Package(
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: swift),
         .target(
             name: "Settings",
-            dependencies: ["PrintableText", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "Calibration", "Imaging", "PrintableText", "Quantization",
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: swift),
+
+        // What jobs do between files, without workers.
+        .target(
+            name: "JobInputs",
+            dependencies: [
+                "Calibration", "Imaging", "NetworkGraph", "PrintableText", "Quantization",
+                "Release",
+                "Settings", "Storage", logging,
+            ],
+            swiftSettings: swift),
+        .target(
+            name: "Evaluating",
+            dependencies: [
+                "Calibration", "Execution", "Imaging", "JobInputs", "NetworkGraph", "ONNXFormat",
+                "PrintableText", "Quantization", "Settings", "Storage", logging,
+            ],
+            swiftSettings: swift),
+        .target(
+            name: "Benchmarking",
+            dependencies: [
+                "Calibration", "Execution", "Kernels", "NetworkGraph", "PrintableText",
+                "Quantization",
+            ],
             swiftSettings: swift),
 
         // The distributed system and its command line.
@@ -93,13 +120,21 @@ let package = Package(
         .target(
             name: "Report", dependencies: ["Calibration", "Cluster", "Quantization"],
             swiftSettings: swift),
+        .target(
+            name: "Calibrating",
+            dependencies: [
+                "Calibration", "Cluster", "Imaging", "JobInputs", "JobState", "NetworkGraph",
+                "ONNXFormat", "PrintableText", "Quantization", "Release", "Report", "Settings",
+                "Storage", logging,
+            ],
+            swiftSettings: swift),
         .executableTarget(
             name: "counterbias",
             dependencies: [
-                "CMemory", "Calibration", "Cluster", "Execution", "Imaging", "JobState", "Kernels",
-                "NetworkGraph", "ONNXFormat", "PrintableText",
-                "Quantization", "Release", "Report", "Settings", "Storage", "ZeroMQ",
-                argumentParser, logging,
+                "Benchmarking", "CMemory", "Calibrating", "Calibration", "Cluster", "Evaluating",
+                "Imaging", "JobInputs", "JobState", "Kernels", "NetworkGraph", "ONNXFormat",
+                "PrintableText", "Quantization", "Release", "Settings", "Storage", "Report",
+                "ZeroMQ", argumentParser, logging,
             ] + flyingFox,
             swiftSettings: swift),
 
@@ -183,7 +218,33 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: swift),
         .testTarget(
-            name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: swift),
+            name: "SettingsTests",
+            dependencies: ["Calibration", "Imaging", "Quantization", "Settings", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "JobInputsTests",
+            dependencies: [
+                "Calibration", "Imaging", "JobInputs", "NetworkGraph", "Quantization", "Settings",
+                "TestSupport",
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "EvaluatingTests",
+            dependencies: [
+                "Calibration", "Evaluating", "Imaging", "JobInputs", "NetworkGraph", "Settings",
+                "TestSupport",
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "BenchmarkingTests",
+            dependencies: ["Benchmarking", "NetworkGraph", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "CalibratingTests",
+            dependencies: [
+                "Calibrating", "Calibration", "JobInputs", "JobSamples", "JobState", "Storage",
+            ],
+            swiftSettings: swift),
         .testTarget(
             name: "JobStateTests",
             dependencies: [
@@ -206,8 +267,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Cluster", "JobState", "NetworkGraph", "ONNXFormat", "Quantization", "Release",
-                "Storage", "TestSupport", "ZeroMQ", "counterbias",
+                "Cluster", "JobState", "NetworkGraph", "ONNXFormat",
+                "Quantization", "Release", "Storage", "TestSupport", "ZeroMQ", "counterbias",
             ],
             exclude: ["Shim"], swiftSettings: swift),
     ]
