@@ -24,6 +24,7 @@ let package = Package(
     products: [
         .executable(name: "counterbias", targets: ["counterbias"]),
         .executable(name: "counterbias-fuzz", targets: ["FuzzDecoders"]),
+        .library(name: "CounterbiasKit", targets: ["CounterbiasKit"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -99,6 +100,15 @@ let package = Package(
             dependencies: [
                 "Calibration", "Execution", "Kernels", "NetworkGraph", "PrintableText",
                 "Quantization",
+            ],
+            swiftSettings: swift),
+
+        // For other packages: calibration in their process, public.
+        .target(
+            name: "CounterbiasKit",
+            dependencies: [
+                "Calibration", "Evaluating", "Imaging", "JobInputs", "NetworkGraph", "ONNXFormat",
+                "Quantization", "Settings", "Storage", logging,
             ],
             swiftSettings: swift),
 
@@ -240,6 +250,9 @@ let package = Package(
             dependencies: ["Benchmarking", "NetworkGraph", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
+            name: "CounterbiasKitTests", dependencies: ["CounterbiasKit", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(
             name: "CalibratingTests",
             dependencies: [
                 "Calibrating", "Calibration", "JobInputs", "JobSamples", "JobState", "Storage",
@@ -267,7 +280,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Cluster", "JobState", "NetworkGraph", "ONNXFormat",
+                "Cluster", "CounterbiasKit", "JobState", "NetworkGraph", "ONNXFormat",
                 "Quantization", "Release", "Storage", "TestSupport", "ZeroMQ", "counterbias",
             ],
             exclude: ["Shim"], swiftSettings: swift),
