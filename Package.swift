@@ -24,6 +24,7 @@ let package = Package(
     products: [
         .executable(name: "counterbias", targets: ["counterbias"]),
         .executable(name: "counterbias-fuzz", targets: ["FuzzDecoders"]),
+        .library(name: "CounterbiasKit", targets: ["CounterbiasKit"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -72,14 +73,56 @@ let package = Package(
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: swift),
         .target(
             name: "Settings",
-            dependencies: ["PrintableText", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "Calibration", "Imaging", "PrintableText", "Quantization",
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: swift),
+
+        // What jobs do between files, without workers.
+        .target(
+            name: "JobInputs",
+            dependencies: [
+                "Calibration", "Imaging", "NetworkGraph", "PrintableText", "Quantization",
+                "Release",
+                "Settings", "Storage", logging,
+            ],
+            swiftSettings: swift),
+        .target(
+            name: "Evaluating",
+            dependencies: [
+                "Calibration", "Execution", "Imaging", "JobInputs", "NetworkGraph", "ONNXFormat",
+                "PrintableText", "Quantization", "Settings", "Storage", logging,
+            ],
+            swiftSettings: swift),
+        .target(
+            name: "Benchmarking",
+            dependencies: [
+                "Calibration", "Execution", "Kernels", "NetworkGraph", "PrintableText",
+                "Quantization",
+            ],
+            swiftSettings: swift),
+
+        // For other packages: calibration in their process, public.
+        .target(
+            name: "CounterbiasKit",
+            dependencies: [
+                "Calibration", "Evaluating", "Imaging", "JobInputs", "NetworkGraph", "ONNXFormat",
+                "Quantization", "Settings", "Storage", logging,
+            ],
             swiftSettings: swift),
 
         // The distributed system and its command line.
         .target(
+            name: "JobState",
+            dependencies: [
+                "Calibration", "NetworkGraph", "Quantization", "Storage", logging,
+            ],
+            swiftSettings: swift),
+        .target(
             name: "Cluster",
             dependencies: [
-                "Calibration", "Execution", "Kernels", "NetworkGraph", "PrintableText",
+                "Calibration", "Execution", "JobState", "Kernels", "NetworkGraph", "PrintableText",
                 "Quantization", "Release", "Storage", "ZeroMQ", logging, protobuf,
             ],
             exclude: ["Wire/wire.proto"],
@@ -87,13 +130,21 @@ let package = Package(
         .target(
             name: "Report", dependencies: ["Calibration", "Cluster", "Quantization"],
             swiftSettings: swift),
+        .target(
+            name: "Calibrating",
+            dependencies: [
+                "Calibration", "Cluster", "Imaging", "JobInputs", "JobState", "NetworkGraph",
+                "ONNXFormat", "PrintableText", "Quantization", "Release", "Report", "Settings",
+                "Storage", logging,
+            ],
+            swiftSettings: swift),
         .executableTarget(
             name: "counterbias",
             dependencies: [
-                "CMemory", "Calibration", "Cluster", "Execution", "Imaging", "Kernels",
-                "NetworkGraph", "ONNXFormat", "PrintableText",
-                "Quantization", "Release", "Report", "Settings", "Storage", "ZeroMQ",
-                argumentParser, logging,
+                "Benchmarking", "CMemory", "Calibrating", "Calibration", "Cluster", "Evaluating",
+                "Imaging", "JobInputs", "JobState", "Kernels", "NetworkGraph", "ONNXFormat",
+                "PrintableText", "Quantization", "Release", "Settings", "Storage", "Report",
+                "ZeroMQ", argumentParser, logging,
             ] + flyingFox,
             swiftSettings: swift),
 
@@ -101,8 +152,8 @@ let package = Package(
         .executableTarget(
             name: "WorkerSwarm",
             dependencies: [
-                "Calibration", "Cluster", "NetworkGraph", "Quantization", "Release", "Storage",
-                "ZeroMQ", argumentParser, logging,
+                "Calibration", "Cluster", "JobState", "NetworkGraph", "Quantization", "Release",
+                "Storage", "ZeroMQ", argumentParser, logging,
             ],
             swiftSettings: swift),
 
@@ -115,9 +166,17 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Calibration", "Cluster", "NetworkGraph", "Quantization", "Storage", "TestSupport",
+                "Calibration", "Cluster", "JobState", "NetworkGraph", "Quantization", "Storage",
+                "TestSupport",
             ],
             path: "Tests/FuzzTargets", swiftSettings: swift),
+        // A small job that was really run, shared by JobStateTests and ClusterTests.
+        .target(
+            name: "JobSamples",
+            dependencies: [
+                "Calibration", "JobState", "NetworkGraph", "Quantization", "Storage", "TestSupport",
+            ],
+            path: "Tests/JobSamples", swiftSettings: swift),
         .executableTarget(
             name: "FuzzDecoders", dependencies: ["FuzzTargets", argumentParser],
             swiftSettings: swift),
@@ -169,12 +228,49 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: swift),
         .testTarget(
-            name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: swift),
+            name: "SettingsTests",
+            dependencies: ["Calibration", "Imaging", "Quantization", "Settings", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "JobInputsTests",
+            dependencies: [
+                "Calibration", "Imaging", "JobInputs", "NetworkGraph", "Quantization", "Settings",
+                "TestSupport",
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "EvaluatingTests",
+            dependencies: [
+                "Calibration", "Evaluating", "Imaging", "JobInputs", "NetworkGraph", "Settings",
+                "TestSupport",
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "BenchmarkingTests",
+            dependencies: ["Benchmarking", "NetworkGraph", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "CounterbiasKitTests", dependencies: ["CounterbiasKit", "TestSupport"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "CalibratingTests",
+            dependencies: [
+                "Calibrating", "Calibration", "JobInputs", "JobSamples", "JobState", "Storage",
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "JobStateTests",
+            dependencies: [
+                "Calibration", "JobSamples", "JobState", "Kernels", "NetworkGraph", "Quantization",
+                "Storage", "TestSupport", logging,
+            ],
+            swiftSettings: swift),
         .testTarget(
             name: "ClusterTests",
             dependencies: [
-                "Calibration", "Cluster", "FuzzTargets", "Kernels", "NetworkGraph", "Quantization",
-                "Release", "Storage", "TestSupport", "ZeroMQ", logging, protobuf,
+                "Calibration", "Cluster", "FuzzTargets", "JobSamples", "JobState", "Kernels",
+                "NetworkGraph", "Quantization", "Release", "Storage", "TestSupport", "ZeroMQ",
+                logging, protobuf,
             ],
             exclude: ["fuzz-failures"], swiftSettings: swift),
         .testTarget(
@@ -184,8 +280,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Cluster", "NetworkGraph", "ONNXFormat", "Quantization", "Release", "Storage",
-                "TestSupport", "ZeroMQ", "counterbias",
+                "Cluster", "CounterbiasKit", "JobState", "NetworkGraph", "ONNXFormat",
+                "Quantization", "Release", "Storage", "TestSupport", "ZeroMQ", "counterbias",
             ],
             exclude: ["Shim"], swiftSettings: swift),
     ]

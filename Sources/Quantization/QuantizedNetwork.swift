@@ -3,7 +3,7 @@
 package import NetworkGraph
 
 /// 8-bit storage type of a tensor.
-package enum IntegerType: String, Hashable, Sendable, Codable {
+package enum IntegerType: String, Hashable, Sendable, Codable, CaseIterable {
     case uint8, int8
 
     /// What is added to a stored value to make it unsigned.

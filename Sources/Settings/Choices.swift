@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Quantization
+
 /// A bias correction method.
 package enum CorrectionMethod: String, Codable, Sendable, CaseIterable {
     /// Iterative bias correction: channel means, layer by layer.
@@ -58,60 +60,32 @@ extension CorrectionMethods: Codable {
     }
 }
 
-/// How many weights share a scale.
-package enum WeightGranularity: String, Codable, Sendable, CaseIterable {
-    case tensor, channel
-}
-
-/// Where the weights' zero point lies.
-package enum WeightScheme: String, Codable, Sendable, CaseIterable {
-    case asymmetric, symmetric
-}
-
-/// The type symmetric weights are stored in.
-package enum WeightType: String, Codable, Sendable, CaseIterable {
-    case auto, int8, uint8
-}
-
-/// Whether int8 weights are kept from saturating on processors that add products in 16 bits.
-package enum WeightSaturationChoice: String, Codable, Sendable, CaseIterable {
-    case avoid, allow
-}
-
-/// What the ranges behind weight scales minimize.
-package enum WeightScaleChoice: String, Codable, Sendable, CaseIterable {
-    case minmax, mse
-    case outputMSE = "output-mse"
-}
-
-/// Storage type of activations.
-package enum ActivationType: String, Codable, Sendable, CaseIterable {
-    case uint8, int8
-}
-
 /// How an activation's range follows from what was observed.
 package enum RangeChoice: String, Codable, Sendable, CaseIterable {
     case minmax, percentile, mse
 }
 
-/// How channels are rescaled before quantization.
-package enum EqualizationChoice: String, Codable, Sendable, CaseIterable {
-    case none
-    case oneStep = "one-step"
-    case crossLayer = "cross-layer"
-    case leastNoise = "least-noise"
-}
+/// How channels are rescaled before quantization: `none`, or the name of a method.
+package struct EqualizationChoice: RawRepresentable, Hashable, Codable, Sendable, CaseIterable {
+    /// Nil rescales nothing.
+    package var method: EqualizationMethod?
 
-/// Which means a correction matches: before the activation function or after it.
-package enum MatchPoint: String, Codable, Sendable, CaseIterable {
-    case pre, post
-}
+    package init(_ method: EqualizationMethod?) { self.method = method }
 
-/// What fine-tuning compares an image's logits by.
-package enum TuningLossKind: String, Codable, Sendable, CaseIterable {
-    case kl
-    case relativeL2 = "relative-l2"
-    case crossEntropy = "cross-entropy"
+    package init?(rawValue: String) {
+        if rawValue == "none" {
+            self.init(nil)
+        } else if let method = EqualizationMethod(rawValue: rawValue) {
+            self.init(method)
+        } else {
+            return nil
+        }
+    }
+
+    package var rawValue: String { method?.rawValue ?? "none" }
+
+    package static let allCases: [EqualizationChoice] =
+        [EqualizationChoice(nil)] + EqualizationMethod.allCases.map { EqualizationChoice($0) }
 }
 
 /// How fine-tuning turns gradients into steps.
@@ -122,25 +96,4 @@ package enum OptimizerKind: String, Codable, Sendable, CaseIterable {
 /// How the learning rate goes on after the warm-up.
 package enum ScheduleKind: String, Codable, Sendable, CaseIterable {
     case cosine, step, constant
-}
-
-/// How resize and centre crop round to whole pixels: as torchvision, or the long side to the
-/// nearest.
-package enum ResizeGeometry: String, Codable, Sendable, CaseIterable {
-    case torchvision, rounded
-}
-
-/// Resampling filter, as Pillow defines them.
-package enum Interpolation: String, Codable, Sendable, CaseIterable {
-    case bilinear, bicubic
-}
-
-/// Order of the color channels that the model expects.
-package enum ChannelOrder: String, Codable, Sendable, CaseIterable {
-    case rgb, bgr
-}
-
-/// What to do with an image whose EXIF data ask for a rotation.
-package enum EXIFOrientation: String, Codable, Sendable, CaseIterable {
-    case ignore, apply, refuse
 }

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Calibration
+package import Imaging
+package import Quantization
+
 /// What a run does, every default filled in and every value validated.
 ///
 /// Relative paths are relative to the current directory, wherever they were written. Made by
@@ -29,7 +33,7 @@ package struct Configuration: Codable, Equatable, Sendable {
     package var output: OutputSettings
     package var deadChannels: DeadChannelSettings
     package var equalization: EqualizationChoice
-    package var match: MatchPoint
+    package var match: Match
     /// Steps that a layer's correction stands for with `match: post`, in `[1, 100]`.
     package var matchIterations: Int
     package var bft: TuningSettings
@@ -63,19 +67,19 @@ package struct Configuration: Codable, Equatable, Sendable {
 
 /// How weights are quantized.
 package struct WeightSettings: Codable, Hashable, Sendable {
-    package var granularity: WeightGranularity
-    package var scheme: WeightScheme
+    package var granularity: Granularity
+    package var scheme: WeightSymmetry
     /// Bits per weight, in `[4, 8]`.
     package var bits: Int
-    package var scale: WeightScaleChoice
+    package var scale: WeightScaleEstimator
     /// Of symmetric weights.
-    package var type: WeightType
-    package var saturation: WeightSaturationChoice
+    package var type: WeightStorage
+    package var saturation: WeightSaturation
 }
 
 /// How activations are quantized.
 package struct ActivationSettings: Codable, Hashable, Sendable {
-    package var type: ActivationType
+    package var type: IntegerType
     package var range: RangeChoice
     /// Of `range: percentile`, above 50, at most 100.
     package var percentile: Double
@@ -115,7 +119,7 @@ package struct TuningSettings: Codable, Hashable, Sendable {
     package var stepFactor: Double
     /// Share of all steps with a rising rate, in `[0, 1)`.
     package var warmup: Double
-    package var loss: TuningLossKind
+    package var loss: TuningOptions.Loss
     /// Of `loss: kl`, above 0.
     package var temperature: Double
     /// Share of the images held out to choose the best state, in `[0, 1)`.
@@ -147,7 +151,7 @@ package struct PreprocessingSettings: Codable, Hashable, Sendable {
     package var mean: [Double]
     /// What the difference is divided by, positive; as many as of `mean` or not.
     package var std: [Double]
-    package var exifOrientation: EXIFOrientation
+    package var exifOrientation: ExifOrientation
 
     enum CodingKeys: String, CodingKey {
         case resizeShortSide = "resize_short_side"

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Calibration
+import Quantization
+
 extension PartialConfiguration {
     /// Fills in the defaults and validates every value and their combination.
     ///

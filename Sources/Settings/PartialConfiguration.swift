@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Calibration
+package import Imaging
+package import Quantization
+
 /// What a user wrote, in a file or as flags: any key may be absent.
 ///
 /// For the meaning of each value see `Configuration`.
@@ -14,19 +18,19 @@ package struct PartialConfiguration: Equatable, Sendable {
     package var ibcImages: Int?
     package var shardImages: Int?
     package var guardImages: Int?
-    package var weightGranularity: WeightGranularity?
-    package var weightScheme: WeightScheme?
+    package var weightGranularity: Granularity?
+    package var weightScheme: WeightSymmetry?
     package var weightBits: Int?
-    package var weightScale: WeightScaleChoice?
-    package var weightType: WeightType?
-    package var weightSaturation: WeightSaturationChoice?
-    package var activationType: ActivationType?
+    package var weightScale: WeightScaleEstimator?
+    package var weightType: WeightStorage?
+    package var weightSaturation: WeightSaturation?
+    package var activationType: IntegerType?
     package var activationRange: RangeChoice?
     package var activationPercentile: Double?
     package var outputQuantized: Bool?
     package var removeDeadChannels: Bool?
     package var equalization: EqualizationChoice?
-    package var match: MatchPoint?
+    package var match: Match?
     package var matchIterations: Int?
     package var bftImages: Int?
     package var bftMirror: Bool?
@@ -40,7 +44,7 @@ package struct PartialConfiguration: Equatable, Sendable {
     package var bftStepEpochs: Int?
     package var bftStepFactor: Double?
     package var bftWarmup: Double?
-    package var bftLoss: TuningLossKind?
+    package var bftLoss: TuningOptions.Loss?
     package var bftTemperature: Double?
     package var bftValidation: Double?
     package var bftPatience: Int?
@@ -52,7 +56,7 @@ package struct PartialConfiguration: Equatable, Sendable {
     package var channelOrder: ChannelOrder?
     package var mean: [Double]?
     package var std: [Double]?
-    package var exifOrientation: EXIFOrientation?
+    package var exifOrientation: ExifOrientation?
     package var labelsFile: String?
     package var labelsOffset: Int?
     package var workers: Int?
@@ -87,14 +91,14 @@ extension PartialConfiguration {
         defaults.weightScheme = .symmetric
         defaults.weightBits = 8
         defaults.weightScale = .minmax
-        defaults.weightType = .auto
+        defaults.weightType = .automatic
         defaults.weightSaturation = .avoid
         defaults.activationType = .uint8
         defaults.activationRange = .minmax
         defaults.activationPercentile = 99.99
         defaults.outputQuantized = true
         defaults.removeDeadChannels = true
-        defaults.equalization = EqualizationChoice.none
+        defaults.equalization = EqualizationChoice(nil)
         defaults.match = .post
         defaults.matchIterations = 3
         defaults.bftImages = 1000

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Tokens of JSON as safetensors headers use it: punctuation, strings, natural numbers.
+///
+/// Foundation's decoder takes repeated keys and numbers such as `4.0`, and names no byte: it cannot
+/// be as strict as the format.
 struct JSONScanner {
     private let bytes: [UInt8]
     private let range: Range<Int>

@@ -4,6 +4,7 @@ import ArgumentParser
 import Calibration
 import Cluster
 import Foundation
+import JobState
 import Logging
 import Storage
 import ZeroMQ

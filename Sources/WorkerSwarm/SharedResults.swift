@@ -2,6 +2,7 @@
 
 import Calibration
 import Cluster
+import JobState
 import Quantization
 import Storage
 import Synchronization

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Cluster
+import JobState
 import Release
 import Synchronization
 import ZeroMQ

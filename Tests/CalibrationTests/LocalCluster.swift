@@ -10,49 +10,30 @@ struct LocalCluster {
     let network: FloatNetwork
     let images: [InputPayload]
     let encoding: InputEncoding
-    let computers: [ShardComputer]
+    private let runner: LocalRunner
     var labels: [Int]?
+
+    var computers: [ShardComputer] { runner.computers }
 
     init(
         network: FloatNetwork, images: [InputPayload], encoding: InputEncoding,
-        threads: [Int] = [1],
-        labels: [Int]? = nil
+        threads: [Int] = [1], labels: [Int]? = nil
     ) {
         self.labels = labels
         self.network = network
         self.images = images
         self.encoding = encoding
-        computers = threads.map { ShardComputer(network: network, encoding: encoding, threads: $0) }
+        runner = LocalRunner(
+            network: network, encoding: encoding, images: images, threads: threads)
     }
 
     /// Runs the next round of a job; `computer` picks who computes a shard.
-    func step(
-        _ job: inout CalibrationJob, computer: (Int) -> Int = { $0 }
-    ) throws {
-        guard let round = job.nextRound else { return }
-        let biases = job.biases ?? BiasState(layers: [])
-        let shape = network.graph.inputs[0].shape
-        let images = job.images(of: round.kind, in: images) {
-            $0.mirrored(width: shape.width, channels: shape.channels)
-        }
-        let results = try round.shards.map { shard in
-            try computers[computer(shard.index) % computers.count].compute(
-                ShardTask(
-                    kind: round.kind, shard: shard, biases: biases, round: round.index,
-                    rescaling: round.kind.needsRescaling ? job.equalization?.rescaling : nil),
-                images: shard.images.map { images[$0] },
-                targets: job.targets.map { targets in shard.images.map { targets[$0] } } ?? [])
-        }
-        try job.complete(results)
-        if !round.kind.needsQuantizedNetwork { load(job) }
+    func step(_ job: inout CalibrationJob, computer: (Int) -> Int = { $0 }) throws {
+        try runner.step(&job, computer: computer)
     }
 
     /// Gives all computers the integer network, once there is one.
-    func load(_ job: CalibrationJob) {
-        if let quantized = job.quantized {
-            for computer in computers { computer.load(quantized) }
-        }
-    }
+    func load(_ job: CalibrationJob) { runner.load(job) }
 
     func job(_ options: CalibrationOptions, resuming progress: CalibrationJob.Progress = .init())
         throws -> CalibrationJob

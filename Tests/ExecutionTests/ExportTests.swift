@@ -16,8 +16,8 @@ import Testing
     ) throws -> QuantizedNetwork {
         let network = SmallNetwork.everything(seed: seed)
         let images = SmallNetwork.images(4, for: network, seed: seed &+ 1)
-        let computer = ShardComputer(
-            network: network, encoding: SmallNetwork.encoding(for: network), threads: 1)
+        let runner = LocalRunner(
+            network: network, encoding: SmallNetwork.encoding(for: network), images: images)
         var job = try CalibrationJob(
             network: network,
             options: CalibrationOptions(
@@ -25,17 +25,7 @@ import Testing
                 correction: CorrectionOptions(match: match, iterations: 2), rangeImages: 4,
                 correctionImages: 4, shardImages: 2),
             imageCount: images.count, inputRange: ActivationRange(lower: -1, upper: 1))
-        while let round = job.nextRound {
-            let biases = job.biases ?? BiasState(layers: [])
-            try job.complete(
-                round.shards.map { shard in
-                    try computer.compute(
-                        ShardTask(
-                            kind: round.kind, shard: shard, biases: biases, round: round.index),
-                        images: shard.images.map { images[$0] })
-                })
-            if round.kind == .statistics, let quantized = job.quantized { computer.load(quantized) }
-        }
+        while try runner.step(&job) != nil {}
         return try #require(job.result)
     }
 

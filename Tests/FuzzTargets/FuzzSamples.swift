@@ -2,6 +2,7 @@
 
 import Calibration
 import Cluster
+import JobState
 import NetworkGraph
 import Quantization
 import Storage
@@ -52,25 +53,16 @@ package struct FuzzSamples: Sendable {
         network = Self.smallNetwork()
         let encoding = SmallNetwork.encoding(for: network)
         let payloads = SmallNetwork.images(Self.images, for: network, seed: 8)
-        let computer = ShardComputer(network: network, encoding: encoding, threads: 1)
+        let runner = LocalRunner(network: network, encoding: encoding, images: payloads)
         var job = try Self.job(network)
         var checkpoints: [[[UInt8]]] = [try Self.checkpoint(job)]
-        var (states, rounds): ([CalibrationJob.Progress], [[[UInt8]]]) = ([], [])
-        while let round = job.nextRound {
-            let results = try round.shards.map { shard in
-                try computer.compute(
-                    ShardTask(
-                        kind: round.kind, shard: shard,
-                        biases: job.biases ?? BiasState(layers: []), round: round.index),
-                    images: shard.images.map { payloads[$0] },
-                    targets: job.targets.map { targets in shard.images.map { targets[$0] } } ?? [])
-            }
-            rounds.append([[UInt8(states.count)]] + results)
+        var (states, rounds) = ([job.progress], [[[UInt8]]]())
+        while let (_, results) = try runner.step(&job) {
+            rounds.append([[UInt8(rounds.count)]] + results)
             states.append(job.progress)
-            try job.complete(results)
-            if round.kind == .statistics, let quantized = job.quantized { computer.load(quantized) }
             checkpoints.append(try Self.checkpoint(job))
         }
+        states.removeLast()
         guard let quantized = job.quantized else { throw CheckpointError(.field("statistics")) }
         self.quantized = quantized
         self.states = states

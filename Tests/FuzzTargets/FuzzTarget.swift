@@ -2,6 +2,7 @@
 
 import Calibration
 import Cluster
+import JobState
 import NetworkGraph
 import Quantization
 import Storage

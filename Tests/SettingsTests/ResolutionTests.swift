@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Calibration
 import Foundation
+import Imaging
+import Quantization
 import Settings
 import Testing
 

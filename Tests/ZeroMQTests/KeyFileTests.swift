@@ -21,6 +21,10 @@ import Testing
         #expect(Z85.decode("Hell~") == nil)
         #expect(Z85.decode("Hellö") == nil)
         #expect(Z85.decode("#####") == nil)
+        #expect(Z85.decode("Hell\u{0}") == nil)
+        #expect(Z85.decode("Hello\u{0}orld") == nil)
+        #expect(Z85.decode("Hell\u{1}") == nil)
+        #expect(Z85.decode("")?.isEmpty == true && Z85.encode([]).isEmpty)
         #expect(Z85.decode("%nSc0") == [255, 255, 255, 255])
         #expect(Z85.decode("%nSc1") == nil)
     }

@@ -2,6 +2,7 @@
 
 package import Calibration
 import Foundation
+import JobState
 package import NetworkGraph
 import Quantization
 import Storage

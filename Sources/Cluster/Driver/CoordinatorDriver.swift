@@ -2,6 +2,7 @@
 
 package import Calibration
 import Foundation
+package import JobState
 package import Logging
 package import Quantization
 package import Storage

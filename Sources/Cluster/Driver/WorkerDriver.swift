@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import JobState
 import Kernels
 package import Logging
 import Release

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Benchmarking
 import ONNXFormat
 
 struct Bench: ParsableCommand {

@@ -46,11 +46,8 @@ struct Calibrate: ParsableCommand {
             // Workers start while the model loads.
             try local.start(configuration.cluster.workers)
             do {
-                try CalibrationRun(
-                    configuration: configuration, origin: origin, resumes: flags.resume,
-                    printsJSON: flags.json,
-                    isQuiet: flags.logging.quiet, logger: logger, metrics: flags.metrics
-                ).run(listener: listener, stop: stop)
+                try flags.calibrate(
+                    configuration, origin, listener: listener, stop: stop, logger: logger)
                 local.terminate()
             } catch {
                 local.terminate()

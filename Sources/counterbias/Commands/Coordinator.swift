@@ -43,11 +43,8 @@ struct Coordinator: ParsableCommand {
                     endpoint: try Endpoint(listen), security: try security(), insecure: insecure),
                 logger: logger)
             defer { listener.close() }
-            try CalibrationRun(
-                configuration: configuration, origin: origin, resumes: flags.resume,
-                printsJSON: flags.json,
-                isQuiet: flags.logging.quiet, logger: logger, metrics: flags.metrics
-            ).run(listener: listener, stop: stop)
+            try flags.calibrate(
+                configuration, origin, listener: listener, stop: stop, logger: logger)
         }
     }
 

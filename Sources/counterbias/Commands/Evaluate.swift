@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Calibration
+import Evaluating
 import Foundation
-import Imaging
 import ONNXFormat
-import Quantization
 import Settings
 
 struct Evaluate: ParsableCommand {
@@ -64,12 +62,21 @@ struct Evaluate: ParsableCommand {
             let configuration = try (file ?? PartialConfiguration()).merging(flags: flags)
                 .resolved(requiringOut: false)
             let cores = ProcessInfo.processInfo.activeProcessorCount
+            let logger = logging.logger("counterbias")
             let run = EvaluationRun(
                 configuration: configuration,
-                origin: PreprocessingOrigin(file: file, path: config), quantizedPath: quantized,
-                limit: limit, threads: max(threads ?? cores, 1), isQuiet: logging.quiet,
-                logger: logging.logger("counterbias"))
-            let report = try run.run(trace: trace.map { ($0, traceImages) })
+                origin: PreprocessingOrigin(file: file, path: config),
+                network: try ONNXImporter.loadFloatNetwork(path: model),
+                contents: try QDQModel.read(path: quantized), quantizedPath: quantized,
+                limit: limit, threads: max(threads ?? cores, 1), logger: logger)
+            let display = EvaluationDisplay(quiet: logging.quiet, logger: logger)
+            let report = try {
+                defer { StatusLine.clear() }
+                return try run.run(
+                    trace: trace.map { ($0, traceImages) },
+                    progress: { display.show(done: $0, of: $1) },
+                    warn: { display.warn($0) })
+            }()
             if json { try Console.print(json: report) } else { Console.print(report.table) }
         }
     }

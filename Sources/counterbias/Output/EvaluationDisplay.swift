@@ -2,23 +2,30 @@
 
 import Cluster
 import Logging
+import PrintableText
 
 /// Progress of an evaluation on stderr: a bar on a terminal, a line per tenth elsewhere.
-struct EvaluationDisplay {
-    private let images: Int
+final class EvaluationDisplay {
     private let isQuiet: Bool
     private let logger: Logger
     private let start = ContinuousClock.now
     private var tenthsTold = -1
 
-    init(images: Int, quiet: Bool, logger: Logger) {
-        self.images = images
+    init(quiet: Bool, logger: Logger) {
         isQuiet = quiet
         self.logger = logger
     }
 
-    /// - Parameter done: images read so far, skipped ones included; 0 at the start.
-    mutating func show(done: Int) {
+    /// Something to check of the inputs, behind the end of the progress.
+    func warn(_ text: String) {
+        StatusLine.clear()
+        Console.warn(text, of: .input, logger: logger)
+    }
+
+    /// - Parameters:
+    ///   - done: images read so far, skipped ones included; 0 at the start.
+    ///   - images: all of them.
+    func show(done: Int, of images: Int) {
         guard !isQuiet else { return }
         let seconds = (ContinuousClock.now - start).seconds
         var parts = ["evaluating", "\(done)/\(images) images"]

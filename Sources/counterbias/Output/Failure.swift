@@ -5,6 +5,8 @@ import Calibration
 import Cluster
 import Foundation
 import Imaging
+import JobInputs
+import JobState
 import Kernels
 import Logging
 import ONNXFormat
@@ -56,6 +58,19 @@ extension String {
     fileprivate var oneLine: String { printable(bytes: PrintableText.lineBytes) }
 }
 
+extension RunError.Kind {
+    fileprivate var exitCode: Int32 {
+        switch self {
+        case .configuration: EX_CONFIG
+        case .data: EX_DATAERR
+        case .missing: EX_NOINPUT
+        case .output: EX_CANTCREAT
+        case .unfinishedJob: EX_TEMPFAIL
+        case .workers: EX_PROTOCOL
+        }
+    }
+}
+
 extension StorageError {
     fileprivate var exitCode: Int32 {
         switch code {
@@ -86,6 +101,7 @@ extension ZeroMQError {
 private func exitCode(of error: any Error) -> Int32 {
     switch error {
     case let error as CommandError: error.exitCode
+    case let error as RunError: error.kind.exitCode
     case is ONNXError, is QDQError, is BiasPatchError, is ImageError, is QuantizationError,
         is CalibrationError,
         is TuningError, is CheckpointError, is SafetensorsError, is BlobError:

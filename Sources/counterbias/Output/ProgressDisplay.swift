@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Calibrating
 import Calibration
 import Cluster
-import Foundation
 import Logging
+import PrintableText
 import Quantization
 
-/// Progress of a calibration on stderr: a bar on a terminal, a line per stage elsewhere.
-final class ProgressDisplay {
+/// A calibration's progress on stderr, a bar on a terminal and a line per stage elsewhere, and its
+/// results on stdout.
+final class ProgressDisplay: CalibrationWatcher {
     private let isTerminal = StatusLine.isPossible
     private let isQuiet: Bool
+    private let printsJSON: Bool
     private let logger: Logger
     private let start = ContinuousClock.now
     private var workers = 0
@@ -17,9 +20,25 @@ final class ProgressDisplay {
     private var lastDraw: ContinuousClock.Instant?
     private var tuning: TuningDisplay?
 
-    init(quiet: Bool, logger: Logger) {
+    init(quiet: Bool, printsJSON: Bool, logger: Logger) {
         isQuiet = quiet
+        self.printsJSON = printsJSON
         self.logger = logger
+    }
+
+    func warn(_ text: String) { Console.warn(text, of: .input, logger: logger) }
+
+    func roundsEnded() { StatusLine.clear() }
+
+    func present(_ results: CalibrationResults) throws {
+        if printsJSON {
+            try Console.print(json: results.summary)
+        } else {
+            Console.print(results.table)
+        }
+        for warning in results.warnings {
+            Console.warn(warning, of: .result, logger: logger)
+        }
     }
 
     func show(_ news: CoordinatorNews) {

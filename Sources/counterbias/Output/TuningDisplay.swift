@@ -2,7 +2,7 @@
 
 import Calibration
 import Cluster
-import Foundation
+import PrintableText
 
 /// What progress displays say of fine-tuning.
 struct TuningDisplay {
@@ -53,9 +53,4 @@ struct TuningDisplay {
             "fine-tuning: epoch \(epoch)/\(stage.options.epochs), training loss \(mean.significant), "
             + "\(validation), \(rate.formatted(decimals: 1)) images/s"
     }
-}
-
-extension Double {
-    /// Four significant digits.
-    var significant: String { String(format: "%.4g", self) }
 }

@@ -2,6 +2,7 @@
 
 import Foundation
 import Glibc
+import JobState
 import Logging
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Calibration
+import JobSamples
 import Storage
 
 @testable import Cluster

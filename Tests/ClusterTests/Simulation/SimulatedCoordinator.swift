@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Calibration
+import JobSamples
+import JobState
 import Quantization
 import Storage
 import TestSupport
@@ -36,7 +38,8 @@ struct SimulatedCoordinator {
         let checkpoint = try store.load()?.checkpoint
         job = try simulated.job(resuming: checkpoint?.progress ?? .init())
         epoch = (checkpoint?.epoch ?? 0) + 1
-        blobs = try JobBlobs(network: simulated.networkBlob, images: simulated.images, job: job)
+        blobs = try JobBlobs(
+            network: simulated.networkBlob, images: simulated.references, job: job)
         core = CoordinatorCore(
             job: simulated.digest, epoch: epoch, network: blobs.network,
             golden: SimulatedWorker.golden, limits: limits, isResumed: job.progress.rounds > 0)

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Calibration
+package import JobInputs
+package import NetworkGraph
+import PrintableText
+
+/// What `evaluate --json` prints.
+package struct EvaluationReport: Encodable, Sendable {
+    package struct Accuracy: Encodable, Sendable {
+        /// Share of images in [0, 1]; nil without labels.
+        package var top1: Double?
+    }
+
+    /// Compared.
+    package var images: Int
+    package var float: Accuracy
+    package var quantized: Accuracy
+    /// Share of images in [0, 1] with the same largest logit; nil for several outputs, as is `kl`.
+    package var agreement: Double?
+    /// In dB, of the output; of several, the mean of theirs.
+    package var sqnr: Double
+    package var kl: Double?
+    package var pixels: PixelRecord
+    package var leftOut: LeftOutRecord
+    package var skippedImages: [PreparedPool.SkippedImage]
+    package var warnings: [String]
+    /// What stands behind the logits in the files; not part of the comparison.
+    package var function: Graph.OutputFunction?
+    /// Of several outputs, each by itself.
+    package var outputs: [Output]?
+
+    package struct Output: Encodable, Sendable {
+        package var name: String
+        /// In dB.
+        package var sqnr: Double
+
+        enum CodingKeys: String, CodingKey {
+            case name
+            case sqnr = "sqnr_db"
+        }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case images, float, quantized, agreement
+        case sqnr = "sqnr_db"
+        case kl, pixels
+        case leftOut = "left_out"
+        case skippedImages = "skipped_images"
+        case warnings
+        case function = "output_function"
+        case outputs
+    }
+
+    init(
+        _ evaluation: Evaluation, pixels: PixelRecord, leftOut: LeftOutRecord,
+        skipped: [PreparedPool.SkippedImage], warnings: [String],
+        outputs: [(name: String, function: Graph.OutputFunction?)]
+    ) {
+        images = evaluation.images
+        float = Accuracy(top1: evaluation.floatTop1)
+        quantized = Accuracy(top1: evaluation.quantizedTop1)
+        agreement = evaluation.agreement
+        sqnr = evaluation.sqnr
+        kl = evaluation.kl
+        self.pixels = pixels
+        self.leftOut = leftOut
+        skippedImages = skipped
+        self.warnings = warnings
+        function = outputs.lazy.compactMap(\.function).first
+        if outputs.count > 1 {
+            self.outputs = zip(outputs, evaluation.sqnrs).map { Output(name: $0.name, sqnr: $1) }
+        }
+    }
+
+    /// What `evaluate` prints.
+    package var table: String {
+        func percent(_ value: Double?) -> String {
+            value.map { (100 * $0).formatted(decimals: 1) + " %" } ?? "–"
+        }
+        var table = TextTable(header: ["", "top-1", "agrees", "SQNR", "KL"])
+        table.rows = [
+            ["float", percent(float.top1), "", "", ""],
+            [
+                "8-bit", percent(quantized.top1), percent(agreement),
+                sqnr.formatted(decimals: 2) + " dB", kl?.formatted(decimals: 4) ?? "–",
+            ],
+        ]
+        for output in outputs ?? [] {
+            table.rows.append(
+                [output.name.printable(), "", "", output.sqnr.formatted(decimals: 2) + " dB", ""])
+        }
+        let place = function.map { "; compared in front of the final \($0.rawValue)" } ?? ""
+        return table.text + "\n\n\(images) images\(place)"
+    }
+}
