@@ -81,17 +81,20 @@ package struct CalibrationRun {
         pixels.report(to: logger)
         let encoding = InputEncoding(tables: preprocessing.lookupTables())
         let folder = try ImageFolder.list(configuration.images)
-        let ((pool, images), blob) = try concurrentPair(
+        let ((pool, images, facts), blob) = try concurrentPair(
             {
-                let pool = try PreparedPool(
+                var pool = try PreparedPool(
                     of: folder, for: configuration, preprocessing: preprocessing, logger: logger,
                     signal: { stop.received })
-                return (pool, pool.blobs)
+                var facts = InputFacts()
+                facts.add(pool)
+                let images = pool.blobs
+                // Arrays would lie there twice from here on.
+                pool.forgetImages()
+                return (pool, images, facts)
             },
             { [network] in try NetworkBlob(network: network, encoding: encoding).sealed() })
         timings.images = (clock.now - started).seconds - timings.load
-        var facts = InputFacts()
-        facts.add(pool)
         facts.report(to: logger)
         pixels.arrays = facts.arrays
         let inputWarnings =
@@ -121,7 +124,7 @@ package struct CalibrationRun {
             &store, description: description, record: record, out: out)
         let job = try CalibrationJob(
             network: network, options: options, imageCount: images.count,
-            inputRange: pool.isPixels ? encoding.range : nil,
+            inputRange: facts.arrays == 0 ? encoding.range : nil,
             given: given?.network, fixedLayers: given?.fixedLayers ?? [], labels: labels,
             resuming: checkpoint?.progress ?? CalibrationJob.Progress())
         try record.write(to: store.directory)

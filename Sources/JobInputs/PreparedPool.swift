@@ -33,6 +33,9 @@ package struct PreparedPool: Sendable {
         images.allSatisfy { if case .pixels = $0.payload { true } else { false } }
     }
 
+    /// Frees the memory of the images; their names stay.
+    package mutating func forgetImages() { images = [] }
+
     /// - Parameters:
     ///   - entries: files in order.
     ///   - count: images wanted; bad ones are replaced by the next of the folder when they may be
