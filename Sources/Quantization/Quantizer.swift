@@ -190,11 +190,6 @@ extension QuantizedNetwork {
 }
 
 extension Graph {
-    /// Whether every output of the network can stay float: see ``hasAccumulators(_:)``.
-    package var outputsCanStayFloat: Bool {
-        outputs.allSatisfy { hasAccumulators($0.value) }
-    }
-
     /// Whether a float value can be formed from accumulators, which only a convolution leaves, and
     /// no node reads it.
     fileprivate func hasAccumulators(_ value: ValueID) -> Bool {
