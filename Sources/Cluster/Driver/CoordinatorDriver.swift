@@ -9,9 +9,11 @@ package import Storage
 
 /// What a coordinator tells whoever watches.
 package enum CoordinatorNews: Sendable {
+    /// Workers admitted and not lost, after every change.
     case workers(Int)
     /// Shards done in a round, and how many rounds there may be.
     case progress(round: Round, done: Int, total: Int, roundLimit: Int)
+    /// The network was quantized, with these dead channels taken out.
     case quantized(dead: [DeadChannels])
     /// Seconds of the clock, and of this process's processor time.
     case roundFinished(Round, seconds: Double, processorSeconds: Double)
@@ -24,16 +26,22 @@ package enum CoordinatorNews: Sendable {
 package final class CoordinatorDriver {
     /// Everything that defines the job.
     package struct Job {
+        /// Names the job in messages and checkpoints: of ``configuration``, in `calibrate`.
         package var digest: Digest
+        /// The state machine, at whatever round the checkpoint left it.
         package var calibration: CalibrationJob
+        /// This incarnation: one more than that of the checkpoint, 1 without one.
         package var epoch: UInt64
+        /// The float network as workers fetch it.
         package var network: NetworkBlob.Sealed
+        /// The pool, in its order: reference and blob of each image.
         package var images: [(reference: ImageReference, bytes: [UInt8])]
         /// Of the images, in their order; for failures.
         package var names: [String]
         /// Text of the configuration, for the checkpoint.
         package var configuration: String
 
+        /// Memberwise; nothing is checked.
         package init(
             digest: Digest, calibration: CalibrationJob, epoch: UInt64, network: NetworkBlob.Sealed,
             images: [(reference: ImageReference, bytes: [UInt8])], names: [String],
@@ -51,6 +59,7 @@ package final class CoordinatorDriver {
 
     /// A signal stopped the job; the checkpoint holds everything done so far.
     package struct Interrupted: Error, CustomStringConvertible {
+        /// As in `SIGTERM`.
         package var signal: String
         package var description: String {
             "stopped by \(signal); the work so far is in the checkpoint, --resume goes on from it"
@@ -107,6 +116,10 @@ package final class CoordinatorDriver {
     /// How long a finished coordinator waits for its workers to say goodbye.
     private static let farewellWait = Duration.seconds(2)
 
+    /// Takes the listener's connections over; greetings are answered from here on.
+    ///
+    /// Throws what went wrong while the job was prepared, when no thread can be started, or when
+    /// the network of a resumed job cannot be made a blob.
     package init(
         job: Job, store: JobStore, listener: CoordinatorListener, limits: CoordinatorLimits,
         stop: StopSignal, logger: Logger, metrics: MetricsBoard<CoordinatorMetrics>? = nil,
@@ -431,6 +444,7 @@ extension Hello {
 }
 
 extension Duration {
+    /// With the fraction, as a logarithm or a division needs it.
     package var seconds: Double {
         Double(components.seconds) + Double(components.attoseconds) * 1e-18
     }

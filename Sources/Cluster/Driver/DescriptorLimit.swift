@@ -6,7 +6,9 @@ import Glibc
 package enum DescriptorLimit {
     /// Fewer than a command needs, whatever it is asked to do.
     package struct TooFew: Error, CustomStringConvertible {
+        /// Descriptors the process may have open, after raising.
         package var limit: Int
+        /// Descriptors it may need at a time, those for its children included.
         package var needed: Int
 
         package var description: String {

@@ -9,6 +9,7 @@ import Synchronization
 package final class LocalWorkers: Sendable {
     /// Local workers died faster than replacing them makes sense.
     package struct Exhausted: Error, CustomStringConvertible {
+        /// Exit status of the latest, or the signal that killed it.
         package var status: Int32
         package var description: String {
             "local workers keep dying (last status \(status)); see their log lines above"
@@ -40,6 +41,7 @@ package final class LocalWorkers: Sendable {
         self.logger = logger
     }
 
+    /// Starts that many processes. Throws what `Process.run` does; those started before it stay.
     package func start(_ count: Int) throws {
         for _ in 0..<count {
             try state.withLock { $0.processes.append(try launch()) }

@@ -5,11 +5,14 @@ package import ZeroMQ
 
 /// How a coordinator is reached, or a worker reaches it.
 package struct CoordinatorAddress: Sendable {
+    /// Where to bind; port 0 takes any free one.
     package var endpoint: Endpoint
+    /// Without CURVE, or with the server's keys and its allow-list.
     package var security: ServerSecurity
     /// Allows an endpoint off loopback without CURVE.
     package var insecure: Bool
 
+    /// Memberwise; `Socket.coordinator` checks that endpoint and security go together.
     package init(endpoint: Endpoint, security: ServerSecurity, insecure: Bool = false) {
         self.endpoint = endpoint
         self.security = security
@@ -64,10 +67,14 @@ package final class CoordinatorListener {
 
 /// Where a worker finds its coordinator.
 package struct WorkerTarget: Sendable {
+    /// Of the coordinator, to connect to.
     package var endpoint: Endpoint
+    /// Without CURVE, or with the coordinator's public key and the worker's own pair.
     package var security: ClientSecurity
+    /// Allows an endpoint off loopback without CURVE.
     package var insecure: Bool
 
+    /// Memberwise; the socket checks that endpoint and security go together.
     package init(endpoint: Endpoint, security: ClientSecurity, insecure: Bool = false) {
         self.endpoint = endpoint
         self.security = security

@@ -6,22 +6,31 @@
 /// Bounded: time is cut into ``bins`` of equal width, which doubles when they are used up, and
 /// workers beyond ``rows`` share the last row.
 package struct WorkerTimeline: Hashable, Sendable, Codable {
+    /// A worker, or all those beyond the rows together.
     package struct Row: Hashable, Sendable, Codable {
+        /// Host and process, or `others`.
         package var worker: String
         /// Results received, by bin; shorter than ``WorkerTimeline/bins`` when nothing came later.
         package var shards: [Int] = []
+        /// Results received in all bins.
         package var total: Int { shards.reduce(0, +) }
     }
 
     /// Rounds of one kind in a row; seconds from the start.
     package struct Stage: Hashable, Sendable, Codable {
+        /// Of the rounds' kind, as the report shows it; fine-tuning's three kinds are one stage.
         package var name: String
+        /// Of its first round, in seconds.
         package var start: Double
+        /// Of its latest round, in seconds.
         package var end: Double
+        /// Rounds that are over.
         package var rounds: Int
     }
 
+    /// Most bins of a row.
     package static let bins = 256
+    /// Most rows, the one of `others` included.
     package static let rows = 48
     /// Stages kept; what comes later extends the last.
     static let stageLimit = 64
@@ -30,11 +39,15 @@ package struct WorkerTimeline: Hashable, Sendable, Codable {
     package private(set) var binWidth = 0.02
     /// Seconds from the start to the latest event.
     package private(set) var end = 0.0
+    /// In the order of their admission; `others` last.
     package private(set) var workers: [Row] = []
+    /// In the order of the job, at most 64.
     package private(set) var stages: [Stage] = []
 
+    /// Without workers and stages.
     package init() {}
 
+    /// Gives a worker a row of its own while there are any; one that came back keeps its row.
     package mutating func admit(_ worker: String) {
         guard row(of: worker) == nil else { return }
         if workers.count < Self.rows - 1 {

@@ -39,11 +39,14 @@ package struct CoordinatorMetrics: Hashable, Sendable {
     private var handouts: [Handout: Duration] = [:]
     private var tuning: Tuning?
 
+    /// All counters at zero.
     package init() {}
 
     // MARK: What happens on the wire
 
+    /// Bytes of a message handed to libzmq, header and payload.
     package mutating func sent(bytes: Int) { bytesSent += bytes }
+    /// Bytes of frames from a peer that may be heard, malformed ones included.
     package mutating func received(bytes: Int) { bytesReceived += bytes }
 
     /// A shard went out to a worker.

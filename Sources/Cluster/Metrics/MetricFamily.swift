@@ -2,6 +2,7 @@
 
 /// One metric with its samples, in the text exposition format of Prometheus (version 0.0.4).
 package struct MetricFamily: Hashable, Sendable {
+    /// Metric types of the format that are in use, by their names there.
     package enum Kind: String, Hashable, Sendable { case counter, gauge, histogram }
 
     private struct Sample: Hashable {
@@ -22,8 +23,11 @@ package struct MetricFamily: Hashable, Sendable {
         }
     }
 
+    /// Letters, digits and underscores; a counter's ends in `_total`.
     package let name: String
+    /// What the `TYPE` line says.
     package let kind: Kind
+    /// What the `HELP` line says.
     package let help: String
     private var samples: [Sample] = []
 
@@ -49,6 +53,7 @@ package struct MetricFamily: Hashable, Sendable {
         add(value)
     }
 
+    /// Adds a sample; label values are escaped, label names are not. One sample per set of labels.
     package mutating func add(_ value: Double, labels: [(name: String, value: String)] = []) {
         samples.append(Sample(labels: labels, value: value))
     }
@@ -68,6 +73,7 @@ package struct MetricFamily: Hashable, Sendable {
         samples.append(Sample(suffix: "_count", value: Double(total)))
     }
 
+    /// Its `HELP` and `TYPE` lines and its samples, each line with its line feed.
     package var text: String {
         var lines = [
             "# HELP \(name) \(Self.escaped(help, quotes: false))",
@@ -103,19 +109,23 @@ package struct Histogram: Hashable, Sendable {
     package let bounds: [Double]
     /// One per bound, and one for what lies above all of them.
     package private(set) var counts: [Int]
+    /// Of all values added.
     package private(set) var sum = 0.0
 
+    /// An empty histogram; the bounds have to ascend strictly.
     package init(bounds: [Double]) {
         precondition(zip(bounds, bounds.dropFirst()).allSatisfy(<))
         self.bounds = bounds
         counts = [Int](repeating: 0, count: bounds.count + 1)
     }
 
+    /// Counts a value in the first range whose bound is not below it.
     package mutating func add(_ value: Double) {
         counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1
         sum += value
     }
 
+    /// Values added.
     package var count: Int { counts.reduce(0, +) }
 
     /// For the time of shards, in seconds: a digit network takes milliseconds, a large one minutes.

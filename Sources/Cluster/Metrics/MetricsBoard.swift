@@ -6,12 +6,15 @@ import Synchronization
 package final class MetricsBoard<Metrics: Sendable>: Sendable {
     private let metrics: Mutex<Metrics>
 
+    /// Shows `metrics` until the first update.
     package init(_ metrics: Metrics) { self.metrics = Mutex(metrics) }
 
+    /// Changes them under the lock; `change` must not use the board.
     package func update(_ change: (inout Metrics) -> Void) {
         metrics.withLock { change(&$0) }
     }
 
+    /// A copy of what they are now.
     package var current: Metrics { metrics.withLock { $0 } }
 }
 

@@ -14,10 +14,13 @@ package struct WorkerMetrics: Hashable, Sendable {
     private var bytesSent = 0
     private var bytesReceived = 0
 
+    /// All counters at zero.
     package init() {}
 
+    /// Bytes of a message handed to libzmq, header and payload.
     package mutating func sent(bytes: Int) { bytesSent += bytes }
 
+    /// Frames came in; `message` is nil if they were none.
     package mutating func received(bytes: Int, _ message: Message?) {
         bytesReceived += bytes
         if case .chunk(let chunk) = message { blobBytes += chunk.bytes.count }
@@ -29,6 +32,7 @@ package struct WorkerMetrics: Hashable, Sendable {
         isConnected = false
     }
 
+    /// Follows whether a coordinator has admitted this worker; other entries are ignored.
     package mutating func observe(_ entry: WorkerLog) {
         switch entry {
         case .welcomed: isConnected = true
@@ -37,8 +41,10 @@ package struct WorkerMetrics: Hashable, Sendable {
         }
     }
 
+    /// A shard went to the compute thread.
     package mutating func started(_ id: TaskID, at now: Duration) { computing[id] = now }
 
+    /// A shard came from the compute thread, computed or not.
     package mutating func finished(_ id: TaskID, succeeded: Bool, at now: Duration) {
         if succeeded { shardsComputed += 1 } else { shardsFailed += 1 }
         guard let since = computing.removeValue(forKey: id) else { return }

@@ -12,10 +12,14 @@ extension Credentials {
 
 /// A worker on one connection: what the transport proved of it, and what it says of itself.
 package struct Account: Hashable, Sendable {
+    /// The connection.
     package var worker: WorkerID
+    /// What it says of itself; may be a lie.
     package var hello: Hello
+    /// What the transport proved.
     package var credentials: Credentials
 
+    /// Memberwise; without credentials it is a peer on a transport without keys.
     package init(_ worker: WorkerID, _ hello: Hello, _ credentials: Credentials = .none) {
         self.worker = worker
         self.hello = hello

@@ -5,8 +5,10 @@ package import Storage
 
 /// One connection, numbered by the driver; a worker that reconnects gets a new number.
 package struct WorkerID: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// Counts up through a coordinator's life and is never given again.
     package var number: Int
 
+    /// Takes the number as it is.
     package init(_ number: Int) { self.number = number }
 
     package static func < (left: WorkerID, right: WorkerID) -> Bool { left.number < right.number }
@@ -20,7 +22,9 @@ package struct WorkerID: Hashable, Sendable, Comparable, CustomStringConvertible
 /// results are ordinary events. The results of a round leave it in shard order, whatever order they
 /// came in.
 package struct CoordinatorCore: Sendable {
+    /// What the driver saw happen.
     package enum Event: Hashable, Sendable {
+        /// A message of any kind; the core decides whether the worker may say that.
         case received(WorkerID, Message, Credentials = .none)
         /// Frames that were no message, or asked for what nobody told of.
         case malformed(WorkerID, WireError)
@@ -28,12 +32,14 @@ package struct CoordinatorCore: Sendable {
         case disconnected(WorkerID)
         /// The worker's key is no longer admitted.
         case revoked(WorkerID)
+        /// The job's next round; none may be open.
         case opened(Round, RoundContext)
         /// The latest complete round's results make no sense together: the coordinator checks them
         /// all before anything is concluded.
         case unreduced(round: Int)
         /// The coordinator's own result, asked for by ``Action/recompute(_:)``.
         case recomputed(TaskID, payload: [UInt8])
+        /// The coordinator could not compute what ``Action/recompute(_:)`` asked for.
         case recomputingFailed(TaskID, reason: String)
         case tick
         /// The job starts over from its first round, as another incarnation.
@@ -42,7 +48,9 @@ package struct CoordinatorCore: Sendable {
         case finished(reason: String, isFinished: Bool)
     }
 
+    /// What the driver is to do, in this order.
     package enum Action: Hashable, Sendable {
+        /// Send, if the connection still stands.
         case send(WorkerID, Message)
         /// Send this part of a blob, which the driver holds.
         case sendChunk(WorkerID, BlobRange)
@@ -53,11 +61,14 @@ package struct CoordinatorCore: Sendable {
         /// Compute this shard here: workers disagree about it, or nobody else can do it or confirm
         /// it.
         case recompute(TaskMessage)
+        /// The round is done: payloads of all its shards, in shard order.
         case complete(round: Int, results: [[UInt8]])
         /// Rounds that are over hold results of a quarantined worker: run the job again from the
         /// start.
         case startOver
+        /// The job cannot go on: nobody can compute one of its shards.
         case fail(CoordinatorFailure)
+        /// Tell the operator.
         case log(CoordinatorLog)
     }
 
@@ -150,6 +161,7 @@ package struct CoordinatorCore: Sendable {
         audit = AuditSelection(job: job, share: limits.auditShare)
     }
 
+    /// Admitted and not lost; who was only welcomed does not count.
     package var workerCount: Int { workers.count }
 
     /// Workers that were shut out because their results were wrong, in the order of their
@@ -161,6 +173,7 @@ package struct CoordinatorCore: Sendable {
         open.map { ($0.shards.count - $0.missing, $0.shards.count) }
     }
 
+    /// Takes one event, in time that never goes back, and says what follows from it.
     package mutating func handle(_ event: Event, at now: Duration) -> [Action] {
         switch event {
         case .received(let worker, let message, let credentials):

@@ -8,9 +8,11 @@ package enum WorkerLoss: Hashable, Sendable, CustomStringConvertible {
     case leaseExpired
     /// It holds shards, is alive, and finishes none.
     case computeHung
+    /// Said goodbye, with this reason.
     case left(String)
     /// On the same connection, as another.
     case greetedAgain
+    /// Its frames were no message, or one that a worker may not send.
     case malformed(WireError)
     /// Its key was taken off the allow-list.
     case keyRevoked
@@ -36,12 +38,19 @@ package enum WorkerLoss: Hashable, Sendable, CustomStringConvertible {
 
 /// Named events an operator can look for.
 package enum CoordinatorLog: Hashable, Sendable {
+    /// A welcomed worker has answered and may be given work.
     case workerAdmitted(Account)
+    /// A greeting was answered with a refusal.
     case workerRefused(Account, reason: String)
+    /// Given up; `shards` are those it held of the open round.
     case workerLost(Account, WorkerLoss, shards: [Int])
+    /// A result does not count.
     case resultIgnored(WorkerID, TaskID, IgnoredResult)
+    /// A worker says that it cannot compute a shard.
     case shardFailed(WorkerID, TaskID, reason: String)
+    /// The first tasks of a round go out.
     case roundOpened(Round)
+    /// For so long nobody has been there to work; repeated every 10 seconds.
     case noWorkers(since: Duration)
     /// A further worker computes a shard that takes too long.
     case stragglerDuplicated(round: Int, shard: Int, from: WorkerID, to: WorkerID)
@@ -52,6 +61,7 @@ package enum CoordinatorLog: Hashable, Sendable {
     /// Two computations of a shard gave other bits; the coordinator computes it itself to tell who
     /// is right. Nil stands for the coordinator.
     case resultsDiffer(round: Int, shard: Int, [Account?])
+    /// Its result of this shard is not the coordinator's own: it is shut out for good.
     case workerQuarantined(Account, round: Int, shard: Int)
     /// A quarantined worker's results are in earlier rounds, which are run again.
     case startingOver(Account)
@@ -78,9 +88,13 @@ package enum ComputingHere: String, Hashable, Sendable {
 
 /// A shard no worker can compute.
 package struct CoordinatorFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// From 0.
     package var round: Int
+    /// The shard and the positions of its images in the round.
     package var shard: Shard
+    /// Failures, the coordinator's own included, or workers lost over it.
     package var attempts: Int
+    /// Of the latest attempt.
     package var reason: String
     /// Of the shard's images, in its order; empty where only positions are known.
     package var names: [String] = []

@@ -9,6 +9,7 @@ package struct Credentials: Hashable, Sendable {
     /// The peer's IP address; nil where it has none.
     package var address: String?
 
+    /// Memberwise; without arguments it is ``none``.
     package init(key: String? = nil, name: String? = nil, address: String? = nil) {
         self.key = key
         self.name = name

@@ -4,10 +4,15 @@ package import Storage
 
 /// A task whose blobs are all here.
 package struct ComputeRequest: Hashable, Sendable {
+    /// The shard and its biases.
     package var task: TaskMessage
+    /// Blob of the float network.
     package var network: [UInt8]
+    /// Blob of the quantized network; nil where the task names none.
     package var quantized: [UInt8]?
+    /// Blob of the channel rescaling; nil where the task names none.
     package var rescaling: [UInt8]?
+    /// Blobs of the shard's images, in its order.
     package var images: [[UInt8]]
     /// One per image, or none.
     package var targets: [[UInt8]]
@@ -15,6 +20,7 @@ package struct ComputeRequest: Hashable, Sendable {
 
 /// Limits of the protocol on a worker's side.
 package struct WorkerLimits: Hashable, Sendable {
+    /// Time between two signs of life.
     package var heartbeat: Duration = .seconds(1)
     /// A coordinator that says nothing for so long gets a new connection: libzmq never revives some
     /// dead ones.
@@ -27,10 +33,12 @@ package struct WorkerLimits: Hashable, Sendable {
     package var tasks = 8
     /// After the first refused handshake; twice as long after every further one in a row.
     package var shortestRest: Duration = .milliseconds(500)
+    /// However many refusals came in a row.
     package var longestRest: Duration = .seconds(15)
     /// A worker that has rested so long in all between refused handshakes gives up.
     package var refusals: Duration = .seconds(120)
 
+    /// The defaults; all of them can be changed.
     package init() {}
 }
 
@@ -39,27 +47,38 @@ package struct WorkerLimits: Hashable, Sendable {
 ///
 /// A value without sockets, clock or randomness.
 package struct WorkerCore: Sendable {
+    /// What the driver saw happen.
     package enum Event: Hashable, Sendable {
         /// A fresh socket exists; greet on it.
         case connected
+        /// A message of any kind; the core decides whether a coordinator may say that.
         case received(Message)
+        /// Frames that were no message.
         case malformed(WireError)
         /// A handshake failed.
         case rejected(Rejection)
+        /// The compute thread's result, and the digest of the biases it was computed with.
         case computed(TaskID, biases: Digest, payload: [UInt8])
+        /// The compute thread cannot compute it.
         case failed(TaskID, reason: String)
         case tick
+        /// A signal, say: leave in an orderly way.
         case stop(reason: String)
     }
 
+    /// What the driver is to do, in this order.
     package enum Action: Hashable, Sendable {
+        /// Send on the present socket.
         case send(Message)
+        /// Hand to the compute thread, which has nothing else to do.
         case compute(ComputeRequest)
         /// Throw the socket away and open a new one.
         case reconnect
         /// Throw the socket away; ``reconnect`` follows.
         case disconnect
+        /// End the process; nothing follows.
         case exit(WorkerExit)
+        /// Tell the operator.
         case log(WorkerLog)
     }
 
@@ -93,12 +112,14 @@ package struct WorkerCore: Sendable {
     private var isNobodyThere = false
     private var refusals = RefusalRow()
 
+    /// Greets at its first event, ``Event/connected``.
     package init(hello: Hello, limits: WorkerLimits = WorkerLimits()) {
         self.hello = hello
         self.limits = limits
         blobs = BlobCache(capacity: limits.mostBlobBytes)
     }
 
+    /// Takes one event, in time that never goes back, and says what follows from it.
     package mutating func handle(_ event: Event, at now: Duration) -> [Action] {
         if state == .left { return [] }
         switch event {
@@ -326,11 +347,18 @@ package enum WorkerExit: Hashable, Sendable {
 
 /// Named events an operator can look for.
 package enum WorkerLog: Hashable, Sendable {
+    /// A coordinator has admitted this worker.
     case welcomed(Welcome)
+    /// The coordinator said goodbye with this reason, and its job is not done: greet again.
     case dismissed(String)
+    /// Nobody has been heard for so long: a new connection.
     case silence(Duration)
     case nobodyThere
+    /// A handshake was refused for the `inARow`-th time without a break; the next try comes after
+    /// `rest`.
     case rejected(Rejection, inARow: Int, rest: Duration)
+    /// A blob arrived whole and does not have this digest.
     case damagedBlob(Digest)
+    /// Frames that were no message, or one that a coordinator may not send.
     case malformed(WireError)
 }

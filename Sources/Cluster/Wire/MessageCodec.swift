@@ -22,6 +22,8 @@ package enum MessageCodec {
     /// Most bytes of any message.
     package static let byteLimit = headerLimit + Int(payloadLimit)
 
+    /// The frames of a message; texts are cut to their limits. Larger payloads than ``decode(_:)``
+    /// takes are not refused here.
     package static func encode(_ message: Message) -> [[UInt8]] {
         var (header, payload) = message.wire()
         header.version = WireVersion.newest
