@@ -4,12 +4,14 @@ import Quantization
 
 /// Settings of iterative bias correction.
 package struct CorrectionOptions: Hashable, Sendable, Codable {
+    /// Where means are compared: in front of the activation or behind it.
     package var match: Match
     /// Behind the activation, how many steps the correction stands for, at least 1. Each takes the
     /// shift that is left out of the bias; a channel that its clamp often cuts off follows its bias
     /// only in part, and more steps bring it closer.
     package var iterations: Int
 
+    /// Memberwise; `iterations` is used behind the activation alone.
     package init(match: Match, iterations: Int = 3) {
         self.match = match
         self.iterations = iterations
@@ -25,6 +27,7 @@ package struct LayerCorrection: Hashable, Sendable {
     /// Channels left as they were, since the corrected bias would overflow the accumulator.
     package var overflowing: [Int]
 
+    /// Memberwise, unchecked.
     package init(residual: [Double], overflowing: [Int]) {
         self.residual = residual
         self.overflowing = overflowing

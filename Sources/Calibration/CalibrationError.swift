@@ -2,6 +2,7 @@
 
 /// Calibration that cannot go on.
 package struct CalibrationError: Error, Hashable, Sendable {
+    /// What is wrong; the description says it in a sentence.
     package enum Code: Hashable, Sendable {
         /// A shard result has the wrong size for this network.
         case malformedResult(expected: Int, found: Int)
@@ -21,8 +22,10 @@ package struct CalibrationError: Error, Hashable, Sendable {
         case checkpointMismatch(field: String)
     }
 
+    /// For tests and for callers that act on it; the description is for people.
     package var code: Code
 
+    /// An error of that code, from which its description follows.
     package init(_ code: Code) { self.code = code }
 }
 

@@ -5,10 +5,14 @@ package import Quantization
 
 /// Every choice that decides the bits of a calibration, besides the network and the images.
 package struct CalibrationOptions: Hashable, Sendable, Codable {
+    /// Types, symmetry and granularity of weights and activations.
     package var scheme: QuantizationScheme
+    /// How activation ranges are taken from the float network's values.
     package var range: RangeEstimator
     /// Nil leaves the channels' scales as they are.
     package var equalization: EqualizationMethod?
+    /// Whether channels that are constant over all range images are taken out where that narrows
+    /// their layer's weight scale.
     package var removesDeadChannels: Bool
     /// Nil leaves the rounded biases as they are.
     package var correction: CorrectionOptions?
@@ -26,6 +30,7 @@ package struct CalibrationOptions: Hashable, Sendable, Codable {
     /// Images per shard of fine-tuning.
     package var tuningShardImages: Int
 
+    /// Memberwise; counts above the images at hand are cut down by the job.
     package init(
         scheme: QuantizationScheme, range: RangeEstimator = .minmax,
         equalization: EqualizationMethod? = nil, removesDeadChannels: Bool,
@@ -54,6 +59,7 @@ package struct CalibrationOptions: Hashable, Sendable, Codable {
 package struct CalibrationJob: Sendable {
     /// What has to survive between rounds.
     package struct Progress: Hashable, Sendable {
+        /// The stage whose turn it is.
         package var place = Place.statistics
         /// Rounds completed.
         package var rounds = 0
@@ -62,6 +68,7 @@ package struct CalibrationJob: Sendable {
         /// Empty stands for those of the job, in front of the first round.
         var stages: [JobStage] = []
 
+        /// In front of the first round.
         package init() {}
     }
 
@@ -174,6 +181,7 @@ package struct CalibrationJob: Sendable {
 
     private var place: Place { turn.map { stages[$0].value.place(context) } ?? .finished }
 
+    /// What a checkpoint has to hold, as of now.
     package var progress: Progress {
         var progress = Progress()
         progress.place = place
@@ -204,6 +212,7 @@ extension CalibrationJob {
     package var measuredStatistics: NetworkStatistics? { context.measuredStatistics }
     /// What equalization did, once it is done.
     package var equalization: Equalization? { context.equalization }
+    /// As they were given, counts not cut down.
     package var options: CalibrationOptions { context.options }
     /// Known range of the input, for images that arrive as pixels.
     package var inputRange: ActivationRange? { context.inputRange }
@@ -211,6 +220,7 @@ extension CalibrationJob {
     package var given: QuantizedNetwork? { context.given }
     /// Convolutions of it whose biases are constants that stay, in topological order from 0.
     var fixedLayers: Set<Int> { context.fixedLayers }
+    /// Channels that were taken out before quantization; empty before, and for a given network.
     package var deadChannels: [DeadChannels] { context.deadChannels }
     /// The integer network with its initial biases, once ranges are known.
     package var quantized: QuantizedNetwork? { context.quantized }

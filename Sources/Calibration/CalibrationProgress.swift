@@ -27,6 +27,7 @@ extension CalibrationJob.Progress {
 
 /// In a checkpoint.
 extension CalibrationJob.Progress {
+    /// As a checkpoint stores it; ``init(_:)`` reads it back.
     package var fields: StageFields {
         var fields = StageFields()
         fields.texts["round"] = String(rounds)

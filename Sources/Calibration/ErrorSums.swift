@@ -8,13 +8,18 @@ import Quantization
 /// Per-channel sums of quantization errors `e = quantized - float` behind every convolution: the
 /// measure round's result.
 package struct ErrorSums: Hashable, Sendable {
+    /// That the sums cover.
     package var images: Int
     /// Flat over the channels of all convolutions.
     package var initial: [Double]
+    /// `Σ e²`, with the initial biases.
     package var initialSquares: [Double]
+    /// `Σ e`, with the biases reached.
     package var corrected: [Double]
+    /// `Σ e²`, with the biases reached.
     package var correctedSquares: [Double]
 
+    /// Memberwise; the four arrays have one length.
     package init(
         images: Int, initial: [Double], initialSquares: [Double], corrected: [Double],
         correctedSquares: [Double]

@@ -4,6 +4,7 @@ import NetworkGraph
 
 /// Comparison of float and quantized logits, image by image in order.
 package struct Evaluation: Hashable, Sendable {
+    /// Images added so far.
     package private(set) var images = 0
     private var labelled = 0
     private var floatHits = 0
@@ -59,6 +60,7 @@ package struct Evaluation: Hashable, Sendable {
 
     /// Share of labelled images whose largest logit is the label; nil without labels.
     package var floatTop1: Double? { labelled == 0 ? nil : Double(floatHits) / Double(labelled) }
+    /// The same of the quantized network.
     package var quantizedTop1: Double? {
         labelled == 0 ? nil : Double(quantizedHits) / Double(labelled)
     }

@@ -9,6 +9,7 @@ package enum InputPayload: Hashable, Sendable {
     /// HWC values, ready for the network.
     case tensor([Float])
 
+    /// Pixels times channels; values of all inputs together for a tensor.
     package var count: Int {
         switch self {
         case .pixels(let pixels): pixels.count
@@ -54,6 +55,7 @@ package struct InputEncoding: Hashable, Sendable {
     /// `[channels][256]`; each finite.
     package var tables: [[Float]]
 
+    /// Tables of one channel after the other, 256 finite values each.
     package init(tables: [[Float]]) {
         self.tables = tables
     }

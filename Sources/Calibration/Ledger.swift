@@ -9,22 +9,30 @@ package import Quantization
 /// the measured images, like errors and the signal `E[x²]`: the first 8 of those that correct, or
 /// as many as there are.
 package struct Ledger: Hashable, Sendable, Codable {
+    /// What was found and done at one convolution or matrix product.
     package struct Layer: Hashable, Sendable, Codable {
+        /// Of the node, as in the model; unique in a network.
         package var name: String
+        /// Operator and window, as in `conv 3×3`.
         package var kind: String
+        /// Output channels: elements of every column of ``channel``.
         package var channels: Int
         /// Why the layer, or some channels of it, were left as they were; nil when all were
         /// corrected.
         package var skipped: String?
         /// Float model had no bias here and was given one.
         package var biasAdded: Bool
+        /// Indices of output channels that were taken out before quantization, ascending.
         package var deadChannels: [Int]
         /// `sqrt(Σ E[e]² / Σ E[x²])` over channels, before and after.
         package var mssrBefore: Double
+        /// The same with the biases reached.
         package var mssrAfter: Double
         /// `sqrt(Σ E[e²] / Σ E[x²])` over channels.
         package var rqnsrBefore: Double
+        /// The same with the biases reached.
         package var rqnsrAfter: Double
+        /// The numbers behind it, channel by channel.
         package var channel: Channels
         /// Of the activation behind the layer; nil in ledgers of earlier releases.
         package var range: Range?
@@ -32,6 +40,7 @@ package struct Ledger: Hashable, Sendable, Codable {
         /// int32 on any input.
         package var headroom: Double?
 
+        /// Memberwise, unchecked.
         package init(
             name: String, kind: String, channels: Int, skipped: String? = nil,
             biasAdded: Bool = false, deadChannels: [Int] = [], mssrBefore: Double,
@@ -56,12 +65,17 @@ package struct Ledger: Hashable, Sendable, Codable {
 
     /// What a layer's float activation reaches over the range images, and how it is quantized.
     package struct Range: Hashable, Sendable, Codable {
+        /// Smallest float value over all channels.
         package var lower: Float
+        /// Largest float value over all channels.
         package var upper: Float
         /// 0 where the output stays float.
         package var scale: Float
+        /// In the range of the activations' type, 0 to 255 or -128 to 127; 0 where the output stays
+        /// float.
         package var zeroPoint: Int
 
+        /// Memberwise, unchecked.
         package init(lower: Float, upper: Float, scale: Float, zeroPoint: Int) {
             self.lower = lower
             self.upper = upper
@@ -83,11 +97,16 @@ package struct Ledger: Hashable, Sendable, Codable {
         /// Shift left at the point where means were matched: `shiftAfter` behind the activation,
         /// what rounding leaves in front of it.
         package var residual: [Float]
+        /// `|E[e]| / sqrt(E[x²])`, with the initial biases; 0 for a channel without signal.
         package var mssrBefore: [Float]
+        /// The same with the biases reached.
         package var mssrAfter: [Float]
+        /// `sqrt(E[e²] / E[x²])`, with the initial biases; 0 for a channel without signal.
         package var rqnsrBefore: [Float]
+        /// The same with the biases reached.
         package var rqnsrAfter: [Float]
 
+        /// Memberwise, unchecked.
         package init(
             shiftBefore: [Float], shiftAfter: [Float], correction: [Float], int32: [Int32],
             residual: [Float], mssrBefore: [Float], mssrAfter: [Float], rqnsrBefore: [Float],
@@ -105,7 +124,9 @@ package struct Ledger: Hashable, Sendable, Codable {
         }
     }
 
+    /// `ibc`, `bft`, `ibc,bft` or `none`.
     package var method: String
+    /// Raw value of ``Match``; nil without bias correction.
     package var match: String?
     /// Measured images.
     package var images: Int
@@ -115,8 +136,10 @@ package struct Ledger: Hashable, Sendable, Codable {
     package var guarding: HeldOutSummary?
     /// What equalization did, one per convolution; nil without it.
     package var equalization: [Equalization.Layer]?
+    /// One per convolution and matrix product, in topological order.
     package var layers: [Layer]
 
+    /// Memberwise; what the held-out check and equalization did is set afterwards.
     package init(
         method: String, match: String? = nil, images: Int, tuning: TuningSummary? = nil,
         layers: [Layer]

@@ -16,11 +16,14 @@ package struct NetworkStatistics: Hashable, Sendable {
     package var sumsAfter: [Double]
     /// Sum of squares after the clamp.
     package var squaresAfter: [Double]
+    /// Smallest value after the clamp, flat over all nodes' channels.
     package var lower: [Float]
+    /// Largest value after the clamp, flat over all nodes' channels.
     package var upper: [Float]
     /// Ranges of the network's inputs, for those not known from the pixel encoding.
     package var inputs: [ActivationRange]
 
+    /// Memberwise, unchecked.
     package init(
         sumImages: Int, sumsBefore: [Double], sumsAfter: [Double], squaresAfter: [Double],
         lower: [Float], upper: [Float], inputs: [ActivationRange]
@@ -45,6 +48,7 @@ package struct NetworkStatistics: Hashable, Sendable {
             repeating: ActivationRange(lower: .infinity, upper: -.infinity), count: count)
     }
 
+    /// Extrema by node and channel, for ranges and dead channels.
     package func extrema(_ graph: Graph) -> ChannelExtrema {
         let layout = ChannelLayout(graph)
         return ChannelExtrema(

@@ -9,6 +9,7 @@ package struct Shard: Hashable, Sendable {
     /// Positions in the image list, in the order in which results are added up.
     package var images: [Int]
 
+    /// Memberwise, unchecked.
     package init(index: Int, images: [Int]) {
         self.index = index
         self.images = images
@@ -96,9 +97,12 @@ extension RoundKind {
 
 /// What a stage asks for: a round that has no place in the job yet.
 package struct RoundRequest: Hashable, Sendable {
+    /// What every shard computes.
     package var kind: RoundKind
+    /// In the order of their reduction.
     package var shards: [Shard]
 
+    /// Memberwise, unchecked.
     package init(_ kind: RoundKind, _ shards: [Shard]) {
         self.kind = kind
         self.shards = shards
@@ -116,9 +120,12 @@ package struct RoundRequest: Hashable, Sendable {
 package struct Round: Hashable, Sendable {
     /// Counts up from 0 through the whole job.
     package var index: Int
+    /// What every shard computes.
     package var kind: RoundKind
+    /// In the order of their reduction.
     package var shards: [Shard]
 
+    /// Memberwise, unchecked.
     package init(index: Int, kind: RoundKind, shards: [Shard]) {
         self.index = index
         self.kind = kind

@@ -7,8 +7,11 @@ package import Quantization
 
 /// What a shard's computation needs besides its images.
 package struct ShardTask: Hashable, Sendable {
+    /// What to compute.
     package var kind: RoundKind
+    /// Whose images come with the task.
     package var shard: Shard
+    /// Of all convolutions; without layers in rounds of the float network.
     package var biases: BiasState
     /// Counts rounds; states unused for two rounds are dropped.
     package var round: Int
@@ -16,6 +19,7 @@ package struct ShardTask: Hashable, Sendable {
     /// the same, and in rounds that do not need it.
     package var rescaling: ChannelRescaling?
 
+    /// Memberwise, unchecked.
     package init(
         kind: RoundKind, shard: Shard, biases: BiasState, round: Int,
         rescaling: ChannelRescaling? = nil

@@ -139,13 +139,16 @@ extension JobContext {
 
 /// What the held-out check did, for the ledger.
 package struct HeldOutSummary: Hashable, Sendable, Codable {
+    /// Images that judged.
     package var images: Int
     /// Mean squared distance of the held-out images' logits, as a share of the float network's:
     /// before any correction, and in the end. Nil where it is no number.
     package var lossBefore: Double?
+    /// Of the state that was kept.
     package var lossAfter: Double?
     /// Names of convolutions whose correction was taken back.
     package var rejectedLayers: [String]
+    /// Whether the result of fine-tuning was taken back.
     package var rejectsTuning: Bool
 
     /// Nil before the start is judged.

@@ -4,27 +4,37 @@ import Quantization
 
 /// What a checkpoint holds of a job's stages: arrays of numbers and short texts, by name.
 package struct StageFields: Sendable {
+    /// An array of one type, as safetensors stores it.
     package enum Values: Hashable, Sendable {
+        /// Stored as `F64`.
         case doubles([Double])
+        /// Stored as `F32`.
         case floats([Float])
+        /// Stored as `I32`.
         case int32s([Int32])
+        /// Stored as `I64`.
         case int64s([Int64])
     }
 
     /// A field that is not there, or is not what it should be.
     package struct Unreadable: Error, Hashable, Sendable {
+        /// Of the field.
         package var name: String
 
+        /// Names the field.
         package init(_ name: String) { self.name = name }
     }
 
     /// Arrays in the order in which they came.
     package struct Arrays: Sendable {
+        /// In the order in which they were first set.
         package private(set) var names: [String] = []
         private var values: [String: Values] = [:]
 
+        /// Without arrays.
         package init() {}
 
+        /// Setting a name for the first time puts it behind the others.
         package subscript(name: String) -> Values? {
             get { values[name] }
             set {
@@ -34,12 +44,14 @@ package struct StageFields: Sendable {
         }
     }
 
+    /// Short texts and numbers that are no arrays.
     package var texts: [String: String] = [:]
     /// What changes from round to round.
     package var changing = Arrays()
     /// What never changes once it is there: each comes once, and stays.
     package var lasting = Arrays()
 
+    /// Without fields.
     package init() {}
 }
 

@@ -8,10 +8,14 @@ import NetworkGraph
 /// A gradient of zeros lets the moments decay; parameters still follow what is left of the first
 /// moment, as they do in PyTorch, and stay where they are when both moments are zero.
 package struct Adam: Hashable, Sendable {
+    /// Decay of the first moment, in [0, 1).
     package var beta1: Double
+    /// Decay of the second moment, in [0, 1).
     package var beta2: Double
+    /// Added to the root of the second moment; above 0.
     package var epsilon: Double
 
+    /// Memberwise; `TuningOptions.validate` checks the ranges.
     package init(beta1: Double, beta2: Double, epsilon: Double) {
         self.beta1 = beta1
         self.beta2 = beta2

@@ -58,8 +58,11 @@ package struct DataOrder: Hashable, Sendable {
         }
     }
 
+    /// Batches of an epoch, the last of which may be smaller.
     package var stepsPerEpoch: Int { (training.count + groupsPerBatch - 1) / groupsPerBatch }
+    /// Positions learned from; mirrored ones count as images of their own.
     package var trainingImages: Int { training.reduce(0) { $0 + $1.count } }
+    /// Positions held out; mirrored ones count as images of their own.
     package var validationImages: Int { validation.reduce(0) { $0 + $1.count } }
 
     private static func groups(_ positions: [Int], of size: Int) -> [[Int]] {

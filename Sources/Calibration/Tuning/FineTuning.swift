@@ -18,16 +18,22 @@ package import Quantization
 ///
 /// The state between rounds is ``progress``; one rebuilt from it goes on with the same bits.
 package struct FineTuning: Sendable {
+    /// Times its reference, above which a loss has diverged.
     package static let divergenceFactor = 4.0
     /// Keeps a start with next to no loss from counting as divergence at the first step.
     package static let divergenceMargin = 1e-4
+    /// An epoch that diverges after so many rollbacks ends fine-tuning.
     package static let rollbackLimit = 2
     /// What a rollback multiplies the learning rate by.
     package static let rollbackRate = 0.1
 
+    /// Checked; `images` may be more than ``imageCount``.
     package let options: TuningOptions
+    /// Batches and held-out images; follows from the options and the number of images.
     package let order: DataOrder
+    /// From the optimizer's parameters to int32 biases.
     package let masters: MasterBiases
+    /// The state between rounds, for a checkpoint.
     package internal(set) var progress: TuningProgress
     /// Images in use; ``order`` counts mirrored ones besides.
     package let imageCount: Int
@@ -136,6 +142,8 @@ package struct FineTuning: Sendable {
 package enum TuningResults: Hashable, Sendable {
     /// The logits themselves are kept by the caller.
     case teacher
+    /// Of a round that measures the loss.
     case losses([LossSums])
+    /// Of a step.
     case gradients([GradientSums])
 }

@@ -8,10 +8,14 @@ import NetworkGraph
 /// `ConstantLR(factor=1)`, `StepLR` (stepped once per epoch) or `CosineAnnealingLR(T_max=total-w)`,
 /// with `w` the steps of warm-up.
 package struct LearningRateSchedule: Hashable, Sendable {
+    /// Behind the warm-up, before the schedule lowers it; above 0.
     package var learningRate: Double
+    /// What follows the warm-up.
     package var schedule: TuningOptions.Schedule
+    /// Length of the rise.
     package var warmup: TuningOptions.Warmup
 
+    /// Memberwise; `TuningOptions.validate` checks the ranges.
     package init(
         learningRate: Double, schedule: TuningOptions.Schedule, warmup: TuningOptions.Warmup
     ) {
@@ -20,6 +24,7 @@ package struct LearningRateSchedule: Hashable, Sendable {
         self.warmup = warmup
     }
 
+    /// That of these options.
     package init(_ options: TuningOptions) {
         self.init(
             learningRate: options.learningRate, schedule: options.schedule, warmup: options.warmup)

@@ -7,10 +7,13 @@ package import Quantization
 ///
 /// Small steps add up in the masters; the network sees them rounded.
 package struct MasterBiases: Hashable, Sendable {
+    /// One per convolution, in topological order.
     package let layers: [TuningLayer]
     /// Channels in all.
     package let count: Int
 
+    /// Every layer has to have as many steps as limits, and its steps and unit have to be finite
+    /// and above 0.
     package init(layers: [TuningLayer]) {
         for layer in layers {
             precondition(layer.steps.count == layer.limits.count)

@@ -9,6 +9,7 @@ package struct OptimizerState: Hashable, Sendable {
     /// Adam's second moment; empty for SGD.
     package var second: [Double]
 
+    /// Memberwise, unchecked.
     package init(steps: Int, first: [Double], second: [Double]) {
         self.steps = steps
         self.first = first

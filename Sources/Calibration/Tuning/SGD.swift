@@ -3,8 +3,10 @@
 /// Gradient descent with momentum as `torch.optim.SGD` computes it: no dampening, no weight decay,
 /// no Nesterov step.
 package struct SGD: Hashable, Sendable {
+    /// In [0, 1); 0 is plain gradient descent.
     package var momentum: Double
 
+    /// Memberwise; `TuningOptions.validate` checks the range.
     package init(momentum: Double) { self.momentum = momentum }
 
     /// `b = momentum · b + g`, `p -= lr · b`.

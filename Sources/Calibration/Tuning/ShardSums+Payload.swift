@@ -12,6 +12,7 @@ extension LossSums {
         return writer.bytes
     }
 
+    /// Reads what ``payload()`` wrote.
     package init(payload: [UInt8]) throws(CalibrationError) {
         var reader = PayloadReader(payload)
         let images = Int(try reader.read(Int64.self, count: 1)[0])

@@ -10,6 +10,7 @@ package struct SplitMix64: Hashable, Sendable {
     private static let increment: UInt64 = 0x9E37_79B9_7F4A_7C15
     private var state: UInt64
 
+    /// Starts the sequence of this seed; any value will do.
     package init(seed: UInt64) { state = seed }
 
     /// An independent sequence: seeded with the output number `stream` of the generator for `seed`.

@@ -14,13 +14,17 @@ package enum TuningEnding: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// What became of fine-tuning, in one sentence.
 package struct TuningOutcome: Hashable, Sendable {
+    /// Why it ended.
     package var ending: TuningEnding
     /// Epoch whose state was kept; 0 for the start.
     package var bestEpoch: Int
     /// Epochs begun.
     package var epochs: Int
+    /// Mean loss per image, measured before the first step.
     package var startLoss: Double
+    /// Mean loss per image of the state kept.
     package var bestLoss: Double
+    /// Epochs that were rolled back or ended it, ascending.
     package var divergedEpochs: [Int]
 
     /// Nil while fine-tuning runs.
@@ -36,6 +40,7 @@ package struct TuningOutcome: Hashable, Sendable {
         divergedEpochs = progress.divergedEpochs
     }
 
+    /// Whether an epoch's state is better than the start.
     package var improved: Bool { bestEpoch > 0 }
 }
 

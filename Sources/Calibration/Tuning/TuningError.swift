@@ -9,6 +9,7 @@ package struct TuningError: Error, Hashable, Sendable {
         case gradient(layer: Int, channel: Int)
     }
 
+    /// What is wrong; the description says it in a sentence.
     package enum Code: Hashable, Sendable {
         /// An option out of its range.
         case option(field: String, value: String, allowed: String)
@@ -19,8 +20,10 @@ package struct TuningError: Error, Hashable, Sendable {
         case shardImages(shard: Int, expected: Int, found: Int)
     }
 
+    /// For tests and for callers that act on it; the description is for people.
     package var code: Code
 
+    /// An error of that code, from which its description follows.
     package init(_ code: Code) { self.code = code }
 }
 

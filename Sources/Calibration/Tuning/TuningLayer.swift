@@ -11,6 +11,7 @@ package struct TuningLayer: Hashable, Sendable {
     /// unit`, so that one learning rate suits layers of all scales. With 1 it sees the bias.
     package var unit: Double
 
+    /// Memberwise; ``MasterBiases`` checks it.
     package init(steps: [Double], limits: [Int64], unit: Double) {
         self.steps = steps
         self.limits = limits

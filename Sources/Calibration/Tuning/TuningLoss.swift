@@ -16,10 +16,12 @@ package enum TuningTarget: Hashable, Sendable {
 /// All arithmetic is Double in logit order; only the finished gradient is rounded to Float. NaN or
 /// infinity in the logits shows in the result and is never trapped.
 package struct TuningLoss: Hashable, Sendable {
+    /// How student and target are compared.
     package var kind: TuningOptions.Loss
     /// Used by ``TuningOptions/Loss/kl`` alone; above 0.
     package var temperature: Double
 
+    /// Memberwise, unchecked.
     package init(_ kind: TuningOptions.Loss, temperature: Double) {
         self.kind = kind
         self.temperature = temperature

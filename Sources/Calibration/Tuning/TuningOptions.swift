@@ -16,6 +16,7 @@ package struct TuningOptions: Hashable, Sendable, Codable {
         package var usesTeacher: Bool { self != .crossEntropy }
     }
 
+    /// Update rule of the biases, with PyTorch's arithmetic.
     package enum Optimizer: Hashable, Sendable, Codable {
         /// Betas in [0, 1), epsilon above 0.
         case adam(beta1: Double, beta2: Double, epsilon: Double)
@@ -23,6 +24,8 @@ package struct TuningOptions: Hashable, Sendable, Codable {
         case sgd(momentum: Double)
     }
 
+    /// What the learning rate does behind the warm-up; see ``LearningRateSchedule``. `cosine` falls
+    /// along half a wave, towards 0 behind the last step.
     package enum Schedule: Hashable, Sendable, Codable {
         case constant
         /// Times `factor`, in (0, 1], after every `every` epochs, at least 1.
@@ -43,24 +46,30 @@ package struct TuningOptions: Hashable, Sendable, Codable {
     /// Whether every image is also used mirrored left to right, as an image of its own: twice the
     /// images to learn from, at twice the time of an epoch.
     package var mirrors: Bool
+    /// What is minimized.
     package var loss: Loss
     /// Divides logits under ``Loss/kl``; above 0.
     package var temperature: Double
+    /// Update rule of the master biases.
     package var optimizer: Optimizer
     /// Above 0, in units of ``TuningLayer/unit``.
     package var learningRate: Double
+    /// Of the learning rate.
     package var schedule: Schedule
+    /// In steps, in front of the schedule.
     package var warmup: Warmup
     /// Images per step, at least 1; a step takes whole shards, at least one.
     package var batch: Int
     /// At least 1.
     package var epochs: Int
+    /// Decides which images are held out, the groups and their order.
     package var seed: UInt64
     /// Share of the images that are held out to choose the best state, in [0, 1).
     package var validationShare: Double
     /// Epochs without improvement after which tuning stops; 0 never stops early.
     package var patience: Int
 
+    /// Memberwise; ``validate()`` checks the ranges.
     package init(
         images: Int, loss: Loss, temperature: Double, optimizer: Optimizer, learningRate: Double,
         schedule: Schedule, warmup: Warmup, batch: Int, epochs: Int, seed: UInt64,

@@ -7,6 +7,7 @@ package import Quantization
 /// Epochs count from 1; epoch 0 is the start. No value is NaN: a loss that is not finite, or was
 /// not measured since its epoch was given up, is recorded as infinity.
 package struct TuningProgress: Hashable, Sendable {
+    /// The round that comes next, and what follows it (→).
     package enum Phase: Hashable, Sendable {
         /// → validating(epoch: 0)
         case teacher
@@ -18,12 +19,15 @@ package struct TuningProgress: Hashable, Sendable {
         case finished
     }
 
+    /// Of ``FineTuning/nextRound``.
     package var phase: Phase
+    /// Moments, flat over the channels of all convolutions.
     package var optimizer: OptimizerState
     /// Master biases, flat; see ``MasterBiases``.
     package var masters: [Double]
     /// The biases rounds run with: `masters`, rounded.
     package var biases: BiasState
+    /// The state with the least measured loss, the result in the end.
     package var best: BiasState
     /// Epoch after which `best` was measured; 0 for the start.
     package var bestEpoch = 0
@@ -31,9 +35,11 @@ package struct TuningProgress: Hashable, Sendable {
     package var validationLosses: [Double] = []
     /// Mean loss per image of every step, before its update.
     package var stepLosses: [Double] = []
+    /// Epochs measured since ``bestEpoch``, rollbacks starting anew; compared with `patience`.
     package var epochsSinceImprovement = 0
     /// Sum of the losses, and their images, of the epoch's steps so far.
     package var epochLoss = 0.0
+    /// Images behind ``epochLoss``; mirrored ones count.
     package var epochImages = 0
     /// Whether any derivative of the epoch was not zero.
     package var epochHasGradient = false
@@ -46,6 +52,7 @@ package struct TuningProgress: Hashable, Sendable {
     /// Set with `finished`.
     package var ending: TuningEnding?
 
+    /// A start: nothing is measured yet.
     package init(
         phase: Phase, optimizer: OptimizerState, masters: [Double], biases: BiasState,
         best: BiasState

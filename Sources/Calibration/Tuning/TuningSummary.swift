@@ -8,28 +8,36 @@ package struct TuningSummary: Hashable, Sendable, Codable {
     package struct Layer: Hashable, Sendable, Codable {
         /// Root mean square and largest magnitude, in int32 steps of the bias.
         package var rmsSteps: Double
+        /// Largest magnitude, in int32 steps of the bias.
         package var maxSteps: Double
         /// The same in steps of the layer's output quantizer.
         package var rmsOutputSteps: Double
+        /// Largest magnitude, in steps of the layer's output quantizer.
         package var maxOutputSteps: Double
         /// Channels that were kept within the accumulator's limit at least once.
         package var limitedChannels: [Int]
     }
 
+    /// Images in use, held-out ones included; mirrored ones are not counted.
     package var images: Int
     /// 0 where the loss was measured on the training images.
     package var validationImages: Int
+    /// Optimizer steps of an epoch.
     package var stepsPerEpoch: Int
     /// Mean loss per image of every step, before its update.
     package var stepLosses: [Double]
     /// Mean loss per image; element e after epoch e, element 0 before the first. Null where it was
     /// not finite, or where a diverged epoch was given up before its end.
     package var validationLosses: [Double?]
+    /// Mean loss per image, measured before the first step.
     package var startLoss: Double
+    /// Mean loss per image of the state kept.
     package var bestLoss: Double
     /// Epoch whose state was kept; 0 for the start.
     package var bestEpoch: Int
+    /// Epochs that were rolled back or ended it, ascending.
     package var divergedEpochs: [Int]
+    /// Why it ended.
     package var ending: TuningEnding
     /// ``TuningOutcome`` in words.
     package var outcome: String
