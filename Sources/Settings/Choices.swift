@@ -12,6 +12,7 @@ package enum CorrectionMethod: String, Codable, Sendable, CaseIterable {
 
 /// The methods to run, in order; none at all is plain quantization.
 package struct CorrectionMethods: Hashable, Sendable {
+    /// All different, in the order of ``CorrectionMethod``.
     package let list: [CorrectionMethod]
 
     /// Takes methods that are all different, in the order of ``CorrectionMethod``; nil otherwise:
@@ -35,6 +36,7 @@ package struct CorrectionMethods: Hashable, Sendable {
         self.init(methods)
     }
 
+    /// Whether the method is among those to run.
     package func contains(_ method: CorrectionMethod) -> Bool { list.contains(method) }
 }
 
@@ -45,6 +47,7 @@ extension CorrectionMethods: CustomStringConvertible {
 }
 
 extension CorrectionMethods: Codable {
+    /// From the text that ``init(_:)`` parses; anything else is corrupted data.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         guard let methods = CorrectionMethods(try container.decode(String.self)) else {
@@ -70,8 +73,10 @@ package struct EqualizationChoice: RawRepresentable, Hashable, Codable, Sendable
     /// Nil rescales nothing.
     package var method: EqualizationMethod?
 
+    /// Of that method.
     package init(_ method: EqualizationMethod?) { self.method = method }
 
+    /// `none`, or the raw value of a method; nil for anything else.
     package init?(rawValue: String) {
         if rawValue == "none" {
             self.init(nil)
@@ -82,8 +87,10 @@ package struct EqualizationChoice: RawRepresentable, Hashable, Codable, Sendable
         }
     }
 
+    /// As the configuration names it.
     package var rawValue: String { method?.rawValue ?? "none" }
 
+    /// `none` first, then the methods in their order.
     package static let allCases: [EqualizationChoice] =
         [EqualizationChoice(nil)] + EqualizationMethod.allCases.map { EqualizationChoice($0) }
 }

@@ -17,6 +17,7 @@ package struct Configuration: Codable, Equatable, Sendable {
     package var images: String
     /// Directory of the results; nil for commands that write none.
     package var out: String?
+    /// Corrections to run, in order.
     package var method: CorrectionMethods
     /// How many of the sorted images are used, at least 1; nil for all.
     package var limit: Int?
@@ -28,17 +29,28 @@ package struct Configuration: Codable, Equatable, Sendable {
     package var shardImages: Int
     /// Images held out of all corrections to judge them, at least 1; nil judges none.
     package var guardImages: Int?
+    /// Of convolutions and matrix products.
     package var weights: WeightSettings
+    /// Of all values between nodes.
     package var activations: ActivationSettings
+    /// What the network returns.
     package var output: OutputSettings
+    /// What constant channels become before quantization.
     package var deadChannels: DeadChannelSettings
+    /// How channels are rescaled before quantization; `none` leaves them.
     package var equalization: EqualizationChoice
+    /// Where IBC compares channel means: in front of the activation or behind it.
     package var match: Match
     /// Steps that a layer's correction stands for with `match: post`, in `[1, 100]`.
     package var matchIterations: Int
+    /// Fine-tuning; without effect unless `method` asks for it.
     package var bft: TuningSettings
+    /// From an image file to the network's input; arrays are taken as they are unless they are
+    /// uint8.
     package var preprocessing: PreprocessingSettings
+    /// Right classes of the images.
     package var labels: LabelSettings
+    /// Processes, threads and leases.
     package var cluster: ClusterSettings
     /// Leave out images that cannot be read, instead of stopping.
     package var skipBadImages: Bool
@@ -67,19 +79,25 @@ package struct Configuration: Codable, Equatable, Sendable {
 
 /// How weights are quantized.
 package struct WeightSettings: Codable, Hashable, Sendable {
+    /// Whether a layer has one scale, or one per output channel.
     package var granularity: Granularity
+    /// Whether zero points other than the middle are used.
     package var scheme: WeightSymmetry
     /// Bits per weight, in `[4, 8]`.
     package var bits: Int
+    /// How a scale follows from the weights.
     package var scale: WeightScaleEstimator
     /// Of symmetric weights.
     package var type: WeightStorage
+    /// What is done about pairs of products that leave 16 bits on x86 without VNNI.
     package var saturation: WeightSaturation
 }
 
 /// How activations are quantized.
 package struct ActivationSettings: Codable, Hashable, Sendable {
+    /// Stored type; asymmetric in either case.
     package var type: IntegerType
+    /// How ranges follow from the float network's values.
     package var range: RangeChoice
     /// Of `range: percentile`, above 50, at most 100.
     package var percentile: Double
@@ -93,6 +111,7 @@ package struct OutputSettings: Codable, Hashable, Sendable {
 
 /// What is done about channels that do not vary over the calibration images.
 package struct DeadChannelSettings: Codable, Hashable, Sendable {
+    /// Whether those that set their layer's weight scale are taken out.
     package var remove: Bool
 }
 
@@ -102,6 +121,7 @@ package struct TuningSettings: Codable, Hashable, Sendable {
     package var images: Int
     /// Whether every image is also used mirrored left to right.
     package var mirror: Bool
+    /// Passes over the training images, at least 1.
     package var epochs: Int
     /// Images per step, at least 1.
     package var batch: Int
@@ -109,9 +129,11 @@ package struct TuningSettings: Codable, Hashable, Sendable {
     package var shardImages: Int
     /// Above 0, in output steps of a layer.
     package var learningRate: Double
+    /// Update rule of the biases.
     package var optimizer: OptimizerKind
     /// Of `sgd`, in `[0, 1)`.
     package var momentum: Double
+    /// Of the learning rate, behind the warm-up.
     package var schedule: ScheduleKind
     /// Epochs between two reductions with `schedule: step`.
     package var stepEpochs: Int
@@ -119,6 +141,7 @@ package struct TuningSettings: Codable, Hashable, Sendable {
     package var stepFactor: Double
     /// Share of all steps with a rising rate, in `[0, 1)`.
     package var warmup: Double
+    /// What the network's logits are compared by.
     package var loss: TuningOptions.Loss
     /// Of `loss: kl`, above 0.
     package var temperature: Double
@@ -126,6 +149,7 @@ package struct TuningSettings: Codable, Hashable, Sendable {
     package var validation: Double
     /// Epochs without improvement before stopping; 0 never stops early.
     package var patience: Int
+    /// Decides split and order of the images; in `[0, 2^31)`.
     package var seed: Int
 
     enum CodingKeys: String, CodingKey {
@@ -141,16 +165,22 @@ package struct TuningSettings: Codable, Hashable, Sendable {
 
 /// From an image file to the model's input.
 package struct PreprocessingSettings: Codable, Hashable, Sendable {
+    /// Extent of the shorter side before the crop.
     package var resizeShortSide: ResizeShortSide
+    /// Extent of the centre crop.
     package var crop: Crop
+    /// How extents and offsets are rounded.
     package var geometry: ResizeGeometry
+    /// Filter of the resizing; antialiased when it shrinks.
     package var interpolation: Interpolation
+    /// Of the network's input.
     package var channelOrder: ChannelOrder
     /// Subtracted from pixel values in `[0, 255]`; one for all channels or one per channel, in
     /// `channelOrder`.
     package var mean: [Double]
     /// What the difference is divided by, positive; as many as of `mean` or not.
     package var std: [Double]
+    /// What is done about orientation tags.
     package var exifOrientation: ExifOrientation
 
     enum CodingKeys: String, CodingKey {

@@ -21,6 +21,7 @@ extension ResizeShortSide: CustomStringConvertible {
 }
 
 extension ResizeShortSide: Codable {
+    /// A number of pixels, `derived` or `none`. Their range is not checked.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let count = try? container.decode(Int.self) {
@@ -64,6 +65,7 @@ extension Crop: CustomStringConvertible {
 }
 
 extension Crop: Codable {
+    /// `[height, width]` or `model_input`. Their range is not checked.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let extents = try? container.decode([Int].self), extents.count == 2 {

@@ -4,12 +4,13 @@ import PrintableText
 
 /// What is wrong with a configuration, and where.
 package struct SettingsError: Error, Equatable, Sendable {
+    /// What is wrong; the description says it in a sentence.
     package enum Code: Equatable, Sendable {
         /// The file cannot be read.
         case unreadable(String)
         /// The file is not YAML.
         case syntax(String)
-        /// - suggestion: the nearest key there is, if any is near.
+        /// `suggestion` is the nearest key there is, if any is near.
         case unknownKey(suggestion: String?, valid: [String])
         case duplicateKey
         /// A value of the wrong type or out of range.
@@ -20,6 +21,7 @@ package struct SettingsError: Error, Equatable, Sendable {
         case conflict(String)
     }
 
+    /// For tests and for callers that act on it; the description is for people.
     package let code: Code
     /// Dotted path of the key concerned.
     package let key: String?
