@@ -28,6 +28,7 @@ package import NetworkGraph
 ///
 /// `sum` is the accumulator with its bias, wrapped to int32. An output that stays float has no `v`.
 package enum GradientMask {
+    /// Bytes of a mask: whole bytes for every pixel.
     package static func byteCount(pixels: Int, channels: Int) -> Int {
         pixels * ((channels + 7) / 8)
     }
@@ -39,7 +40,9 @@ package enum GradientMask {
 /// Both conditions of ``GradientMask`` are monotone in the sum, since conversion to Float and
 /// multiplication by a scale that is not negative are; so the bounds are exact.
 package struct PassingSums: Hashable, Sendable {
+    /// Least sum that passes, per output channel.
     package var low: [Int32]
+    /// Largest sum that passes, per output channel.
     package var high: [Int32]
 
     /// - Parameters:

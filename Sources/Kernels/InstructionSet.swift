@@ -42,6 +42,7 @@ package struct InstructionSet: @unchecked Sendable {
 
 /// The environment asks for kernels that this processor does not run, or that do not exist.
 package struct UnknownInstructionSet: Error, CustomStringConvertible {
+    /// Value of `COUNTERBIAS_ISA`.
     package var name: String
 
     package var description: String {

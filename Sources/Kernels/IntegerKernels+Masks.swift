@@ -17,6 +17,7 @@ extension IntegerKernels {
         }
     }
 
+    /// Elementwise sum (ONNX Add) of `[pixels][channels]`, and its mask.
     package static func add(
         _ a: UnsafePointer<UInt8>, _ quantizationA: ByteQuantization, _ b: UnsafePointer<UInt8>,
         _ quantizationB: ByteQuantization, pixels: Int, channels: Int, result: ByteQuantization,
@@ -29,6 +30,7 @@ extension IntegerKernels {
             ck_clamp(clamp), output, mask)
     }
 
+    /// Elementwise product (ONNX Mul) and its mask; `broadcasts`: `b` is one pixel that serves all.
     package static func multiply(
         _ a: UnsafePointer<UInt8>, _ quantizationA: ByteQuantization, _ b: UnsafePointer<UInt8>,
         _ quantizationB: ByteQuantization, shape: FeatureShape, broadcasts: Bool,
@@ -67,6 +69,8 @@ extension IntegerKernels {
         ck_integer_max_pool_indexed(isa.table, &geometry, input, output, indices)
     }
 
+    /// Average over windows (ONNX AveragePool) and its mask; a window that is the whole input goes
+    /// to ``globalAveragePool(_:_:shape:result:clamp:_:mask:isa:)``.
     package static func averagePool(
         _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: FeatureShape,
         window: Window, countIncludePad: Bool, result: ByteQuantization, clamp: Clamp,
@@ -86,6 +90,8 @@ extension IntegerKernels {
             mask)
     }
 
+    /// Average over all pixels (ONNX GlobalAveragePool), one per channel, and its mask of one
+    /// pixel.
     package static func globalAveragePool(
         _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: FeatureShape,
         result: ByteQuantization, clamp: Clamp, _ output: UnsafeMutablePointer<UInt8>,

@@ -7,11 +7,14 @@ import CKernels
 package struct Requantization: Hashable, Sendable {
     /// `(inputScale * weightScale) / outputScale`, one per channel, finite.
     package var multipliers: [Float]
+    /// Stored value of a real 0, on the scale of uint8.
     package var zeroPoint: UInt8
     /// Quantized bounds of the node's clamp, normally 0 and 255.
     package var lower: UInt8
+    /// Not below `lower`.
     package var upper: UInt8
 
+    /// Memberwise; bounds are checked where a kernel is called.
     package init(
         multipliers: [Float], zeroPoint: UInt8, lower: UInt8 = 0, upper: UInt8 = 255
     ) {
@@ -28,11 +31,14 @@ package struct Requantization: Hashable, Sendable {
 package struct ByteQuantization: Hashable, Sendable {
     /// Positive and normal.
     package var scale: Float
+    /// Stored value of a real 0, on the scale of uint8.
     package var zeroPoint: UInt8
     /// Quantized bounds of the node's clamp; only results use them.
     package var lower: UInt8
+    /// Not below `lower`.
     package var upper: UInt8
 
+    /// Memberwise; bounds are checked where a kernel is called.
     package init(scale: Float, zeroPoint: UInt8, lower: UInt8 = 0, upper: UInt8 = 255) {
         self.scale = scale
         self.zeroPoint = zeroPoint

@@ -4,6 +4,7 @@ package import NetworkGraph
 
 // Conversions between float, accumulators and 8 bits; statistics.
 extension ScalarReference {
+    /// As ``Requantization`` says; elements are `[pixel][channel]` with a bias per channel.
     package static func requantize(
         _ accumulators: [Int32], bias: [Int32], requantization: Requantization
     ) -> [UInt8] {
@@ -16,6 +17,8 @@ extension ScalarReference {
         }
     }
 
+    /// `Float(sum + bias) * scale`, with a bias and a scale per channel: accumulators of an output
+    /// that stays float.
     package static func dequantizeAccumulators(
         _ accumulators: [Int32], bias: [Int32], scales: [Float]
     ) -> [Float] {
@@ -24,22 +27,30 @@ extension ScalarReference {
         }
     }
 
+    /// `saturate(rint(x / scale) + zeroPoint)`, ties to even (ONNX QuantizeLinear); NaN gives 0.
     package static func quantize(_ input: [Float], scale: Float, zeroPoint: UInt8) -> [UInt8] {
         input.map { byte($0 / scale, zeroPoint: zeroPoint, lower: 0, upper: 255) }
     }
 
+    /// `(q - zeroPoint) * scale` (ONNX DequantizeLinear).
     package static func dequantize(_ input: [UInt8], scale: Float, zeroPoint: UInt8) -> [Float] {
         input.map { Float(Int($0) - Int(zeroPoint)) * scale }
     }
 
     /// Sums per channel over one image; see `StatisticsKernels.floatStatistics`.
     package struct FloatStatistics: Equatable {
+        /// Of values before the clamp.
         package var sumsPre: [Double]
+        /// Of values after the clamp.
         package var sumsPost: [Double]
+        /// Of values after the clamp, squared.
         package var squaresPost: [Double]
+        /// Smallest value after the clamp; infinity before the first.
         package var minPost: [Float]
+        /// Largest value after the clamp; minus infinity before the first.
         package var maxPost: [Float]
 
+        /// Of no image yet.
         package init(channels: Int) {
             sumsPre = Array(repeating: 0, count: channels)
             sumsPost = sumsPre
@@ -77,6 +88,7 @@ extension ScalarReference {
         return sums
     }
 
+    /// Sums per channel of `dequantized - reference` and of its square, in Double, pixels in order.
     package static func errorStatistics(
         _ reference: [Float], _ values: [UInt8], scale: Float, zeroPoint: UInt8, channels: Int
     ) -> (sums: [Double], squares: [Double]) {

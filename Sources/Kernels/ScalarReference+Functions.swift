@@ -4,12 +4,14 @@ package import NetworkGraph
 
 // Products, activation functions and local response normalization, with their gradients.
 extension ScalarReference {
+    /// Elementwise (ONNX Mul), clamped; `b` may be one pixel that serves all.
     package static func multiply(
         _ a: [Float], _ b: [Float], clamp: Clamp
     ) -> [Float] {
         a.indices.map { clamp.applied(to: a[$0] * b[$0 % b.count]) }
     }
 
+    /// The function of every element, which ``ActivationFunction`` defines.
     package static func activation(_ function: ActivationFunction, _ input: [Float]) -> [Float] {
         input.map { function.value(at: $0) }
     }
@@ -24,6 +26,7 @@ extension ScalarReference {
         }
     }
 
+    /// Whether each element's gradient passes the product's clamp and quantizer.
     package static func multiplyPasses(
         _ a: [UInt8], _ quantizationA: ByteQuantization, _ b: [UInt8],
         _ quantizationB: ByteQuantization, result: ByteQuantization, clamp: Clamp
@@ -69,6 +72,8 @@ extension ScalarReference {
 // MARK: - Gradients
 
 extension ScalarReference {
+    /// Of an activation's input: the gradient times the slope at the stored value
+    /// (``GradientMask/slopes(of:from:to:clamp:)``).
     package static func lookupGradient(
         _ gradient: [Float], input: [UInt8], slopes: [Float]
     ) -> [Float] {
@@ -101,6 +106,7 @@ extension ScalarReference {
 // MARK: - Local response normalization
 
 extension ScalarReference {
+    /// `x / (bias + alpha / size · Σ x²)^beta` over neighbouring channels (ONNX LRN).
     package static func localResponseNormalization(
         _ lrn: LocalResponseNormalization, _ input: [Float], channels: Int
     ) -> [Float] {
@@ -109,6 +115,7 @@ extension ScalarReference {
         }
     }
 
+    /// Of the input of a local response normalization, with the input's real values.
     package static func localResponseNormalizationGradient(
         _ gradient: [Float], _ lrn: LocalResponseNormalization, input: [Float], channels: Int
     ) -> [Float] {

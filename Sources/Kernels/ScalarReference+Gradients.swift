@@ -77,6 +77,7 @@ extension ScalarReference {
         }
     }
 
+    /// Of a global average's input: `gradient`, one pixel, shared out evenly.
     package static func globalAveragePoolGradient(_ gradient: [Float], shape: FeatureShape)
         -> [Float]
     {

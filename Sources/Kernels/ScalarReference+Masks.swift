@@ -20,6 +20,7 @@ extension ScalarReference {
         }
     }
 
+    /// Of a sum: whether each element's gradient passes its clamp and quantizer.
     package static func addPasses(
         _ a: [UInt8], _ quantizationA: ByteQuantization, _ b: [UInt8],
         _ quantizationB: ByteQuantization, result: ByteQuantization, clamp: Clamp
@@ -39,6 +40,7 @@ extension ScalarReference {
         }
     }
 
+    /// Of an average pool's output; of one pixel where the window is the whole input.
     package static func averagePoolPasses(
         _ input: [UInt8], _ quantization: ByteQuantization, shape: FeatureShape, window: Window,
         countIncludePad: Bool, result: ByteQuantization, clamp: Clamp
@@ -56,6 +58,7 @@ extension ScalarReference {
             }
     }
 
+    /// Of a global average's output, one per channel.
     package static func globalAveragePoolPasses(
         _ input: [UInt8], _ quantization: ByteQuantization, shape: FeatureShape,
         result: ByteQuantization, clamp: Clamp

@@ -4,20 +4,26 @@ package import NetworkGraph
 
 // Elementwise operators and pooling.
 extension ScalarReference {
+    /// Elementwise (ONNX Add), clamped.
     package static func add(_ a: [Float], _ b: [Float], clamp: Clamp) -> [Float] {
         zip(a, b).map { clamp.applied(to: $0 + $1) }
     }
 
+    /// Every element clamped (ONNX Clip, Relu).
     package static func clamp(_ input: [Float], clamp: Clamp) -> [Float] {
         input.map { clamp.applied(to: $0) }
     }
 
+    /// Maximum over every window (ONNX MaxPool), padding left out; minus infinity where all is
+    /// padding.
     package static func maxPool(_ input: [Float], shape: FeatureShape, window: Window) -> [Float] {
         pool(input, shape: shape, window: window) { values in
             values.reduce(-Float.infinity) { $1 > $0 ? $1 : $0 }
         }
     }
 
+    /// Average over every window (ONNX AveragePool), taps in order; with `countIncludePad` divided
+    /// by all taps, else by those inside.
     package static func averagePool(
         _ input: [Float], shape: FeatureShape, window: Window, countIncludePad: Bool
     ) -> [Float] {
@@ -26,6 +32,7 @@ extension ScalarReference {
         }
     }
 
+    /// Average over all pixels (ONNX GlobalAveragePool), one per channel.
     package static func globalAveragePool(_ input: [Float], shape: FeatureShape) -> [Float] {
         averagePool(
             input, shape: shape,
@@ -33,6 +40,8 @@ extension ScalarReference {
             countIncludePad: false)
     }
 
+    /// Elementwise (ONNX Add) of 8-bit operands with scales of their own, with two fused
+    /// multiply-adds.
     package static func add(
         _ a: [UInt8], _ quantizationA: ByteQuantization, _ b: [UInt8],
         _ quantizationB: ByteQuantization, result: ByteQuantization
@@ -49,10 +58,13 @@ extension ScalarReference {
         }
     }
 
+    /// Maximum over every window (ONNX MaxPool); the quantization stays. 0 where all is padding.
     package static func maxPool(_ input: [UInt8], shape: FeatureShape, window: Window) -> [UInt8] {
         pool(input, shape: shape, window: window) { $0.max() ?? 0 }
     }
 
+    /// Average over every window (ONNX AveragePool) of dequantized values; a window that is the
+    /// whole input is a global average.
     package static func averagePool(
         _ input: [UInt8], _ quantization: ByteQuantization, shape: FeatureShape, window: Window,
         countIncludePad: Bool, result: ByteQuantization
@@ -71,6 +83,8 @@ extension ScalarReference {
         }
     }
 
+    /// Average over all pixels (ONNX GlobalAveragePool), one per channel: exact sums, multiplied
+    /// once.
     package static func globalAveragePool(
         _ input: [UInt8], _ quantization: ByteQuantization, shape: FeatureShape,
         result: ByteQuantization
@@ -87,6 +101,7 @@ extension ScalarReference {
         }
     }
 
+    /// `table[x]` of every element; 256 entries.
     package static func lookup(_ input: [UInt8], table: [UInt8]) -> [UInt8] {
         input.map { table[Int($0)] }
     }
