@@ -4,9 +4,12 @@ package import NetworkGraph
 
 /// Smallest and largest value of a tensor over the calibration images.
 package struct ActivationRange: Hashable, Sendable {
+    /// Not above `upper`, except where no image was seen: then it is infinity.
     package var lower: Float
+    /// Minus infinity where no image was seen.
     package var upper: Float
 
+    /// Memberwise; infinite and NaN bounds are refused when a network is quantized.
     package init(lower: Float, upper: Float) {
         self.lower = lower
         self.upper = upper

@@ -9,10 +9,12 @@ package struct BiasState: Hashable, Sendable {
     /// weight scale`.
     package var layers: [[Int32]]
 
+    /// Memberwise; nothing is checked against a network.
     package init(layers: [[Int32]]) {
         self.layers = layers
     }
 
+    /// The biases of a network as it is.
     package init(of network: QuantizedNetwork) {
         layers = network.parameters.compactMap { $0?.bias }
     }

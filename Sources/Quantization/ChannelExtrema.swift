@@ -5,8 +5,10 @@
 package struct ChannelExtrema: Hashable, Sendable {
     /// One array per node, one element per channel.
     package var lower: [[Float]]
+    /// As `lower`; not below it.
     package var upper: [[Float]]
 
+    /// Memberwise; both have one shape.
     package init(lower: [[Float]], upper: [[Float]]) {
         self.lower = lower
         self.upper = upper

@@ -7,12 +7,15 @@ package import NetworkGraph
 package struct DeadChannels: Hashable, Sendable, Codable {
     /// Index into `graph.nodes`.
     package var node: Int
+    /// Name of the node, as in the model.
     package var layer: String
+    /// Indices of output channels, ascending.
     package var channels: [Int]
     /// What each channel outputs; becomes its bias.
     package var constants: [Float]
     /// Weight scale of the layer before and after removal.
     package var scaleBefore: Float
+    /// Not above ``scaleBefore``.
     package var scaleAfter: Float
 }
 

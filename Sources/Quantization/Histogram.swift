@@ -7,6 +7,7 @@ package struct Histogram: Hashable, Sendable {
     /// Lower edge of the first bin and upper edge of the last.
     package var edges: ActivationRange
 
+    /// `counts` must not be empty; equal edges make bins without width.
     package init(counts: [Int64], edges: ActivationRange) {
         precondition(!counts.isEmpty)
         self.counts = counts

@@ -100,6 +100,7 @@ package struct ActivationReach: Hashable, Sendable {
     /// How many of them, at least 1.
     package var images: Int
 
+    /// Memberwise, unchecked.
     package init(extrema: ChannelExtrema, images: Int) {
         self.extrema = extrema
         self.images = images

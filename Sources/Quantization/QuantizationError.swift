@@ -2,6 +2,7 @@
 
 /// A network or its calibration data that cannot be quantized.
 package struct QuantizationError: Error, Hashable, Sendable {
+    /// What is wrong; the description says what to do.
     package enum Code: Hashable, Sendable {
         /// A value was infinite or NaN on the calibration images.
         case nonFiniteRange(lower: Float, upper: Float)
@@ -13,10 +14,12 @@ package struct QuantizationError: Error, Hashable, Sendable {
         case floatOutput
     }
 
+    /// For tests and for callers that act on it; the description is for people.
     package var code: Code
     /// Name of the layer or value.
     package var layer: String
 
+    /// Of that code, at that layer or value.
     package init(_ code: Code, layer: String) {
         self.code = code
         self.layer = layer

@@ -48,18 +48,24 @@ package enum WeightScaleEstimator: String, Hashable, Sendable, Codable, CaseIter
 
 /// Every choice that turns a float network and its ranges into an integer network.
 package struct QuantizationScheme: Hashable, Sendable, Codable {
+    /// Of weights; activations have one scale per tensor.
     package var granularity: Granularity
+    /// Of weights; activations are asymmetric.
     package var symmetry: WeightSymmetry
     /// In `4...8`; narrower weights use a part of the 8-bit storage type.
     package var weightBits: Int
+    /// How weight ranges are found.
     package var weightScale: WeightScaleEstimator
     /// Of symmetric weights; asymmetric ones are uint8.
     package var weightStorage: WeightStorage
+    /// Of weights stored as int8.
     package var weightSaturation: WeightSaturation
+    /// Stored type of all activations.
     package var activationType: IntegerType
     /// False keeps the network's output in float, as the accumulators times their scale.
     package var quantizesOutput: Bool
 
+    /// ``weightBits`` has to be in `4...8`.
     package init(
         granularity: Granularity = .tensor, symmetry: WeightSymmetry = .asymmetric,
         weightBits: Int = 8, weightScale: WeightScaleEstimator = .minmax,

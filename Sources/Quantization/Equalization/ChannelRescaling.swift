@@ -10,11 +10,13 @@ package struct ChannelRescaling: Hashable, Sendable {
     /// Constants that the layers behind absorbed, scaled already; 0 elsewhere.
     package var offsets: [Float]
 
+    /// Memberwise; both have one length.
     package init(scales: [Float], offsets: [Float]) {
         self.scales = scales
         self.offsets = offsets
     }
 
+    /// Whether a channel, counted over all nodes, differs from the given network's.
     package func changes(_ channel: Int) -> Bool {
         scales[channel] != 1 || offsets[channel] != 0
     }

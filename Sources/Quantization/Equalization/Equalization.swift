@@ -21,8 +21,10 @@ package struct EqualizationStatistics: Sendable {
     package var extrema: ChannelExtrema
     /// Mean and standard deviation per node and channel.
     package var means: [[Double]]
+    /// Over all pixels and images, of values behind the clamp.
     package var deviations: [[Double]]
 
+    /// Memberwise; all arrays have the shape of `extrema`.
     package init(extrema: ChannelExtrema, means: [[Double]], deviations: [[Double]]) {
         self.extrema = extrema
         self.means = means
@@ -41,10 +43,13 @@ package struct EqualizationStatistics: Sendable {
 package struct Equalization: Hashable, Sendable {
     /// What happened to one convolution's output channels.
     package struct Layer: Hashable, Sendable, Codable {
+        /// Name of the node, as in the model.
         package var layer: String
         /// Channels with a scale other than 1.
         package var scaledChannels: Int
+        /// Of all its channels; 1 where none was scaled.
         package var smallestScale: Float
+        /// Of all its channels; 1 where none was scaled.
         package var largestScale: Float
         /// Channels whose bias was absorbed by the next layer.
         package var absorbedChannels: Int
@@ -52,6 +57,7 @@ package struct Equalization: Hashable, Sendable {
         package var reason: String?
     }
 
+    /// The same function with other weights and biases; the graph is that of the network as given.
     package var network: FloatNetwork
     /// From the network as given to ``network``.
     package var rescaling: ChannelRescaling
