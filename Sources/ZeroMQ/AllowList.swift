@@ -13,8 +13,10 @@ package struct AllowList: Hashable, Sendable {
     package static let maximumEntries = 4_096
     private static let maximumFileBytes = 1 << 20
 
+    /// Of a directory or a file, as given.
     package let path: String
 
+    /// Takes any path; ``load()`` looks at it.
     package init(path: String) {
         self.path = path
     }

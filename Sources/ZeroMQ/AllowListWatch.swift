@@ -8,6 +8,7 @@ import Synchronization
 package final class AllowListWatch: Sendable {
     /// What is in force.
     package struct Reading: Sendable {
+        /// The latest content that could be used.
         package fileprivate(set) var keys: AllowedKeys
         /// Counts the changes of `keys`.
         package fileprivate(set) var generation = 1
@@ -22,6 +23,7 @@ package final class AllowListWatch: Sendable {
         var stamps: [FileStamp]?
     }
 
+    /// What is watched.
     package let allowList: AllowList
     private let state: Mutex<State>
 

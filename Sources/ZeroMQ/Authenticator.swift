@@ -59,6 +59,7 @@ package struct KeyRefusal: Hashable, Sendable {
     package let publicKey: PublicKey?
     /// The peer's IP address.
     package let address: String
+    /// The authenticator's answer in words, for the log.
     package let reason: String
 }
 

@@ -7,6 +7,7 @@ extension ConnectionGuard {
     package struct Traffic: Hashable, Sendable {
         /// Of what this side sent, as far as the other side's kernel has confirmed it.
         package var acknowledged: UInt64
+        /// Of what came in, read or not.
         package var received: UInt64
     }
 

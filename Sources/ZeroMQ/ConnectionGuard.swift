@@ -12,6 +12,7 @@ import Glibc
 ///
 /// A value; sockets of one process only, since descriptors are numbers of this process.
 package struct ConnectionGuard: Sendable {
+    /// Why a connection was shut down.
     package enum Reason: Hashable, Sendable {
         /// The application has given the peer up.
         case dismissed
@@ -29,12 +30,15 @@ package struct ConnectionGuard: Sendable {
         case claimedID
     }
 
+    /// A connection that was shut down.
     package struct Ended: Hashable, Sendable {
+        /// Its number while it stood; the kernel may give it out again.
         package var descriptor: Int32
         /// The peer's IP address, where it has one.
         package var host: String
         /// IP address and port of the peer, where it has them.
         package var address: String
+        /// Why it was shut down.
         package var reason: Reason
     }
 
@@ -81,6 +85,11 @@ package struct ConnectionGuard: Sendable {
     /// Connections looked at in one sweep: each costs a system call.
     private let slice: Int
 
+    /// Bounds of what a connection may do.
+    ///
+    /// `patience`: until its first whole message. `bytes`: without completing one, of trusted
+    /// connections; `strangersBytes`: of all others. `slice`: connections that one sweep looks at,
+    /// at least 1.
     package init(
         patience: Duration = .seconds(30), bytes limit: UInt64, strangersBytes: UInt64 = 1 << 20,
         slice: Int = 512
@@ -94,6 +103,7 @@ package struct ConnectionGuard: Sendable {
     /// Connections that stood when they were looked at last, and those accepted since.
     package var count: Int { connections.count }
 
+    /// The monitor tells of a new connection; one that is known already stays as it is.
     package mutating func accepted(_ descriptor: Int32, at now: Duration) {
         let number = Self.socketNumber(descriptor)
         // The monitor may tell of a connection after its first message.

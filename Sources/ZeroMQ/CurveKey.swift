@@ -4,6 +4,7 @@ import CZeroMQ
 
 /// A CURVE public key: 32 bytes, written as 40 characters of Z85.
 package struct PublicKey: Hashable, Sendable, CustomStringConvertible {
+    /// 32 of them.
     package let bytes: [UInt8]
 
     /// - Throws: `.keyMalformed`.
@@ -16,6 +17,7 @@ package struct PublicKey: Hashable, Sendable, CustomStringConvertible {
         self.bytes = bytes
     }
 
+    /// 40 characters, as key files have them.
     package var z85: String { Z85.encode(bytes) }
 
     package var description: String { z85 }
@@ -34,6 +36,7 @@ package struct SecretKey: Sendable, CustomStringConvertible, CustomReflectable {
     var z85: String { Z85.encode(bytes) }
 
     package var description: String { "(secret key)" }
+    /// Without children: dumps show no key either.
     package var customMirror: Mirror { Mirror(self, children: [:]) }
 
     /// The public key that belongs to it.
@@ -47,7 +50,9 @@ package struct SecretKey: Sendable, CustomStringConvertible, CustomReflectable {
 
 /// Both keys of one side.
 package struct CurveKeyPair: Sendable {
+    /// To be given to the other side.
     package let publicKey: PublicKey
+    /// Stays on this machine.
     package let secretKey: SecretKey
 
     /// - Throws: `.keyPairMismatch` if the keys do not belong together, `.keyFailed`.

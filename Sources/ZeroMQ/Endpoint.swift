@@ -7,6 +7,7 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// What an endpoint is meant for.
     package enum Role: Sendable { case bind, connect }
 
+    /// The transport and what it takes to find the other side.
     package enum Address: Hashable, Sendable {
         /// A Unix domain socket.
         case ipc(path: String)
@@ -18,6 +19,7 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// `sun_path` holds 108 bytes including the terminating zero.
     package static let maximumPathBytes = 107
 
+    /// With `localhost` replaced.
     package let address: Address
 
     /// Parses and checks everything that can be known without the network. `localhost` becomes

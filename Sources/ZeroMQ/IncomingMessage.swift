@@ -3,8 +3,10 @@
 /// What a ROUTER socket knows one connection by: opaque, and unique among its present connections.
 /// A peer that connects again has another one.
 package struct PeerID: Hashable, Sendable, CustomStringConvertible {
+    /// The routing id libzmq made up.
     package let bytes: [UInt8]
 
+    /// Takes the frame in front of a message as it is.
     package init(bytes: [UInt8]) {
         self.bytes = bytes
     }
@@ -20,8 +22,10 @@ package struct PeerID: Hashable, Sendable, CustomStringConvertible {
 package struct AuthenticatedUser: Hashable, Sendable {
     /// The name of the key in the allow-list at the time of the handshake.
     package let name: String
+    /// The key the peer proved to have.
     package let publicKey: PublicKey
 
+    /// Memberwise; only the authenticator makes one that can be trusted.
     package init(name: String, publicKey: PublicKey) {
         self.name = name
         self.publicKey = publicKey
@@ -47,6 +51,7 @@ package struct IncomingMessage: Equatable, Sendable {
 package enum ReceiveResult: Equatable, Sendable {
     /// No complete message is waiting.
     case wouldBlock
+    /// A whole message within the bounds.
     case message(IncomingMessage)
     /// A message above the bounds of the ``SocketProfile``: it was read to its end and thrown away.
     /// `message` has no frames; `parts` and `bytes` are those of the whole body.

@@ -5,13 +5,17 @@ import Glibc
 
 /// What to wait for, and what was found.
 package struct PollEvents: OptionSet, Hashable, Sendable {
+    /// libzmq's bits, `ZMQ_POLLIN` and so on, which are not those of `poll(2)`.
     package let rawValue: Int16
 
+    /// Takes any bits.
     package init(rawValue: Int16) {
         self.rawValue = rawValue
     }
 
+    /// A message, or bytes of a descriptor, can be read.
     package static let readable = PollEvents(rawValue: Int16(ZMQ_POLLIN))
+    /// A message can be queued, or bytes written to a descriptor.
     package static let writable = PollEvents(rawValue: Int16(ZMQ_POLLOUT))
     /// Only for descriptors, and only as a result.
     package static let failed = PollEvents(rawValue: Int16(ZMQ_POLLERR))

@@ -6,22 +6,29 @@ import Synchronization
 
 /// Something that happened to the connections of a socket.
 package struct MonitorEvent: Equatable, Sendable, CustomStringConvertible {
+    /// What happened; error numbers are those of `errno`.
     package enum Kind: Equatable, Sendable {
         case listening
+        /// The address could not be bound.
         case bindFailed(errorNumber: Int32)
         /// A connection arrived; its handshake is still to come.
         case accepted(descriptor: Int32)
+        /// A connection could not be taken, for lack of descriptors say; not asked for.
         case acceptFailed(errorNumber: Int32)
         /// A connection stands; its handshake is still to come.
         case connected(descriptor: Int32)
         /// The connection is being made.
         case connectDelayed
+        /// The connection could not be made; the next attempt comes after this pause.
         case connectRetried(intervalMilliseconds: Int32)
         /// Messages can flow.
         case handshakeSucceeded
+        /// No messages will flow on this connection.
         case handshakeFailed(HandshakeFailure)
+        /// A connection ended that had a handshake, or was still in it.
         case disconnected(descriptor: Int32)
         case closed
+        /// A descriptor could not be closed.
         case closeFailed(errorNumber: Int32)
         /// The last event of a socket.
         case monitorStopped
@@ -29,6 +36,7 @@ package struct MonitorEvent: Equatable, Sendable, CustomStringConvertible {
         case unknown(number: UInt16, value: UInt32)
     }
 
+    /// What happened, with what libzmq tells of it.
     package let kind: Kind
     /// The endpoint as libzmq writes it: the own one of a bound socket, the remote one of a
     /// connecting socket.

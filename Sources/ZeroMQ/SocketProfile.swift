@@ -41,6 +41,7 @@ package struct SocketProfile: Equatable, Sendable {
     /// How long ``Socket/close(goodbye:)`` may go on sending, in milliseconds; at most 1,000.
     package var goodbyeLinger: Int32 = 1_000
 
+    /// The defaults; all of them can be changed.
     package init() {}
 
     /// The bytes CURVE adds to a frame (33), rounded up.

@@ -23,6 +23,7 @@ package struct ZeroMQError: Error, Equatable, Sendable, CustomStringConvertible 
         case allowListUnreadable, allowListMalformed, allowListExposed, authenticatorBusy
     }
 
+    /// For callers that act on it; what helps (``remedy`` aside) follows from it.
     package var code: Code
     /// The endpoint in question, as given.
     package var endpoint: String?
@@ -35,6 +36,7 @@ package struct ZeroMQError: Error, Equatable, Sendable, CustomStringConvertible 
     /// What helps here, where that is more than ``code`` tells.
     package var remedy: String?
 
+    /// Memberwise, unchecked.
     package init(
         _ code: Code, endpoint: String? = nil, file: String? = nil, errorNumber: Int32 = 0,
         detail: String? = nil, remedy: String? = nil
