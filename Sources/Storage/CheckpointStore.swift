@@ -7,6 +7,7 @@
 /// only files known to be intact are ever removed: damaged ones stay for examination, and do not
 /// count as a fallback. One process at a time may save (`DirectoryLock`).
 package struct CheckpointStore: Sendable {
+    /// Where the files lie, as given.
     package let directory: String
     /// Intact checkpoints kept.
     package static let generationsKept = 2

@@ -107,6 +107,7 @@ extension Digest: Comparable {
 }
 
 extension Digest: Codable {
+    /// From 64 hexadecimal digits; anything else is corrupted data.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         guard let digest = Digest(hex: try container.decode(String.self)) else {

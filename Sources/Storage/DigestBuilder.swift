@@ -6,6 +6,7 @@ import CCrypto
 package struct DigestBuilder: ~Copyable {
     private let context: OpaquePointer
 
+    /// The digest of no bytes so far; ends the process where libcrypto has no SHA-256.
     package init() {
         guard let context = EVP_MD_CTX_new(),
             EVP_DigestInit_ex2(context, SHA256Algorithm.shared.pointer, nil) == 1

@@ -4,9 +4,12 @@ import Glibc
 
 /// Who holds a lock, as its file says.
 package struct LockHolder: Equatable, Sendable, CustomStringConvertible {
+    /// As the holder's own namespace counts it.
     package let processID: Int32
+    /// `unknown-host` where it has no name.
     package let host: String
 
+    /// Memberwise, unchecked.
     package init(processID: Int32, host: String) {
         self.processID = processID
         self.host = host
@@ -21,6 +24,7 @@ package struct LockHolder: Equatable, Sendable, CustomStringConvertible {
 /// ends, however it ends, so no lock is ever stale; the file itself stays. Child processes do not
 /// inherit it.
 package final class DirectoryLock: Sendable {
+    /// Of the lock file, inside the directory.
     package let path: String
     private let descriptor: Int32
 

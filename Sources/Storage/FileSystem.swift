@@ -2,7 +2,9 @@
 
 /// An open file of some `FileSystem`.
 package struct OpenFile: Hashable, Sendable {
+    /// Of the process, or whatever a simulation counts by.
     package let descriptor: Int32
+    /// Takes the number as it is; closing is the file system's.
     package init(descriptor: Int32) { self.descriptor = descriptor }
 }
 
@@ -37,6 +39,7 @@ package protocol FileSystem: Sendable {
     /// The content of a regular file of at most `limit` bytes.
     func read(_ path: String, limit: Int) throws(StorageError) -> [UInt8]
 
+    /// Takes a file's name away, which need not be durable when it returns.
     func remove(_ path: String) throws(StorageError)
 
     /// Names of a directory's entries, in no order, without `.` and `..`.

@@ -2,7 +2,9 @@
 
 /// The newest intact checkpoint of a directory.
 package struct LoadedCheckpoint: Sendable {
+    /// Number of the checkpoint; the next one saved is larger than any seen.
     package let generation: Int
+    /// Of its file.
     package let path: String
     /// Decoded and checked against its digest.
     package let content: SafetensorsFile
@@ -21,7 +23,9 @@ package struct LoadedCheckpoint: Sendable {
 
 /// A checkpoint file that cannot be used. It is never deleted, so that it can be examined.
 package struct DamagedCheckpoint: Hashable, Sendable, CustomStringConvertible {
+    /// Number in the name of the file.
     package let generation: Int
+    /// Of the file.
     package let path: String
     /// Why, without the path.
     package let reason: String

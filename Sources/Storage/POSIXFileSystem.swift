@@ -5,8 +5,10 @@ import Glibc
 /// The operating system's files. Interrupted calls are repeated, except `close`, which Linux
 /// completes even when interrupted.
 package struct POSIXFileSystem: FileSystem {
+    /// All of them are equal: there is no state.
     package init() {}
 
+    /// `open` with `O_EXCL`; a link in the file's place is not followed.
     package func create(
         _ path: String, permissions: UInt32
     ) throws(StorageError) -> OpenFile {
@@ -16,6 +18,7 @@ package struct POSIXFileSystem: FileSystem {
             })
     }
 
+    /// One `write`; what would write nothing fails with `EIO`.
     package func write(
         _ bytes: UnsafeRawBufferPointer, to file: OpenFile, path: String
     ) throws(StorageError) -> Int {
@@ -29,10 +32,12 @@ package struct POSIXFileSystem: FileSystem {
         return count
     }
 
+    /// `fsync`.
     package func synchronize(_ file: OpenFile, path: String) throws(StorageError) {
         _ = try repeated(.synchronize, path) { fsync(file.descriptor) }
     }
 
+    /// `close`; an interrupted one has closed.
     package func close(_ file: OpenFile, path: String) throws(StorageError) {
         let result = Glibc.close(file.descriptor)
         let number = errno
@@ -41,10 +46,12 @@ package struct POSIXFileSystem: FileSystem {
         }
     }
 
+    /// `rename`.
     package func rename(_ path: String, to target: String) throws(StorageError) {
         _ = try repeated(.rename, path) { Glibc.rename(path, target) }
     }
 
+    /// `fsync` of the directory itself.
     package func synchronizeDirectory(_ path: String) throws(StorageError) {
         let descriptor = try repeated(.synchronizeDirectory, path) {
             open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -53,6 +60,7 @@ package struct POSIXFileSystem: FileSystem {
         _ = try repeated(.synchronizeDirectory, path) { fsync(descriptor) }
     }
 
+    /// Reads without waiting at a pipe; a file that shrinks meanwhile ends early.
     package func read(_ path: String, limit: Int) throws(StorageError) -> [UInt8] {
         // Non-blocking, so that a pipe in the file's place cannot hang the open.
         let descriptor = try repeated(.open, path) {
@@ -71,10 +79,12 @@ package struct POSIXFileSystem: FileSystem {
         return try content(of: descriptor, size: size, path: path)
     }
 
+    /// `unlink`.
     package func remove(_ path: String) throws(StorageError) {
         _ = try repeated(.remove, path) { unlink(path) }
     }
 
+    /// Names are decoded as UTF-8, with replacement characters where they are none.
     package func list(_ path: String) throws(StorageError) -> [String] {
         guard let stream = opendir(path) else {
             throw StorageError(.system(.list, errno: errno), path: path)
@@ -97,6 +107,7 @@ package struct POSIXFileSystem: FileSystem {
         }
     }
 
+    /// `mkdir` with mode 0755 before the process's mask; what exists has to be a directory.
     package func createDirectory(_ path: String) throws(StorageError) -> Bool {
         do throws(StorageError) {
             _ = try repeated(.createDirectory, path) { mkdir(path, 0o755) }

@@ -8,6 +8,7 @@ import Glibc
 /// as long as it lives, and the next one removes those whose lock is free. What carries no lock
 /// file is left alone.
 package final class PrivateDirectory: Sendable {
+    /// `counterbias-` and six random characters, inside the parent.
     package let path: String
     /// Of the locked file.
     private let descriptor: Int32

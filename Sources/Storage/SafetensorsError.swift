@@ -4,6 +4,7 @@ import PrintableText
 
 /// Why bytes are not an acceptable safetensors file, or why a tensor is not what was asked for.
 package struct SafetensorsError: Error, Equatable, Sendable {
+    /// What is wrong; the description says it in a sentence.
     package enum Code: Equatable, Sendable {
         /// Fewer bytes than the 8 that hold the header's length.
         case tooShort(bytes: Int)
@@ -11,27 +12,36 @@ package struct SafetensorsError: Error, Equatable, Sendable {
         case headerLength(UInt64, available: Int)
         /// The header is not the JSON the format asks for.
         case malformedHeader(byte: Int, detail: String)
+        /// A key of the JSON that is there already, or a tensor's name.
         case duplicateKey(String)
+        /// A field of a tensor's entry that the format does not have.
         case unknownField(String)
+        /// A field of a tensor's entry that the format demands.
         case missingField(String)
+        /// An element type that is not read here.
         case unsupportedType(String)
         /// `shape` times the element size exceeds 2^63 - 1 bytes, or is not the byte count given.
         case sizeMismatch(shape: [Int], type: String, bytes: Int)
         /// The tensor does not start where the one before it ends.
         case notContiguous(expected: Int, found: Int)
+        /// A tensor ends behind the file.
         case outOfBounds(end: Int, available: Int)
         /// Bytes after the last tensor.
         case trailingBytes(Int)
         /// A name that the format reserves.
         case reservedName
         case noSuchTensor
+        /// The tensor has another element type than was asked for.
         case wrongType(found: String, expected: String)
+        /// The tensor has another shape than was asked for.
         case wrongShape(found: [Int], expected: [Int])
         /// The file carries no digest of its content, or not in the form `sealed()` writes.
         case notSealed
+        /// The content is not what was sealed.
         case digestMismatch(recorded: String, actual: String)
     }
 
+    /// For tests and for callers that act on it; the description is for people.
     package let code: Code
     /// Path or other name of the file, if known.
     package var file: String?

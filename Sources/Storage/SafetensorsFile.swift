@@ -8,7 +8,9 @@
 package struct SafetensorsFile: Sendable {
     /// One tensor's description.
     package struct Tensor: Hashable, Sendable {
+        /// Unique in a file; never `__metadata__`.
         package let name: String
+        /// Type of the elements.
         package let type: TensorType
         /// Row-major extents; empty for a scalar.
         package let shape: [Int]
@@ -29,6 +31,7 @@ package struct SafetensorsFile: Sendable {
     /// The reference implementation's limit on the header's length in bytes.
     static let maximumHeader = 100_000_000
 
+    /// Without tensors.
     package init(metadata: [String: String] = [:]) {
         self.metadata = metadata
     }

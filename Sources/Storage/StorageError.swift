@@ -11,6 +11,7 @@ package struct StorageError: Error, Equatable, Sendable {
         case synchronizeDirectory = "synchronize directory"
     }
 
+    /// What went wrong, and with what numbers.
     package enum Code: Equatable, Sendable {
         /// The operating system refused; `errno` says why.
         case system(Operation, errno: Int32)
@@ -18,6 +19,7 @@ package struct StorageError: Error, Equatable, Sendable {
         case notRegularFile
         /// What stands in the place of the lock is a link, or has other names.
         case foreignLock
+        /// The file is longer than its reader takes.
         case tooLarge(bytes: Int, limit: Int)
         /// Another process holds the directory's lock.
         case locked(by: LockHolder?)
@@ -27,9 +29,12 @@ package struct StorageError: Error, Equatable, Sendable {
         case generationsExhausted
     }
 
+    /// For callers that act on it; the description is for people.
     package let code: Code
+    /// Of the file or directory, as given.
     package let path: String
 
+    /// Of that code, at that path.
     package init(_ code: Code, path: String) {
         self.code = code
         self.path = path
