@@ -4,10 +4,12 @@
 package struct ImageEntry: Hashable, Sendable {
     /// File name without the folder; with `[INDEX]` behind it for one input of several.
     package let name: String
+    /// The folder as given, and the file name.
     package let path: String
     /// Which of an array's inputs it is; nil for the only one of a file.
     private let input: Int?
 
+    /// All of a file; what it is shows when it is prepared.
     package init(name: String, path: String) {
         self.init(name: name, path: path, input: nil)
     }

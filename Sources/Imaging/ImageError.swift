@@ -4,6 +4,7 @@ import PrintableText
 
 /// What went wrong with one image, folder or preprocessing setting.
 package struct ImageError: Error, Hashable, Sendable {
+    /// What is wrong; the description says it and what helps.
     package enum Code: String, Hashable, Sendable {
         /// The file or folder cannot be opened or read.
         case unreadable
@@ -34,12 +35,14 @@ package struct ImageError: Error, Hashable, Sendable {
         case invalidPreprocessing
     }
 
+    /// For tests and for callers that act on it; the description is for people.
     package var code: Code
     /// File, folder or field name, as the user wrote it.
     package var subject: String
     /// Reason, as precise as the source gives it; may be empty.
     package var detail: String
 
+    /// Of that code; `subject` is printed before it, `detail` behind it.
     package init(_ code: Code, _ subject: String, _ detail: String = "") {
         self.code = code
         self.subject = subject

@@ -2,6 +2,7 @@
 
 /// What a folder of images holds besides images that are read.
 package struct LeftOut: Hashable, Sendable {
+    /// Why an entry of a folder is not read; raw values are for people.
     package enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
         case subfolder = "sub-folder"
         case webp, bmp, gif, tiff, heif, avif
@@ -38,9 +39,11 @@ package struct LeftOut: Hashable, Sendable {
         }
     }
 
+    /// An entry of the folder that is not read.
     package struct Entry: Hashable, Sendable, Codable {
         /// File name; with replacement characters where it is not UTF-8.
         package let file: String
+        /// Why it is not read.
         package let kind: Kind
     }
 
@@ -57,8 +60,10 @@ package struct LeftOut: Hashable, Sendable {
         entries.sort { $0.file.utf8.lexicographicallyPrecedes($1.file.utf8) }
     }
 
+    /// Entries of each kind that occurs.
     package var counts: [Kind: Int] { entries.reduce(into: [:]) { $0[$1.kind, default: 0] += 1 } }
 
+    /// Whether somebody may have expected images of any of them.
     package var mayHoldImages: Bool { entries.contains { $0.kind.mayHoldImages } }
 
     /// `2 sub-folders, 3 webp`, in the order of the kinds; empty if there is nothing.

@@ -2,6 +2,7 @@
 
 /// One network input before normalization: what the coordinator ships to workers.
 package struct PreparedImage: Hashable, Sendable {
+    /// The values, as a worker gets them.
     package enum Payload: Hashable, Sendable {
         /// `[height][width][channels]` in the network's channel order, still to be normalized.
         case pixels([UInt8])
@@ -10,9 +11,13 @@ package struct PreparedImage: Hashable, Sendable {
         case tensor([Float])
     }
 
+    /// Rows.
     package let height: Int
+    /// Columns.
     package let width: Int
+    /// Of the network's input.
     package let channels: Int
+    /// Row-major, as many as ``count``.
     package let payload: Payload
 
     /// `payload` has exactly `height * width * channels` elements.
@@ -29,6 +34,7 @@ package struct PreparedImage: Hashable, Sendable {
 }
 
 extension PreparedImage.Payload {
+    /// Elements, whatever their type.
     package var count: Int {
         switch self {
         case .pixels(let pixels): pixels.count

@@ -35,17 +35,22 @@ package struct Preprocessing: Hashable, Sendable, Codable {
     /// At least 1. Images give 3, or 1 for grayscale networks (ITU-R 601 luma as Pillow's
     /// `convert("L")`), or 4 with alpha; networks with others take arrays.
     package var channels: Int
+    /// How extents and the crop's offset are rounded.
     package var geometry: ResizeGeometry
+    /// Filter of the resizing; without effect where nothing is resized.
     package var interpolation: Interpolation
+    /// Without effect on a single channel.
     package var channelOrder: ChannelOrder
     /// One value or one per channel in the network's order, in units of a pixel (0...255).
     package var mean: [Float]
     /// As `mean`; positive.
     package var std: [Float]
+    /// Without effect on arrays.
     package var exifOrientation: ExifOrientation
     /// Name of the network's input, for errors.
     package var inputName: String
 
+    /// Memberwise; ``validate()`` checks the ranges.
     package init(
         resizeShortSide: Int?, cropHeight: Int, cropWidth: Int, channels: Int = 3,
         geometry: ResizeGeometry = .torchvision, interpolation: Interpolation = .bilinear,
