@@ -5,16 +5,22 @@ package import Storage
 
 /// A checkpoint of another job, or one whose content makes no sense.
 package struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong; the description says it in a sentence.
     package enum Code: Hashable, Sendable {
+        /// Digests in hexadecimal.
         case otherJob(found: String, expected: String)
+        /// Written by a release whose checkpoints this one would misread.
         case otherFormat(found: String, expected: Int)
+        /// A field is missing or makes no sense.
         case field(String)
     }
 
+    /// For callers that act on it; the description is for people.
     package var code: Code
     /// The checkpoint's, where it is known.
     package var path: String?
 
+    /// Of that code, in a file yet to be named.
     package init(_ code: Code) { self.code = code }
 
     func of(_ path: String) -> CheckpointError {
@@ -46,9 +52,11 @@ package struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertib
 /// A job's state between two rounds, as the checkpoint file and the statistics file beside it hold
 /// it.
 package struct JobCheckpoint: Hashable, Sendable {
+    /// Names the job; another's state is of no use to it.
     package var job: Digest
     /// Incarnation of the coordinator that wrote it.
     package var epoch: UInt64
+    /// Everything the job goes on from.
     package var progress: CalibrationJob.Progress
     /// Resolved configuration that decides the bits, to name differences.
     package var configuration: String
@@ -61,6 +69,7 @@ package struct JobCheckpoint: Hashable, Sendable {
     /// and what of the file beside it is theirs.
     package static let format = 3
 
+    /// Memberwise, unchecked.
     package init(
         job: Digest, epoch: UInt64, progress: CalibrationJob.Progress, configuration: String,
         roundLimit: Int? = nil
@@ -74,6 +83,7 @@ package struct JobCheckpoint: Hashable, Sendable {
 }
 
 extension JobCheckpoint {
+    /// Content of the checkpoint file, without what ``statisticsFile()`` holds.
     package func file() throws -> SafetensorsFile {
         let fields = progress.fields
         var file = SafetensorsFile(metadata: fields.texts)

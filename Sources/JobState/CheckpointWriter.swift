@@ -21,6 +21,7 @@ package final class CheckpointWriter: Sendable {
     private let logger: Logger
     private let queue = DispatchQueue(label: "checkpoints")
 
+    /// Writes to `store`, which is no longer anybody else's; says so at level debug.
     package init(_ store: JobStore, logger: Logger) {
         self.store = Mutex(store)
         self.logger = logger

@@ -8,9 +8,12 @@ package import Storage
 /// What a worker needs to run float rounds, as one content-addressed blob: graph, weights and pixel
 /// encoding.
 package struct NetworkBlob: Hashable, Sendable {
+    /// As given, before equalization.
     package var network: FloatNetwork
+    /// From pixels to the first input's values; without tables where images are arrays.
     package var encoding: InputEncoding
 
+    /// Memberwise, unchecked.
     package init(network: FloatNetwork, encoding: InputEncoding) {
         self.network = network
         self.encoding = encoding
@@ -42,7 +45,9 @@ package struct NetworkBlob: Hashable, Sendable {
 
     /// An encoded blob and its digest.
     package struct Sealed: Sendable {
+        /// A safetensors file.
         package let bytes: [UInt8]
+        /// SHA-256 of ``bytes``.
         package let digest: Digest
     }
 
@@ -78,8 +83,11 @@ package struct NetworkBlob: Hashable, Sendable {
 /// A blob that passed its digest and still makes no sense: made by another version.
 package enum BlobError: Error, Hashable, Sendable, CustomStringConvertible {
     case noGraph
+    /// With the decoder's or the graph's own reason.
     case graph(String)
+    /// There has to be a table for every channel of the first input, or none at all.
     case pixelTables(found: Int, channels: Int)
+    /// There has to be a scale and an offset for every channel of every node.
     case rescaledChannels(found: Int, channels: Int)
     case rescaling
 

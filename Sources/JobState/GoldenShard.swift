@@ -11,6 +11,7 @@ package import Storage
 /// additions, products, concatenations, clamps, activations, normalization, statistics, histograms
 /// and requantization. Two processes with the same digest compute the same bits.
 package enum GoldenShard {
+    /// SHA-256 of the results of all rounds, in order; computed once per process.
     package static let digest: Digest = compute()
 
     private static func compute() -> Digest {

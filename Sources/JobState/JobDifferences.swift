@@ -97,6 +97,7 @@ package enum JobDifferences {
         return differences
     }
 
+    /// `KEY (OLD then, NEW now)`.
     package static func change(_ key: String, _ old: String, _ new: String) -> String {
         "\(key) (\(old) then, \(new) now)"
     }

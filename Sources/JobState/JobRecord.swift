@@ -7,11 +7,14 @@ package import Storage
 /// people. Resuming compares digests and needs none of it, but with it a refusal can name files and
 /// keys, and `status` the command.
 package struct JobRecord: Codable, Hashable, Sendable {
+    /// A file and what was in it.
     package struct Image: Codable, Hashable, Sendable {
+        /// Path or file name, as given.
         package var name: String
         /// Of the prepared pixels or values.
         package var digest: String
 
+        /// Memberwise; `digest` in hexadecimal.
         package init(name: String, digest: String) {
             self.name = name
             self.digest = digest
@@ -24,6 +27,7 @@ package struct JobRecord: Codable, Hashable, Sendable {
     package var version: String
     /// Arguments, the program first, and the folder they are relative to.
     package var command: [String]
+    /// Current directory of the program that started the job.
     package var folder: String
     /// Path of the model and digest of the file.
     package var model: Image
@@ -34,6 +38,7 @@ package struct JobRecord: Codable, Hashable, Sendable {
     /// All keys of the resolved configuration, with their values.
     package var configuration: [String: String]
 
+    /// Memberwise; the digest is kept in hexadecimal.
     package init(
         job: Digest, version: String, command: [String], folder: String, model: Image,
         quantized: Image? = nil, images: [Image], configuration: [String: String]
@@ -64,6 +69,7 @@ package struct JobRecord: Codable, Hashable, Sendable {
         return record
     }
 
+    /// Durably, beside the checkpoints. Throws `StorageError`.
     package func write(to directory: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -6,6 +6,7 @@ package import Storage
 
 /// Where a job stands, from what its folder holds; for people and scripts.
 package struct JobStatus: Encodable, Hashable, Sendable {
+    /// Whether anything is left to do, and whether it is being done.
     package enum State: String, Encodable, Sendable {
         /// A coordinator holds the folder.
         case running
@@ -15,8 +16,11 @@ package struct JobStatus: Encodable, Hashable, Sendable {
         case finished
     }
 
+    /// Who the lock of the folder names.
     package struct Coordinator: Encodable, Hashable, Sendable {
+        /// Process identifier on that host.
         package var pid: Int32
+        /// Host name; the folder may be shared.
         package var host: String
     }
 
@@ -24,27 +28,37 @@ package struct JobStatus: Encodable, Hashable, Sendable {
     package struct Stage: Encodable, Hashable, Sendable {
         /// preparing, statistics, ranging, guarding, correcting, tuning, measuring, writing, done
         package var name: String
+        /// The convolution in work; nil in stages without one.
         package var layer: Int?
+        /// Convolutions in all; nil in stages without one.
         package var layers: Int?
         /// Of fine-tuning; 0 before the first.
         package var epoch: Int?
+        /// Epochs asked for; nil outside fine-tuning, and where the configuration cannot be read.
         package var epochs: Int?
+        /// Of the epoch in work.
         package var step: Int?
+        /// Of an epoch; nil unless a step is in work.
         package var steps: Int?
         /// The latest loss of a step, or of a validation before the first one.
         package var loss: Double?
 
+        /// A stage of which nothing more is known.
         package init(_ name: String) { self.name = name }
     }
 
+    /// The newest intact checkpoint.
     package struct Checkpoint: Encodable, Hashable, Sendable {
+        /// Of its file.
         package var path: String
+        /// Number in its name.
         package var generation: Int
         /// Seconds since it was written, at least 0.
         package var ageSeconds: Double
         /// Whether a later one is damaged, so that work is repeated.
         package var isFallback: Bool
 
+        /// Memberwise, unchecked.
         package init(path: String, generation: Int, ageSeconds: Double, isFallback: Bool) {
             self.path = path
             self.generation = generation
@@ -53,16 +67,21 @@ package struct JobStatus: Encodable, Hashable, Sendable {
         }
     }
 
+    /// Follows from the lock and from what is there.
     package var state: State
     /// Who holds the folder, if its lock says so.
     package var coordinator: Coordinator?
+    /// Digest in hexadecimal; nil before the first checkpoint.
     package var job: String?
+    /// What comes next, or is in work.
     package var stage: Stage
+    /// In the newest checkpoint; a running coordinator may be farther.
     package var roundsDone: Int
     /// Unknown in checkpoints that do not say.
     package var roundsAtMost: Int?
     /// How often a coordinator has started on this job.
     package var incarnation: UInt64
+    /// Nil before the first one.
     package var checkpoint: Checkpoint?
     /// One sentence per damaged file.
     package var warnings: [String] = []

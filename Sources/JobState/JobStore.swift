@@ -8,6 +8,7 @@ package import Storage
 package struct JobStore: Sendable {
     /// What the disk knows of a job.
     package struct Loaded: Sendable {
+        /// The newest state that can be used.
         package var checkpoint: JobCheckpoint
         /// Where it lies.
         package var file: LoadedCheckpoint
@@ -31,7 +32,9 @@ package struct JobStore: Sendable {
         self.fileSystem = fileSystem
     }
 
+    /// Of the checkpoints and of the file beside them.
     package var directory: String { checkpoints.directory }
+    /// Of the file beside the checkpoints, whether it is there or not.
     package var statisticsPath: String { directory + "/" + Self.statisticsName }
 
     /// Reads the newest intact state; nil if there is none.

@@ -7,6 +7,8 @@ import Storage
 
 /// The integer network as a content-addressed blob; graph and weights as in ``NetworkBlob``.
 package enum QuantizedNetworkBlob {
+    /// A safetensors file; the same value always gives the same bytes. Throws ``BlobError`` for
+    /// weights beyond their type.
     package static func encode(_ network: QuantizedNetwork) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
@@ -40,6 +42,8 @@ package enum QuantizedNetworkBlob {
         return file.encoded()
     }
 
+    /// Reads what ``encode(_:)`` wrote. Throws ``BlobError``, or the safetensors or JSON decoder's
+    /// error.
     package static func decode(_ bytes: [UInt8]) throws -> QuantizedNetwork {
         let file = try SafetensorsFile(decoding: bytes)
         let graph = try GraphText.decode(file.metadata["graph"])
