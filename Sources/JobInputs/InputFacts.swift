@@ -7,7 +7,9 @@ package import Settings
 
 /// What there is to warn of about a run's inputs, gathered image by image.
 package struct InputFacts: Sendable {
+    /// Images added so far, arrays among them.
     package private(set) var images = 0
+    /// Those that were taken as they are: `.npy` files that are not uint8.
     package private(set) var arrays = 0
     private var first: PreparedImage.Payload?
     private var areAlike = true
@@ -15,6 +17,7 @@ package struct InputFacts: Sendable {
     private var (arraysLookLikePixels, areWhole) = (true, true)
     private var largest: Float = 0
 
+    /// Of no image yet.
     package init() {}
 
     /// Adds the images of a pool.

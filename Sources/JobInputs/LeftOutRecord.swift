@@ -11,6 +11,7 @@ package struct LeftOutRecord: Codable, Sendable {
 
     private static let limit = 100
 
+    /// With the names of the first 100.
     package init(_ leftOut: LeftOut) {
         counts = Dictionary(
             uniqueKeysWithValues: leftOut.counts.map { ($0.key.rawValue, $0.value) })

@@ -11,17 +11,22 @@ import Synchronization
 package struct PreparedPool: Sendable {
     /// File names in the folder.
     package private(set) var names: [String] = []
+    /// As many as ``names``, until ``forgetImages()``.
     package private(set) var images: [PreparedImage] = []
     /// Images that could not be read, with the reason.
     package private(set) var skipped: [SkippedImage] = []
 
+    /// An image that was left out since it cannot be read or does not fit.
     package struct SkippedImage: Codable, Hashable, Sendable {
+        /// File name in the folder.
         package var file: String
+        /// What ``ImageError`` says of it.
         package var reason: String
     }
 
     /// A signal came before the first round; what was in the folder is untouched.
     package struct Stopped: Error, CustomStringConvertible {
+        /// As in `SIGTERM`.
         package var signal: String
         package var description: String {
             "stopped by \(signal) while images were prepared; start the same command again"

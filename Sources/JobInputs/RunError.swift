@@ -18,10 +18,12 @@ package struct RunError: Error, Hashable, Sendable, CustomStringConvertible {
         case workers
     }
 
+    /// For exit codes; the description is for people.
     package var kind: Kind
     /// One line that names the file, key or worker and says what to do.
     package var description: String
 
+    /// Of that kind; the description is printed as it is.
     package init(_ kind: Kind, _ description: String) {
         self.kind = kind
         self.description = description
