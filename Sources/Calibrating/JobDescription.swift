@@ -13,11 +13,14 @@ package struct JobDescription: Codable, Hashable, Sendable {
     package var quantized: Digest?
     /// Digest over the digests of all images, in order.
     package var images: Digest
+    /// In the pool, those held out included.
     package var imageCount: Int
     /// Right logit of every image, where fine-tuning compares with labels.
     package var labels: [Int]?
+    /// What decides the result besides networks, images and labels.
     package var options: CalibrationOptions
 
+    /// Memberwise, unchecked.
     package init(
         network: Digest, quantized: Digest?, images: Digest, imageCount: Int, labels: [Int]?,
         options: CalibrationOptions

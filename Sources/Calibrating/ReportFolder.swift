@@ -14,6 +14,7 @@ package struct ReportFolder {
     /// Far above the numbers of any network.
     static let maximumBytes = 256 << 20
 
+    /// Names the folder; ``data()`` reads it.
     package init(out: String) { self.out = out }
 
     /// - Throws: ``RunError`` naming the file that is missing or unusable. A missing time line

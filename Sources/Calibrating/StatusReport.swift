@@ -9,6 +9,7 @@ import Storage
 /// Reads where a job stands from its folder. Starts nothing, writes nothing, keeps no lock.
 package struct StatusReport {
     private let out: String
+    /// As found when this was made.
     package let status: JobStatus
 
     /// Looks again when a coordinator at work replaces files between two steps of a look.
