@@ -7,6 +7,7 @@ import PrintableText
 
 /// What `evaluate --json` prints.
 package struct EvaluationReport: Encodable, Sendable {
+    /// How often a network is right.
     package struct Accuracy: Encodable, Sendable {
         /// Share of images in [0, 1]; nil without labels.
         package var top1: Double?
@@ -14,23 +15,32 @@ package struct EvaluationReport: Encodable, Sendable {
 
     /// Compared.
     package var images: Int
+    /// Of the float network.
     package var float: Accuracy
+    /// Of the 8-bit network.
     package var quantized: Accuracy
     /// Share of images in [0, 1] with the same largest logit; nil for several outputs, as is `kl`.
     package var agreement: Double?
     /// In dB, of the output; of several, the mean of theirs.
     package var sqnr: Double
+    /// Mean Kullback-Leibler divergence of the softmax, float ‖ 8-bit, in nats.
     package var kl: Double?
+    /// How pixels became inputs.
     package var pixels: PixelRecord
+    /// What the folder holds besides images.
     package var leftOut: LeftOutRecord
+    /// Images that could not be read, with the reason.
     package var skippedImages: [PreparedPool.SkippedImage]
+    /// One sentence each, with the remedy.
     package var warnings: [String]
     /// What stands behind the logits in the files; not part of the comparison.
     package var function: Graph.OutputFunction?
     /// Of several outputs, each by itself.
     package var outputs: [Output]?
 
+    /// One of several outputs.
     package struct Output: Encodable, Sendable {
+        /// In the model.
         package var name: String
         /// In dB.
         package var sqnr: Double
