@@ -5,6 +5,7 @@ import PrintableText
 
 /// What one node costs in both executors.
 package struct LayerReport: Encodable, Sendable {
+    /// Time and work of one executor at this node.
     package struct Cost: Encodable, Sendable {
         /// Median over images.
         var microseconds: Double

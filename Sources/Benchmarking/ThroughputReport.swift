@@ -5,6 +5,7 @@ import PrintableText
 
 /// What `bench --json` prints.
 package struct ThroughputReport: Encodable, Sendable {
+    /// Images per second of one kind of pass.
     package struct Rate: Encodable, Sendable {
         /// Median over the repetitions.
         var imagesPerSecond: Double
