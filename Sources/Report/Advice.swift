@@ -5,6 +5,7 @@ import Calibration
 /// A finding in plain words, with what to try where something can be done. Each follows from the
 /// numbers of the run by a fixed rule.
 package struct Advice: Hashable, Sendable {
+    /// What a finding is to the reader; raw values are classes of the page's style.
     package enum Kind: String, Sendable {
         /// What the correction achieved.
         case helped
@@ -21,9 +22,13 @@ package struct Advice: Hashable, Sendable {
         case guardKept, guardTookBack, tuningDiverged, tryTuning, skippedImages
     }
 
+    /// Why it is given.
     package var rule: Rule
+    /// What it is to the reader.
     package var kind: Kind
+    /// The finding, in whole sentences.
     package var text: String
+    /// Flags or keys to try; nil where there is nothing to try.
     package var remedy: String?
 
     /// Share of the error's energy that makes shift worth more images.

@@ -8,18 +8,26 @@ package import Quantization
 package struct ReportData: Sendable {
     /// What `run.json` holds of a run, as text where the page only shows it.
     package struct Run: Sendable {
+        /// Release that wrote the results.
         package var version: String
         /// Keys and values of the resolved configuration, in order.
         package var settings: [(key: String, value: String)]
+        /// SHA-256 of model, job and the like, in hexadecimal, by name.
         package var digests: [(name: String, hex: String)]
         /// Stages and their seconds, in order.
         package var timings: [(stage: String, seconds: Double)]
+        /// Rounds of the whole job, those before a resumption included.
         package var rounds: Int
+        /// In the pool, those held out included.
         package var images: Int
+        /// Images that could not be read, with the reason.
         package var skippedImages: [(file: String, reason: String)]
+        /// Channels that were taken out before quantization.
         package var deadChannels: [DeadChannels]
+        /// One sentence each, as the command printed them.
         package var warnings: [String]
 
+        /// Memberwise, unchecked.
         package init(
             version: String, settings: [(key: String, value: String)],
             digests: [(name: String, hex: String)], timings: [(stage: String, seconds: Double)],
@@ -38,11 +46,14 @@ package struct ReportData: Sendable {
         }
     }
 
+    /// What was found and done, layer by layer.
     package var ledger: Ledger
+    /// What was run, with what, and how long it took.
     package var run: Run
     /// Of the incarnation that finished; nil where none was kept.
     package var timeline: WorkerTimeline?
 
+    /// Memberwise, unchecked.
     package init(ledger: Ledger, run: Run, timeline: WorkerTimeline?) {
         self.ledger = ledger
         self.run = run

@@ -4,8 +4,10 @@
 package struct ReportPage {
     let data: ReportData
 
+    /// Nothing is computed before ``html``.
     package init(_ data: ReportData) { self.data = data }
 
+    /// The whole document, made anew at every call.
     package var html: String {
         let page: Markup = """
             <!DOCTYPE html>
