@@ -2,12 +2,14 @@
 
 /// A table with aligned columns; numbers to the right.
 package struct TextTable: Sendable {
+    /// A cell for each column; may be empty.
     package var header: [String]
     /// As many cells as the header each.
     package var rows: [[String]] = []
     /// Columns aligned to the left; all others to the right.
     package var leftColumns: Set<Int>
 
+    /// Without rows.
     package init(header: [String], leftColumns: Set<Int> = [0]) {
         self.header = header
         self.leftColumns = leftColumns
