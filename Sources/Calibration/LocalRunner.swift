@@ -11,7 +11,7 @@ package struct LocalRunner {
     /// What computes; a shard goes to one of them.
     package let computers: [ShardComputer]
     private let images: [InputPayload]
-    private let shape: FeatureShape
+    private let shape: TensorShape
 
     /// - Parameters:
     ///   - network: the job's float network; packed here, once for every computer.

@@ -40,7 +40,7 @@ public struct FloatModel: Sendable {
 }
 
 extension FloatModel.Port {
-    fileprivate init(_ name: String, _ shape: FeatureShape) {
+    fileprivate init(_ name: String, _ shape: TensorShape) {
         self.init(
             name: name, height: shape.height, width: shape.width, channels: shape.channels)
     }

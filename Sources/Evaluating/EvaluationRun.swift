@@ -151,7 +151,7 @@ package struct EvaluationRun {
     }
 
     private func check(_ float: Graph, _ quantized: Graph) throws {
-        func ends(_ graph: Graph) -> [FeatureShape] {
+        func ends(_ graph: Graph) -> [TensorShape] {
             graph.inputs.map(\.shape) + graph.outputs.map { graph.shape(of: $0.value) }
         }
         guard float.inputs.count == quantized.inputs.count, ends(float) == ends(quantized) else {

@@ -79,7 +79,7 @@ struct EvaluationTrace {
     }
 }
 
-extension FeatureShape {
+extension TensorShape {
     fileprivate func channelsFirst(_ values: [Float]) -> [Float] {
         (0..<channels).flatMap { channel in
             (0..<pixels).map { values[$0 * channels + channel] }

@@ -168,7 +168,7 @@ package final class BackwardPass: Sendable {
     }
 
     private func mask(
-        _ gradient: UnsafeMutablePointer<Float>, by mask: AlignedBuffer?, shape: FeatureShape,
+        _ gradient: UnsafeMutablePointer<Float>, by mask: AlignedBuffer?, shape: TensorShape,
         _ ordinal: Int?, _ sums: inout [[Double]]
     ) {
         let bits = mask.map { UnsafePointer($0.bytes) }

@@ -12,6 +12,8 @@ package final class FloatExecutor: Sendable {
     let lastUses: [Int]
     private let convolutions: [FloatConvolution?]
     private let executables: [(any ExecutableOperator)?]
+    /// By node: its result is its only operand, which nothing later reads.
+    fileprivate let handsOn: [Bool]
     /// By the first of two nodes that one call computes, the second being the only reader.
     fileprivate let pairs: [Int: FloatConvolutionPair]
 
@@ -31,6 +33,7 @@ package final class FloatExecutor: Sendable {
         }
         self.convolutions = convolutions
         executables = graph.nodes.map(\.operation.executable)
+        handsOn = graph.handsOn
         let consumers = graph.consumers
         pairs = graph.nodes.indices.reduce(into: [:]) { pairs, node in
             let value = graph.value(of: node)
@@ -71,15 +74,30 @@ package final class FloatExecutor: Sendable {
             return
         }
         guard let executable = executables[index] else { preconditionFailure("no weights") }
-        executable.computeFloats(
-            FloatCall(
-                shapes: node.inputs.map(graph.shape(of:)),
-                operands: node.inputs.map { UnsafePointer(values[$0].floats) }, shape: node.shape,
-                clamp: statistics == nil ? node.clamp : .none, output: output))
+        if !handsOn[index] {
+            executable.computeFloats(
+                FloatCall(
+                    shapes: node.inputs.map(graph.shape(of:)),
+                    operands: node.inputs.map { UnsafePointer(values[$0].floats) },
+                    shape: node.shape, clamp: statistics == nil ? node.clamp : .none,
+                    output: output))
+        }
         if let statistics {
             StatisticsKernels.floatStatistics(
                 output, clamp: node.clamp, pixels: node.shape.pixels,
                 channels: node.shape.channels, into: statistics)
+        }
+    }
+}
+
+extension Graph {
+    /// By node: whether its result is its only operand as it lies in memory, and nothing later
+    /// reads that.
+    var handsOn: [Bool] {
+        let lastUses = lastUses
+        return nodes.enumerated().map { index, node in
+            node.operation.executable?.keepsMemory == true && node.clamp == .none
+                && node.inputs.count == 1 && lastUses[node.inputs[0]] == index
         }
     }
 }
@@ -117,11 +135,19 @@ package struct FloatRun {
         workspace: Workspace, statistics: ChannelStatistics?
     ) -> UnsafePointer<Float> {
         let node = executor.graph.nodes[next]
-        let output = workspace.take(byteCount: node.shape.count * MemoryLayout<Float>.stride)
+        let result = executor.graph.value(of: next)
+        let output =
+            executor.handsOn[next]
+            ? values[node.inputs[0]]
+            : workspace.take(byteCount: node.shape.count * MemoryLayout<Float>.stride)
         executor.compute(
             next, values: values, output: output.floats, statistics: statistics,
             workspace: workspace)
-        values[executor.graph.value(of: next)] = output
+        if executor.handsOn[next] {
+            values.handOn(node.inputs[0], to: result)
+        } else {
+            values[result] = output
+        }
         values.release(
             after: next, graph: executor.graph, lastUses: executor.lastUses, to: workspace)
         next += 1

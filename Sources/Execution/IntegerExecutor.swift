@@ -34,6 +34,8 @@ package final class IntegerExecutor: Sendable {
     /// Of nodes without weights.
     let executables: [(any ExecutableOperator)?]
     private let precisions: [FloatPrecision]
+    /// By node: its result is its only operand, which nothing later reads.
+    let handsOn: [Bool]
 
     /// - Parameters:
     ///   - network: packed here.
@@ -55,6 +57,7 @@ package final class IntegerExecutor: Sendable {
         tables = network.graph.nodes.indices.map { Self.tables(network, index: $0) }
         executables = network.graph.nodes.map(\.operation.executable)
         precisions = network.graph.nodes.map(\.operation.form.floatPrecision)
+        handsOn = network.graph.handsOn
     }
 
     private static func layer(_ network: QuantizedNetwork, index: Int, ordinal: Int) -> Layer? {

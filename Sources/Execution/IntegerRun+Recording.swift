@@ -31,6 +31,10 @@ extension IntegerRun {
         guard let executable = executor.executables[next] else {
             preconditionFailure("no weights")
         }
+        if executor.handsOn[next] {
+            stepByHandingOn(workspace: workspace)
+            return BackwardRecord.Entry()
+        }
         var entry = BackwardRecord.Entry(slopes: gradients.slopes[next])
         let kept = executable.keptOperands(node.inputs.map { gradients.pass.isActive[$0] })
         if !kept.isEmpty {
@@ -100,8 +104,8 @@ extension IntegerRun {
     ) -> [AlignedBuffer?] {
         zip(node.inputs, gradients.passingTables[next]).map { value, table in
             guard let table else { return nil }
-            let channels = executor.graph.shape(of: value).channels
-            let pixels = node.shape.pixels
+            let shape = executor.graph.shape(of: value)
+            let (pixels, channels) = (shape.pixels, shape.channels)
             let mask = workspace.take(
                 byteCount: GradientMask.byteCount(pixels: pixels, channels: channels))
             IntegerKernels.lookupMask(

@@ -40,6 +40,7 @@ package struct IntegerRun {
     package mutating func step(biases: BiasState, workspace: Workspace) -> UnsafePointer<UInt8>? {
         let node = executor.graph.nodes[next]
         guard let layer = executor.layers[next] else {
+            if executor.handsOn[next] { return stepByHandingOn(workspace: workspace) }
             if executor.runsInFloat(next) { return stepInFloat(workspace: workspace) }
             let output = workspace.take(byteCount: node.shape.count)
             executor.compute(next, values: values, output: output.bytes)
@@ -63,6 +64,16 @@ package struct IntegerRun {
             values[node.inputs[0]].bytes, output.bytes, bias: biases.layers[layer.ordinal],
             requantization: requantization, scratch: scratch)
         return advance(output: output, workspace: workspace)
+    }
+
+    /// Makes the next node's only operand its result.
+    @discardableResult
+    mutating func stepByHandingOn(workspace: Workspace) -> UnsafePointer<UInt8>? {
+        let result = executor.graph.value(of: next)
+        values.handOn(executor.graph.nodes[next].inputs[0], to: result)
+        let output = values[result]
+        advance(output: output, workspace: workspace)
+        return executor.network.activations[result] == nil ? nil : UnsafePointer(output.bytes)
     }
 
     /// Computes the next node in float.

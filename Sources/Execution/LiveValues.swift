@@ -35,6 +35,12 @@ struct LiveValues {
         buffers[value] = nil
     }
 
+    /// Makes the buffer of a value that nobody reads any more that of another.
+    mutating func handOn(_ value: ValueID, to result: ValueID) {
+        buffers[result] = buffers[value]
+        buffers[value] = nil
+    }
+
     mutating func releaseAll(to workspace: Workspace) {
         for value in buffers.indices { release(value, to: workspace) }
     }

@@ -53,11 +53,11 @@ package enum GoldenShard {
     private static func network(_ generator: inout SplitMix64) -> FloatNetwork {
         var nodes: [Node] = []
         var parameters: [FloatParameters?] = []
-        let input = FeatureShape(height: 11, width: 9, channels: 3)
+        let input = TensorShape(height: 11, width: 9, channels: 3)
 
-        func shape(_ value: ValueID) -> FeatureShape { value == 0 ? input : nodes[value - 1].shape }
+        func shape(_ value: ValueID) -> TensorShape { value == 0 ? input : nodes[value - 1].shape }
         func append(
-            _ operation: Operation, _ inputs: [ValueID], _ shape: FeatureShape, clamp: Clamp = .none
+            _ operation: Operation, _ inputs: [ValueID], _ shape: TensorShape, clamp: Clamp = .none
         ) {
             nodes.append(
                 Node(
@@ -78,7 +78,7 @@ package enum GoldenShard {
             let extent = window.outputExtent(height: from.height, width: from.width) ?? (1, 1)
             append(
                 .convolution(Convolution(window: window, groups: groups)), [value],
-                FeatureShape(height: extent.height, width: extent.width, channels: channels),
+                TensorShape(height: extent.height, width: extent.width, channels: channels),
                 clamp: clamp)
             let depth = kernel * kernel * from.channels / groups
             let scale = 1.5 / Float(depth).squareRoot()
@@ -92,17 +92,17 @@ package enum GoldenShard {
         convolve(2, channels: 18, kernel: 1)
         append(.add, [1, 3], shape(3), clamp: Clamp(lower: 0))
         convolve(4, channels: 10, kernel: 3, groups: 2, clamp: Clamp(lower: 0))
-        append(.concat, [4, 5], FeatureShape(height: 6, width: 5, channels: 28))
+        append(.concat(axis: 2), [4, 5], TensorShape(height: 6, width: 5, channels: 28))
         let pool = Window(
             kernelHeight: 3, kernelWidth: 3, strideHeight: 2, strideWidth: 2, padTop: 1, padLeft: 1,
             padBottom: 1, padRight: 1)
-        append(.maxPool(pool), [6], FeatureShape(height: 3, width: 3, channels: 28))
+        append(.maxPool(pool), [6], TensorShape(height: 3, width: 3, channels: 28))
         append(
             .averagePool(pool, countIncludePad: false), [6],
-            FeatureShape(height: 3, width: 3, channels: 28))
+            TensorShape(height: 3, width: 3, channels: 28))
         append(.add, [7, 8], shape(7))
         append(.clamp, [9], shape(9), clamp: relu6)
-        let pixel = FeatureShape(height: 1, width: 1, channels: 28)
+        let pixel = TensorShape(height: 1, width: 1, channels: 28)
         append(.globalAveragePool, [10], pixel)
         convolve(11, channels: 28, kernel: 1)
         append(.activation(.hardSigmoid(alpha: 1 / 6, beta: 0.5)), [12], pixel)

@@ -19,7 +19,7 @@ package final class FloatConvolution: @unchecked Sendable {
     /// Packs `weights`, `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`, and
     /// `bias`, one per output channel, none of them -0.
     package convenience init(
-        input: FeatureShape, output: FeatureShape, convolution: Convolution, weights: [Float],
+        input: TensorShape, output: TensorShape, convolution: Convolution, weights: [Float],
         bias: [Float], clamp: Clamp, isa: InstructionSet = .current
     ) {
         let geometry = ck_geometry(

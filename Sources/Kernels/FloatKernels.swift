@@ -24,7 +24,7 @@ package enum FloatKernels {
     /// `a * b`, then the clamp. `b` is of equal shape, or one pixel that serves all. `output` may
     /// be `a`.
     package static func multiply(
-        _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, shape: FeatureShape,
+        _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, shape: TensorShape,
         broadcasts: Bool, clamp: Clamp, _ output: UnsafeMutablePointer<Float>,
         isa: InstructionSet = .current
     ) {
@@ -53,7 +53,7 @@ package enum FloatKernels {
     /// `x * (bias + alpha / size * Σ x²)^-beta` in Double, rounded once; squares are summed in the
     /// order of the channels from +0. The power is our own.
     package static func localResponseNormalization(
-        _ lrn: LocalResponseNormalization, _ input: UnsafePointer<Float>, shape: FeatureShape,
+        _ lrn: LocalResponseNormalization, _ input: UnsafePointer<Float>, shape: TensorShape,
         _ output: UnsafeMutablePointer<Float>, isa: InstructionSet = .current
     ) {
         ck_float_lrn(isa.table, shape.pixels, shape.channels, ck_lrn(lrn), input, output)
@@ -61,7 +61,7 @@ package enum FloatKernels {
 
     /// Largest element of each window; padding is not an element. `-inf` if a window has none.
     package static func maxPool(
-        _ input: UnsafePointer<Float>, shape: FeatureShape, window: Window,
+        _ input: UnsafePointer<Float>, shape: TensorShape, window: Window,
         _ output: UnsafeMutablePointer<Float>, isa: InstructionSet = .current
     ) {
         var geometry = ck_geometry(input: shape, window: window)
@@ -72,7 +72,7 @@ package enum FloatKernels {
     /// With `countIncludePad` that number is always the kernel's extent; without, a window of
     /// padding only gives 0.
     package static func averagePool(
-        _ input: UnsafePointer<Float>, shape: FeatureShape, window: Window, countIncludePad: Bool,
+        _ input: UnsafePointer<Float>, shape: TensorShape, window: Window, countIncludePad: Bool,
         _ output: UnsafeMutablePointer<Float>, isa: InstructionSet = .current
     ) {
         var geometry = ck_geometry(input: shape, window: window)
@@ -81,7 +81,7 @@ package enum FloatKernels {
 
     /// Sum over all pixels from +0 in order, divided by their number.
     package static func globalAveragePool(
-        _ input: UnsafePointer<Float>, shape: FeatureShape, _ output: UnsafeMutablePointer<Float>,
+        _ input: UnsafePointer<Float>, shape: TensorShape, _ output: UnsafeMutablePointer<Float>,
         isa: InstructionSet = .current
     ) {
         ck_float_global_average_pool(isa.table, shape.pixels, shape.channels, input, output)

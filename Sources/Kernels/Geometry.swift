@@ -5,7 +5,7 @@ import NetworkGraph
 
 extension ck_geometry {
     /// Traps unless the extents fit each other; graphs are checked on import.
-    init(input: FeatureShape, output: FeatureShape, window: Window, groups: Int = 1) {
+    init(input: TensorShape, output: TensorShape, window: Window, groups: Int = 1) {
         let extent = window.outputExtent(height: input.height, width: input.width)
         precondition(extent?.height == output.height && extent?.width == output.width)
         precondition(window.padTop >= 0 && window.padLeft >= 0)
@@ -21,11 +21,11 @@ extension ck_geometry {
     }
 
     /// Geometry of a pooling window.
-    init(input: FeatureShape, window: Window) {
+    init(input: TensorShape, window: Window) {
         guard let extent = window.outputExtent(height: input.height, width: input.width) else {
             preconditionFailure("window does not fit its input")
         }
-        let output = FeatureShape(
+        let output = TensorShape(
             height: extent.height, width: extent.width, channels: input.channels)
         self.init(input: input, output: output, window: window)
     }
@@ -33,7 +33,7 @@ extension ck_geometry {
 
 extension Window {
     /// Whether the one window that fits is exactly the input, without pads.
-    func isWhole(_ input: FeatureShape) -> Bool {
+    func isWhole(_ input: TensorShape) -> Bool {
         kernelHeight == input.height && kernelWidth == input.width
             && dilationHeight == 1 && dilationWidth == 1
             && padTop == 0 && padLeft == 0 && padBottom == 0 && padRight == 0

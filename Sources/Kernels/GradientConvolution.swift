@@ -34,7 +34,7 @@ package final class GradientConvolution: Sendable {
     }
 
     private let phases: [Phase]
-    private let inputShape: FeatureShape
+    private let inputShape: TensorShape
     private let strideHeight: Int
     private let strideWidth: Int
     private let kernelScratchBytes: Int
@@ -48,7 +48,7 @@ package final class GradientConvolution: Sendable {
     ///   - weights: `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`, finite.
     ///   - isa: to run on.
     package init(
-        input: FeatureShape, output: FeatureShape, convolution: Convolution, weights: [Float],
+        input: TensorShape, output: TensorShape, convolution: Convolution, weights: [Float],
         isa: InstructionSet = .current
     ) {
         let window = convolution.window
@@ -158,7 +158,7 @@ extension GradientConvolution {
     }
 
     private static func kernel(
-        _ rows: Axis, _ columns: Axis, input: FeatureShape, output: FeatureShape,
+        _ rows: Axis, _ columns: Axis, input: TensorShape, output: TensorShape,
         convolution: Convolution, weights: [Float], isa: InstructionSet
     ) -> FloatConvolution? {
         if rows.taps.isEmpty || columns.taps.isEmpty { return nil }
@@ -194,7 +194,7 @@ extension GradientConvolution {
 
     /// One output pixel whose kernel is the input: `[pixels * channels]` by `[output channels]`.
     private static func covering(
-        input: FeatureShape, output: FeatureShape, weights: [Float], isa: InstructionSet
+        input: TensorShape, output: TensorShape, weights: [Float], isa: InstructionSet
     ) -> Phase {
         var exchanged = [Float](repeating: 0, count: weights.count)
         for other in 0..<output.channels {

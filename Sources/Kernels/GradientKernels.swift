@@ -19,7 +19,7 @@ package enum GradientKernels {
     /// Each element of the input: from +0, plus the gradients of all outputs whose window chose it,
     /// in order. `indices` are those `IntegerKernels.maxPool` keeps, `shape` is the input's.
     package static func maxPool(
-        _ gradient: UnsafePointer<Float>, indices: UnsafePointer<UInt16>, shape: FeatureShape,
+        _ gradient: UnsafePointer<Float>, indices: UnsafePointer<UInt16>, shape: TensorShape,
         window: Window, _ inputGradient: UnsafeMutablePointer<Float>,
         isa: InstructionSet = .current
     ) {
@@ -30,7 +30,7 @@ package enum GradientKernels {
     /// Each element of the input: from +0, plus `gradient / count` of all outputs whose window
     /// holds it, in order; `count` as in the forward pool.
     package static func averagePool(
-        _ gradient: UnsafePointer<Float>, shape: FeatureShape, window: Window,
+        _ gradient: UnsafePointer<Float>, shape: TensorShape, window: Window,
         countIncludePad: Bool, _ inputGradient: UnsafeMutablePointer<Float>,
         isa: InstructionSet = .current
     ) {
@@ -53,7 +53,7 @@ package enum GradientKernels {
     /// pixel that serves all.
     package static func multiply(
         _ gradient: UnsafePointer<Float>, other: UnsafePointer<UInt8>,
-        _ quantization: ByteQuantization, shape: FeatureShape, broadcasts: Bool,
+        _ quantization: ByteQuantization, shape: TensorShape, broadcasts: Bool,
         _ inputGradient: UnsafeMutablePointer<Float>, isa: InstructionSet = .current
     ) {
         ck_multiply_gradient(
@@ -65,7 +65,7 @@ package enum GradientKernels {
     /// pixels in order.
     package static func multiplySum(
         _ gradient: UnsafePointer<Float>, other: UnsafePointer<UInt8>,
-        _ quantization: ByteQuantization, shape: FeatureShape,
+        _ quantization: ByteQuantization, shape: TensorShape,
         _ inputGradient: UnsafeMutablePointer<Float>, isa: InstructionSet = .current
     ) {
         ck_multiply_gradient_sum(
@@ -77,7 +77,7 @@ package enum GradientKernels {
     /// number per channel.
     package static func localResponseNormalization(
         _ gradient: UnsafePointer<Float>, _ lrn: LocalResponseNormalization,
-        input: UnsafePointer<Float>, shape: FeatureShape,
+        input: UnsafePointer<Float>, shape: TensorShape,
         _ inputGradient: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Double>,
         isa: InstructionSet = .current
     ) {
@@ -88,7 +88,7 @@ package enum GradientKernels {
 
     /// `gradient / Float(pixels)` for every pixel.
     package static func globalAveragePool(
-        _ gradient: UnsafePointer<Float>, shape: FeatureShape,
+        _ gradient: UnsafePointer<Float>, shape: TensorShape,
         _ inputGradient: UnsafeMutablePointer<Float>, isa: InstructionSet = .current
     ) {
         ck_global_average_pool_gradient(

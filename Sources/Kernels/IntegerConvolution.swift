@@ -25,7 +25,7 @@ package final class IntegerConvolution: @unchecked Sendable {
     /// kernelHeight, kernelWidth, inputChannels / groups]`. The last three extents multiply to at
     /// most ``maximumReduction``; traps otherwise.
     package init(
-        input: FeatureShape, output: FeatureShape, convolution: Convolution, weights: [Int16],
+        input: TensorShape, output: TensorShape, convolution: Convolution, weights: [Int16],
         inputZeroPoint: UInt8, isa: InstructionSet = .current
     ) {
         var geometry = ck_geometry(

@@ -33,7 +33,7 @@ extension IntegerKernels {
     /// Elementwise product (ONNX Mul) and its mask; `broadcasts`: `b` is one pixel that serves all.
     package static func multiply(
         _ a: UnsafePointer<UInt8>, _ quantizationA: ByteQuantization, _ b: UnsafePointer<UInt8>,
-        _ quantizationB: ByteQuantization, shape: FeatureShape, broadcasts: Bool,
+        _ quantizationB: ByteQuantization, shape: TensorShape, broadcasts: Bool,
         result: ByteQuantization, clamp: Clamp, _ output: UnsafeMutablePointer<UInt8>,
         mask: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
     ) {
@@ -46,7 +46,7 @@ extension IntegerKernels {
 
     /// Of ``quantize(_:count:scale:zeroPoint:_:isa:)`` behind the clamp.
     package static func quantizeMask(
-        _ input: UnsafePointer<Float>, shape: FeatureShape, result: ByteQuantization,
+        _ input: UnsafePointer<Float>, shape: TensorShape, result: ByteQuantization,
         clamp: Clamp, mask: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
     ) {
         ck_quantize_mask(
@@ -60,7 +60,7 @@ extension IntegerKernels {
     /// `indices`: for each output, `row * kernelWidth + column` of the first tap that holds the
     /// maximum; `UInt16.max` where the window lies in padding.
     package static func maxPool(
-        _ input: UnsafePointer<UInt8>, shape: FeatureShape, window: Window,
+        _ input: UnsafePointer<UInt8>, shape: TensorShape, window: Window,
         _ output: UnsafeMutablePointer<UInt8>, indices: UnsafeMutablePointer<UInt16>,
         isa: InstructionSet = .current
     ) {
@@ -72,7 +72,7 @@ extension IntegerKernels {
     /// Average over windows (ONNX AveragePool) and its mask; a window that is the whole input goes
     /// to ``globalAveragePool(_:_:shape:result:clamp:_:mask:isa:)``.
     package static func averagePool(
-        _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: FeatureShape,
+        _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: TensorShape,
         window: Window, countIncludePad: Bool, result: ByteQuantization, clamp: Clamp,
         _ output: UnsafeMutablePointer<UInt8>, mask: UnsafeMutablePointer<UInt8>,
         isa: InstructionSet = .current
@@ -93,7 +93,7 @@ extension IntegerKernels {
     /// Average over all pixels (ONNX GlobalAveragePool), one per channel, and its mask of one
     /// pixel.
     package static func globalAveragePool(
-        _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: FeatureShape,
+        _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: TensorShape,
         result: ByteQuantization, clamp: Clamp, _ output: UnsafeMutablePointer<UInt8>,
         mask: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
     ) {

@@ -68,7 +68,7 @@ package enum IntegerKernels {
     /// zeroPoint))`. `b` is of equal shape, or one pixel that serves all.
     package static func multiply(
         _ a: UnsafePointer<UInt8>, _ quantizationA: ByteQuantization, _ b: UnsafePointer<UInt8>,
-        _ quantizationB: ByteQuantization, shape: FeatureShape, broadcasts: Bool,
+        _ quantizationB: ByteQuantization, shape: TensorShape, broadcasts: Bool,
         result: ByteQuantization, _ output: UnsafeMutablePointer<UInt8>,
         isa: InstructionSet = .current
     ) {
@@ -81,7 +81,7 @@ package enum IntegerKernels {
 
     /// Largest element of each window; 0 if a window lies in padding. Quantization is unchanged.
     package static func maxPool(
-        _ input: UnsafePointer<UInt8>, shape: FeatureShape, window: Window,
+        _ input: UnsafePointer<UInt8>, shape: TensorShape, window: Window,
         _ output: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
     ) {
         var geometry = ck_geometry(input: shape, window: window)
@@ -96,7 +96,7 @@ package enum IntegerKernels {
     /// A window that is the whole input, without pads, is averaged as
     /// ``globalAveragePool(_:_:shape:result:_:isa:)`` does: so does ONNX Runtime.
     package static func averagePool(
-        _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: FeatureShape,
+        _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: TensorShape,
         window: Window, countIncludePad: Bool, result: ByteQuantization,
         _ output: UnsafeMutablePointer<UInt8>, isa: InstructionSet = .current
     ) {
@@ -115,7 +115,7 @@ package enum IntegerKernels {
     /// zeroPoint` in int32, then `saturate(rint(Float(sum) * (inputScale / (scale *
     /// Float(pixels)))) + zeroPoint)`.
     package static func globalAveragePool(
-        _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: FeatureShape,
+        _ input: UnsafePointer<UInt8>, _ quantization: ByteQuantization, shape: TensorShape,
         result: ByteQuantization, _ output: UnsafeMutablePointer<UInt8>,
         isa: InstructionSet = .current
     ) {

@@ -18,7 +18,7 @@ extension ScalarReference {
 
     /// Of a convolution's input: `fma` chain over (output row, output column, output channel), + 0.
     package static func convolutionGradient(
-        _ gradient: [Float], input shape: FeatureShape, output: FeatureShape,
+        _ gradient: [Float], input shape: TensorShape, output: TensorShape,
         convolution: Convolution, weights: [Float]
     ) -> [Float] {
         let taps = Taps(input: shape, output: output, window: convolution.window)
@@ -42,7 +42,7 @@ extension ScalarReference {
 
     /// Per output: index in the kernel of the first largest element; nil where the window lies in
     /// padding.
-    package static func maxPoolIndices(_ input: [UInt8], shape: FeatureShape, window: Window)
+    package static func maxPoolIndices(_ input: [UInt8], shape: TensorShape, window: Window)
         -> [Int?]
     {
         guard let taps = Taps(input: shape, window: window) else { return [] }
@@ -60,7 +60,7 @@ extension ScalarReference {
 
     /// Of a max-pool's input.
     package static func maxPoolGradient(
-        _ gradient: [Float], indices: [Int?], shape: FeatureShape, window: Window
+        _ gradient: [Float], indices: [Int?], shape: TensorShape, window: Window
     ) -> [Float] {
         poolGradient(shape: shape, window: window) { element, tap, _ in
             indices[element] == tap ? gradient[element] : nil
@@ -69,7 +69,7 @@ extension ScalarReference {
 
     /// Of an average pool's input.
     package static func averagePoolGradient(
-        _ gradient: [Float], shape: FeatureShape, window: Window, countIncludePad: Bool
+        _ gradient: [Float], shape: TensorShape, window: Window, countIncludePad: Bool
     ) -> [Float] {
         let whole = window.kernelHeight * window.kernelWidth
         return poolGradient(shape: shape, window: window) { element, _, inside in
@@ -78,7 +78,7 @@ extension ScalarReference {
     }
 
     /// Of a global average's input: `gradient`, one pixel, shared out evenly.
-    package static func globalAveragePoolGradient(_ gradient: [Float], shape: FeatureShape)
+    package static func globalAveragePoolGradient(_ gradient: [Float], shape: TensorShape)
         -> [Float]
     {
         (0..<shape.count).map { gradient[$0 % shape.channels] / Float(shape.pixels) }
@@ -87,7 +87,7 @@ extension ScalarReference {
     /// Adds what `share` gives for (output element, tap, number of taps inside) to the input
     /// element under the tap.
     private static func poolGradient(
-        shape: FeatureShape, window: Window, _ share: (Int, Int, Int) -> Float?
+        shape: TensorShape, window: Window, _ share: (Int, Int, Int) -> Float?
     ) -> [Float] {
         guard let taps = Taps(input: shape, window: window) else { return [] }
         var result = [Float](repeating: 0, count: shape.count)

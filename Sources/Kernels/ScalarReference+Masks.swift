@@ -42,7 +42,7 @@ extension ScalarReference {
 
     /// Of an average pool's output; of one pixel where the window is the whole input.
     package static func averagePoolPasses(
-        _ input: [UInt8], _ quantization: ByteQuantization, shape: FeatureShape, window: Window,
+        _ input: [UInt8], _ quantization: ByteQuantization, shape: TensorShape, window: Window,
         countIncludePad: Bool, result: ByteQuantization, clamp: Clamp
     ) -> [Bool] {
         if window.isWhole(shape) {
@@ -60,7 +60,7 @@ extension ScalarReference {
 
     /// Of a global average's output, one per channel.
     package static func globalAveragePoolPasses(
-        _ input: [UInt8], _ quantization: ByteQuantization, shape: FeatureShape,
+        _ input: [UInt8], _ quantization: ByteQuantization, shape: TensorShape,
         result: ByteQuantization, clamp: Clamp
     ) -> [Bool] {
         let pixels = Float(shape.pixels)

@@ -16,7 +16,7 @@ extension ScalarReference {
 
     /// Maximum over every window (ONNX MaxPool), padding left out; minus infinity where all is
     /// padding.
-    package static func maxPool(_ input: [Float], shape: FeatureShape, window: Window) -> [Float] {
+    package static func maxPool(_ input: [Float], shape: TensorShape, window: Window) -> [Float] {
         pool(input, shape: shape, window: window) { values in
             values.reduce(-Float.infinity) { $1 > $0 ? $1 : $0 }
         }
@@ -25,7 +25,7 @@ extension ScalarReference {
     /// Average over every window (ONNX AveragePool), taps in order; with `countIncludePad` divided
     /// by all taps, else by those inside.
     package static func averagePool(
-        _ input: [Float], shape: FeatureShape, window: Window, countIncludePad: Bool
+        _ input: [Float], shape: TensorShape, window: Window, countIncludePad: Bool
     ) -> [Float] {
         pool(input, shape: shape, window: window) { values in
             values.reduce(0, +) / divisor(values.count, window: window, countIncludePad)
@@ -33,7 +33,7 @@ extension ScalarReference {
     }
 
     /// Average over all pixels (ONNX GlobalAveragePool), one per channel.
-    package static func globalAveragePool(_ input: [Float], shape: FeatureShape) -> [Float] {
+    package static func globalAveragePool(_ input: [Float], shape: TensorShape) -> [Float] {
         averagePool(
             input, shape: shape,
             window: Window(kernelHeight: shape.height, kernelWidth: shape.width),
@@ -59,14 +59,14 @@ extension ScalarReference {
     }
 
     /// Maximum over every window (ONNX MaxPool); the quantization stays. 0 where all is padding.
-    package static func maxPool(_ input: [UInt8], shape: FeatureShape, window: Window) -> [UInt8] {
+    package static func maxPool(_ input: [UInt8], shape: TensorShape, window: Window) -> [UInt8] {
         pool(input, shape: shape, window: window) { $0.max() ?? 0 }
     }
 
     /// Average over every window (ONNX AveragePool) of dequantized values; a window that is the
     /// whole input is a global average.
     package static func averagePool(
-        _ input: [UInt8], _ quantization: ByteQuantization, shape: FeatureShape, window: Window,
+        _ input: [UInt8], _ quantization: ByteQuantization, shape: TensorShape, window: Window,
         countIncludePad: Bool, result: ByteQuantization
     ) -> [UInt8] {
         if window.isWhole(shape) {
@@ -86,7 +86,7 @@ extension ScalarReference {
     /// Average over all pixels (ONNX GlobalAveragePool), one per channel: exact sums, multiplied
     /// once.
     package static func globalAveragePool(
-        _ input: [UInt8], _ quantization: ByteQuantization, shape: FeatureShape,
+        _ input: [UInt8], _ quantization: ByteQuantization, shape: TensorShape,
         result: ByteQuantization
     ) -> [UInt8] {
         let multiplier = quantization.scale / (result.scale * Float(shape.pixels))
@@ -113,7 +113,7 @@ extension ScalarReference {
 
     /// Combines the elements of every window, in order.
     private static func pool<Element>(
-        _ input: [Element], shape: FeatureShape, window: Window, _ combine: ([Element]) -> Element
+        _ input: [Element], shape: TensorShape, window: Window, _ combine: ([Element]) -> Element
     ) -> [Element] {
         guard let taps = Taps(input: shape, window: window) else { return [] }
         var result: [Element] = []

@@ -9,7 +9,7 @@ package import NetworkGraph
 package enum ScalarReference {
     /// Float convolution: `fma` chain, bias, clamp.
     package static func convolution(
-        _ input: [Float], input shape: FeatureShape, output: FeatureShape,
+        _ input: [Float], input shape: TensorShape, output: TensorShape,
         convolution: Convolution, weights: [Float], bias: [Float], clamp: Clamp
     ) -> [Float] {
         let taps = Taps(input: shape, output: output, window: convolution.window)
@@ -34,7 +34,7 @@ package enum ScalarReference {
 
     /// Exact sums of `(x - inputZeroPoint) * w`.
     package static func accumulate(
-        _ input: [UInt8], input shape: FeatureShape, output: FeatureShape,
+        _ input: [UInt8], input shape: TensorShape, output: TensorShape,
         convolution: Convolution, weights: [Int16], inputZeroPoint: UInt8
     ) -> [Int32] {
         let taps = Taps(input: shape, output: output, window: convolution.window)
@@ -79,8 +79,8 @@ extension Clamp {
 
 /// Which input pixels a window reads.
 struct Taps {
-    let input: FeatureShape
-    let output: FeatureShape
+    let input: TensorShape
+    let output: TensorShape
     let window: Window
 
     /// Taps of a whole window.
@@ -103,20 +103,20 @@ struct Taps {
         return taps
     }
 
-    init(input: FeatureShape, output: FeatureShape, window: Window) {
+    init(input: TensorShape, output: TensorShape, window: Window) {
         self.input = input
         self.output = output
         self.window = window
     }
 
     /// Taps of a pooling window.
-    init?(input: FeatureShape, window: Window) {
+    init?(input: TensorShape, window: Window) {
         guard let extent = window.outputExtent(height: input.height, width: input.width) else {
             return nil
         }
         self.init(
             input: input,
-            output: FeatureShape(
+            output: TensorShape(
                 height: extent.height, width: extent.width, channels: input.channels),
             window: window)
     }

@@ -14,11 +14,11 @@ package struct Node: Hashable, Sendable, Codable {
     /// Applied to the result: a folded Relu or Clip.
     package var clamp: Clamp
     /// Output, per image.
-    package var shape: FeatureShape
+    package var shape: TensorShape
 
     package init(
         name: String, operation: Operation, inputs: [ValueID], clamp: Clamp = .none,
-        shape: FeatureShape
+        shape: TensorShape
     ) {
         self.name = name
         self.operation = operation
@@ -41,12 +41,12 @@ package struct Graph: Hashable, Sendable, Codable {
     /// An input, as the ONNX file declares it.
     package struct Input: Hashable, Sendable, Codable {
         package var name: String
-        package var shape: FeatureShape
+        package var shape: TensorShape
         package var layout: Layout
         /// Fixed batch size of the file; nil when it is symbolic.
         package var batch: Int?
 
-        package init(name: String, shape: FeatureShape, layout: Layout, batch: Int? = nil) {
+        package init(name: String, shape: TensorShape, layout: Layout, batch: Int? = nil) {
             self.name = name
             self.shape = shape
             self.layout = layout
@@ -71,22 +71,30 @@ package struct Graph: Hashable, Sendable, Codable {
         /// maps.
         package var rank: Int
         package var layout: Layout
+        /// Extents of the tensor in the ONNX file for a batch of one image, where it is neither
+        /// `[N, classes]` nor a feature map: those of the value in order of memory, a first axis
+        /// of 1 being the batch.
+        package var extents: [Int]?
         /// Between the value and the tensor in the file; nil where they are the same.
         package var function: OutputFunction?
 
         package init(
             name: String, value: ValueID, rank: Int, layout: Layout = .nchw,
-            function: OutputFunction? = nil
+            extents: [Int]? = nil, function: OutputFunction? = nil
         ) {
             self.name = name
             self.value = value
             self.rank = rank
             self.layout = layout
+            self.extents = extents
             self.function = function
         }
 
         /// Position of the channels among the tensor's axes.
-        package var channelAxis: Int { rank == 4 && layout == .nhwc ? 3 : 1 }
+        package var channelAxis: Int {
+            if extents != nil { return rank - 1 }
+            return rank == 4 && layout == .nhwc ? 3 : 1
+        }
     }
 
     package var name: String
@@ -121,7 +129,7 @@ package struct Graph: Hashable, Sendable, Codable {
         value < inputs.count ? nil : value - inputs.count
     }
 
-    package func shape(of value: ValueID) -> FeatureShape {
+    package func shape(of value: ValueID) -> TensorShape {
         node(of: value).map { nodes[$0].shape } ?? inputs[value].shape
     }
 

@@ -12,8 +12,8 @@ package struct GraphSummary: Hashable, Sendable, Codable {
         /// Value ids read; the network's inputs come first.
         package var inputs: [Int]
         /// Extents of the first operand.
-        package var inputShape: FeatureShape
-        package var outputShape: FeatureShape
+        package var inputShape: TensorShape
+        package var outputShape: TensorShape
         package var clamp: Clamp
         /// Weights and biases.
         package var parameters: Int
@@ -26,7 +26,7 @@ package struct GraphSummary: Hashable, Sendable, Codable {
     package var inputs: [Graph.Input]
     package var outputs: [Graph.Output]
     /// By output.
-    package var outputShapes: [FeatureShape]
+    package var outputShapes: [TensorShape]
     package var rows: [Row]
     /// Sum over the rows.
     package var parameters: Int

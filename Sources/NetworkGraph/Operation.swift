@@ -12,8 +12,8 @@ package enum Operation: Hashable, Sendable, Codable {
     /// Elementwise product of two inputs: of equal shape, or the second 1×1×C and the same for
     /// every pixel.
     case multiply
-    /// Inputs joined along channels, in order.
-    case concat
+    /// Inputs joined along an axis in memory, in order.
+    case concat(axis: Int)
     case maxPool(Window)
     case averagePool(Window, countIncludePad: Bool)
     /// Mean over all pixels; output is 1×1×C.
@@ -23,6 +23,9 @@ package enum Operation: Hashable, Sendable, Codable {
     case activation(ActivationFunction)
     case localResponseNormalization(LocalResponseNormalization)
     case resize(NearestResize)
+    case rearrange(Rearrange)
+    case take(Take)
+    case pad(ConstantPad)
 }
 
 extension Operation {
@@ -32,7 +35,7 @@ extension Operation {
         case .convolution(let form): form
         case .add: Add()
         case .multiply: Multiply()
-        case .concat: Concat()
+        case .concat(let axis): Concat(axis: axis)
         case .maxPool(let window): MaxPool(window: window)
         case .averagePool(let window, let countIncludePad):
             AveragePool(window: window, countIncludePad: countIncludePad)
@@ -41,6 +44,9 @@ extension Operation {
         case .activation(let form): form
         case .localResponseNormalization(let form): form
         case .resize(let form): form
+        case .rearrange(let form): form
+        case .take(let form): form
+        case .pad(let form): form
         }
     }
 }

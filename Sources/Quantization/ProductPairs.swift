@@ -33,7 +33,7 @@ package struct ProductPairs: Hashable, Sendable {
     ///   - node: of the graph.
     ///   - input: extents of what it reads.
     ///   - largest: per channel of that, the largest 8-bit value as the executor stores it.
-    init?(of node: Node, input: FeatureShape, largest: [UInt8]) {
+    init?(of node: Node, input: TensorShape, largest: [UInt8]) {
         guard let convolution = node.convolution else { return nil }
         let depth = input.channels / convolution.groups
         let isDepthwise =

@@ -45,7 +45,7 @@ struct SyntheticJob {
     }
 
     private func network() -> FloatNetwork {
-        let shape = FeatureShape(height: 1, width: 1, channels: channels)
+        let shape = TensorShape(height: 1, width: 1, channels: channels)
         let nodes = (0..<rounds).map { layer in
             Node(
                 name: "layer\(layer)",

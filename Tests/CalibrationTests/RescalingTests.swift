@@ -17,7 +17,7 @@ import Testing
     /// Half of the first layer's channels stay well above 0, and below the bound of ReLU6 where
     /// that is behind them.
     @Sendable private static func absorbing(seed: UInt64) -> FloatNetwork {
-        var small = SmallNetwork(input: FeatureShape(height: 6, width: 6, channels: 3), seed: seed)
+        var small = SmallNetwork(input: TensorShape(height: 6, width: 6, channels: 3), seed: seed)
         let clamp = seed % 2 == 0 ? Clamp(lower: 0) : Clamp(lower: 0, upper: 6)
         let first = small.convolve(0, channels: 8, kernel: 3, clamp: clamp)
         let second = small.convolve(first, channels: 8, groups: 8, clamp: Clamp(lower: 0))
@@ -237,7 +237,7 @@ import Testing
     }
 
     @Test func whatHasNoScaleKeepsItsBits() {
-        var small = SmallNetwork(input: FeatureShape(height: 1, width: 1, channels: 1), seed: 1)
+        var small = SmallNetwork(input: TensorShape(height: 1, width: 1, channels: 1), seed: 1)
         small.convolve(0, channels: 3)
         let values = [-0.0, Double.nan, -.infinity]
         let statistics = NetworkStatistics(

@@ -184,7 +184,7 @@ extension EndToEnd {
         }
 
         @Test func filesTheExecutorCannotRun() throws {
-            var small = SmallNetwork(input: FeatureShape(height: 2, width: 2, channels: 3), seed: 1)
+            var small = SmallNetwork(input: TensorShape(height: 2, width: 2, channels: 3), seed: 1)
             small.append(.add, [0, 0], shape: small.input)
             let graph = small.network(rank: 4).graph
             let network = QuantizedNetwork(

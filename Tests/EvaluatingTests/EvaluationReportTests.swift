@@ -17,7 +17,7 @@ import Testing
         (files.model, files.images) = ("m", "i")
         let settings = try files.resolved(requiringOut: false).preprocessing
         let input = Graph.Input(
-            name: "x", shape: FeatureShape(height: 2, width: 2, channels: 1), layout: .nchw)
+            name: "x", shape: TensorShape(height: 2, width: 2, channels: 1), layout: .nchw)
         let count = outputs.reduce(0, +)
         var evaluation = Evaluation(outputs: outputs)
         for image in 0..<4 {

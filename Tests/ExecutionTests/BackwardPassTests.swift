@@ -24,15 +24,15 @@ import Testing
                     indices.uint16s[element] = UInt16(tap ?? 0xFFFF)
                 }
                 record.entries[index] = .init(indices: indices)
-            case .concat:
-                var first = 0
-                record.entries[index].masks = node.inputs.map { value in
-                    let channels = network.graph.shape(of: value).channels
-                    defer { first += channels }
-                    return Self.buffer(
-                        passes.enumerated().filter {
-                            first..<first + channels ~= $0.offset % node.shape.channels
-                        }.map(\.element), channels: channels)
+            case .concat(let axis):
+                let shapes = node.inputs.map { network.graph.shape(of: $0) }
+                let parts = joined(
+                    shapes.enumerated().map { [Int](repeating: $0, count: $1.count) }, shapes,
+                    axis: axis)
+                record.entries[index].masks = shapes.enumerated().map { operand, shape in
+                    Self.buffer(
+                        zip(passes, parts).filter { $0.1 == operand }.map(\.0),
+                        channels: shape.channels)
                 }
             default:
                 record.entries[index].masks = [Self.buffer(passes, channels: node.shape.channels)]

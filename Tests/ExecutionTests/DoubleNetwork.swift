@@ -3,6 +3,7 @@
 import Execution
 import NetworkGraph
 import Quantization
+import TestSupport
 
 /// A float network in Double, by definition: what finite differences are taken of, and where its
 /// masks come from.
@@ -62,11 +63,14 @@ struct DoubleNetwork {
         case .convolution(let convolution):
             return convolve(input, shape, node, convolution, index)
         case .add: return zip(input, values[node.inputs[1]]).map { $0 + $1 }
-        case .concat:
-            return concatenated(
-                node.inputs.map { values[$0] }, node.inputs.map { graph.shape(of: $0).channels })
+        case .concat(let axis):
+            return joined(
+                node.inputs.map { values[$0] }, node.inputs.map { graph.shape(of: $0) }, axis: axis)
         case .clamp: return input
-        case .resize(let resize): return resized(input, by: resize, shape)
+        case .resize, .rearrange, .take:
+            return moved(input, by: node.operation, shape, filler: 0) ?? []
+        case .pad(let pad):
+            return moved(input, by: node.operation, shape, filler: Double(pad.value)) ?? []
         case .multiply, .activation, .localResponseNormalization:
             preconditionFailure("random networks of finite differences have no functions")
         case .maxPool(let window):
@@ -92,7 +96,7 @@ struct DoubleNetwork {
     }
 
     private func convolve(
-        _ input: [Double], _ shape: FeatureShape, _ node: Node, _ convolution: Convolution,
+        _ input: [Double], _ shape: TensorShape, _ node: Node, _ convolution: Convolution,
         _ index: Int
     ) -> [Double] {
         guard let weights = weights[index], let biases = biases[index] else { return [] }
@@ -118,7 +122,7 @@ struct DoubleNetwork {
     }
 
     private func pool(
-        _ input: [Double], _ shape: FeatureShape, _ node: Node, _ window: Window,
+        _ input: [Double], _ shape: TensorShape, _ node: Node, _ window: Window,
         _ combine: ([(index: Int, value: Double)]) -> Double
     ) -> [Double] {
         (0..<node.shape.count).map { element in
@@ -132,7 +136,7 @@ struct DoubleNetwork {
 
     /// Taps of an output pixel that lie inside the input.
     private static func taps(
-        _ pixel: Int, _ input: FeatureShape, _ output: FeatureShape, _ window: Window
+        _ pixel: Int, _ input: TensorShape, _ output: TensorShape, _ window: Window
     ) -> [(index: Int, pixel: Int)] {
         var taps: [(Int, Int)] = []
         for row in 0..<window.kernelHeight {

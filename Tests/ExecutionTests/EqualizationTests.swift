@@ -72,7 +72,7 @@ import Testing
         return largest > 0 ? difference / largest : difference
     }
 
-    private static func images(_ count: Int, _ shape: FeatureShape, seed: UInt64) -> [[Float]] {
+    private static func images(_ count: Int, _ shape: TensorShape, seed: UInt64) -> [[Float]] {
         var generator = SeededGenerator(seed: seed)
         return (0..<count).map { _ in (0..<shape.count).map { _ in generator.unit() } }
     }
@@ -98,7 +98,7 @@ import Testing
     /// What additions, concatenations and products tie to the network's input or output.
     @Test(arguments: EqualizationMethod.allCases)
     func theFunctionStaysWhereScalesArePinned(method: EqualizationMethod) {
-        let input = FeatureShape(height: 6, width: 6, channels: 4)
+        let input = TensorShape(height: 6, width: 6, channels: 4)
         func pinned(_ build: (inout SmallNetwork) -> Void) -> FloatNetwork {
             var small = SmallNetwork(input: input, seed: TestSeed.value)
             build(&small)
@@ -136,7 +136,7 @@ import Testing
 
     /// Rows of one layer between 1 and 1/64 of its range, ReLU behind all.
     private static func unbalanced(seed: UInt64, padded: Bool = true) -> FloatNetwork {
-        var small = SmallNetwork(input: FeatureShape(height: 6, width: 6, channels: 3), seed: seed)
+        var small = SmallNetwork(input: TensorShape(height: 6, width: 6, channels: 3), seed: seed)
         let relu = Clamp(lower: 0)
         let first = small.convolve(0, channels: 8, kernel: 3, clamp: relu)
         let second = small.convolve(
@@ -232,7 +232,7 @@ import Testing
     }
 
     @Test func channelsAtTheCapKeepTheirScale() throws {
-        var small = SmallNetwork(input: FeatureShape(height: 4, width: 4, channels: 2), seed: 3)
+        var small = SmallNetwork(input: TensorShape(height: 4, width: 4, channels: 2), seed: 3)
         let first = small.convolve(0, channels: 6, clamp: Clamp(lower: 0, upper: 6))
         small.convolve(first, channels: 3)
         var network = small.network()

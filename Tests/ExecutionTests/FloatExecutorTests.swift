@@ -22,8 +22,8 @@ import Testing
                     inputs[0], input: shape, output: node.shape, convolution: convolution,
                     weights: parameters.weights, bias: parameters.bias, clamp: .none)
             case .add: result = ScalarReference.add(inputs[0], inputs[1], clamp: .none)
-            case .concat:
-                result = concatenated(inputs, node.inputs.map { graph.shape(of: $0).channels })
+            case .concat(let axis):
+                result = joined(inputs, node.inputs.map { graph.shape(of: $0) }, axis: axis)
             case .maxPool(let window):
                 result = ScalarReference.maxPool(inputs[0], shape: shape, window: window)
             case .averagePool(let window, let countIncludePad):
@@ -32,7 +32,10 @@ import Testing
             case .globalAveragePool:
                 result = ScalarReference.globalAveragePool(inputs[0], shape: shape)
             case .clamp: result = inputs[0]
-            case .resize(let resize): result = resized(inputs[0], by: resize, shape)
+            case .resize, .rearrange, .take:
+                result = moved(inputs[0], by: node.operation, shape, filler: 0) ?? []
+            case .pad(let pad):
+                result = moved(inputs[0], by: node.operation, shape, filler: pad.value) ?? []
             case .multiply:
                 result = ScalarReference.multiply(inputs[0], inputs[1], clamp: .none)
             case .activation(let function):
@@ -81,7 +84,7 @@ import Testing
     /// reader, and where it is the network's output too.
     private static func pairs(seed: UInt64) -> [FloatNetwork] {
         var network = SmallNetwork(
-            input: FeatureShape(height: 60, width: 61, channels: 5), seed: seed)
+            input: TensorShape(height: 60, width: 61, channels: 5), seed: seed)
         let clamp = Clamp(lower: 0, upper: 1)
         let wide = network.convolve(0, channels: 80, clamp: clamp)
         let alone = network.convolve(wide, channels: 80, kernel: 3, groups: 80, clamp: clamp)
@@ -227,15 +230,5 @@ private struct NodeStatistics {
         (values.sumsPre, values.sumsPost, values.squaresPost) = (sums[0], sums[1], sums[2])
         (values.minPost, values.maxPost) = (bounds[0], bounds[1])
         return values
-    }
-}
-
-/// Joins NHWC values along channels.
-func concatenated<Element>(_ inputs: [[Element]], _ channels: [Int]) -> [Element] {
-    let pixels = inputs[0].count / channels[0]
-    return (0..<pixels).flatMap { pixel in
-        zip(inputs, channels).flatMap { values, channels in
-            values[pixel * channels..<(pixel + 1) * channels]
-        }
     }
 }

@@ -10,8 +10,8 @@ import Testing
 @Suite struct GradientExecutorTests {
     /// Random networks whose output the executor can make.
     static func networks(
-        _ count: Int, hasFunctions: Bool = false, inputs: Int = 1, outputs: Int = 1,
-        using generator: inout SeededGenerator
+        _ count: Int, hasFunctions: Bool = false, hasMovements: Bool = false, inputs: Int = 1,
+        outputs: Int = 1, using generator: inout SeededGenerator
     ) -> [(seed: UInt64, network: QuantizedNetwork)] {
         var made: [(UInt64, QuantizedNetwork)] = []
         while made.count < count {
@@ -19,7 +19,8 @@ import Testing
             let network = RandomNetworks.make(
                 seed: seed,
                 RandomNetworks.Options(
-                    hasFunctions: hasFunctions, inputs: inputs, outputs: outputs))
+                    hasFunctions: hasFunctions, hasMovements: hasMovements, inputs: inputs,
+                    outputs: outputs))
             // Elementwise nodes have no accumulators a float output could be made from.
             let graph = network.graph
             let isRunnable = graph.outputs.allSatisfy { output in
@@ -77,6 +78,13 @@ import Testing
         for (seed, network) in Self.networks(60, hasFunctions: true, using: &generator) {
             compare(network, seed: seed, &generator)
         }
+    }
+
+    @Test func networksWithMovementsEqualTheirScalarTwins() {
+        var generator = SeededGenerator(seed: TestSeed.value)
+        let networks = Self.networks(
+            80, hasFunctions: true, hasMovements: true, outputs: 2, using: &generator)
+        for (seed, network) in networks { compare(network, seed: seed, &generator) }
     }
 
     /// Outputs that others read, the same output twice, float and 8-bit side by side.

@@ -4,6 +4,7 @@ import Execution
 import Kernels
 import NetworkGraph
 import Quantization
+import TestSupport
 
 /// The straight-through estimator by definition: every node by its scalar twin, on the trace of the
 /// integer oracle.
@@ -34,7 +35,7 @@ struct GradientOracle {
         }
         guard let to else { preconditionFailure("8-bit output") }
         switch node.operation {
-        case .convolution, .maxPool, .activation, .resize: return []
+        case .convolution, .maxPool, .activation, .resize, .rearrange, .take, .pad: return []
         case .multiply:
             return [
                 ScalarReference.multiplyPasses(
@@ -131,17 +132,17 @@ struct GradientOracle {
             case .clamp:
                 contribute(
                     node.inputs[0], ScalarReference.mask(arrived, by: passes[0], sums: &unused))
-            case .concat:
-                var first = 0
+            case .concat(let axis):
+                let shapes = node.inputs.map { graph.shape(of: $0) }
+                // Which part each element of the result comes from.
+                let parts = joined(
+                    shapes.enumerated().map { [Int](repeating: $0, count: $1.count) }, shapes,
+                    axis: axis)
                 for (operand, value) in node.inputs.enumerated() {
-                    let channels = graph.shape(of: value).channels
-                    let slice = arrived.enumerated().filter {
-                        first..<first + channels ~= $0.offset % node.shape.channels
-                    }.map(\.element)
-                    var unused = [Double](repeating: 0, count: channels)
+                    let slice = zip(arrived, parts).filter { $0.1 == operand }.map(\.0)
+                    var unused = [Double](repeating: 0, count: shapes[operand].channels)
                     contribute(
                         value, ScalarReference.mask(slice, by: passes[operand], sums: &unused))
-                    first += channels
                 }
             case .maxPool(let window):
                 let indices = ScalarReference.maxPoolIndices(
@@ -156,10 +157,13 @@ struct GradientOracle {
                     ScalarReference.averagePoolGradient(
                         ScalarReference.mask(arrived, by: passes[0], sums: &unused), shape: shape,
                         window: window, countIncludePad: countIncludePad))
-            case .resize(let resize):
+            case .resize, .rearrange, .take, .pad:
                 var sums = [Float](repeating: 0, count: shape.count)
-                let sources = resized(Array(0..<shape.count), by: resize, shape)
-                for (source, value) in zip(sources, arrived) { sums[source] += value }
+                let sources = moved(
+                    Array(0..<shape.count), by: node.operation, shape, filler: -1)
+                for (source, value) in zip(sources ?? [], arrived) where source >= 0 {
+                    sums[source] += value
+                }
                 contribute(node.inputs[0], sums)
             case .globalAveragePool:
                 contribute(

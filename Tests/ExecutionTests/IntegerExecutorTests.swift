@@ -166,7 +166,7 @@ import Testing
         }
     }
 
-    private func bytes(_ pointer: UnsafePointer<UInt8>, _ shape: FeatureShape) -> [UInt8] {
+    private func bytes(_ pointer: UnsafePointer<UInt8>, _ shape: TensorShape) -> [UInt8] {
         Array(UnsafeBufferPointer(start: pointer, count: shape.count))
     }
 

@@ -3,6 +3,7 @@
 import Kernels
 import NetworkGraph
 import Quantization
+import TestSupport
 
 /// The quantized network by definition, every node by its scalar twin.
 struct IntegerOracle {
@@ -97,10 +98,14 @@ struct IntegerOracle {
             return quantized(
                 ScalarReference.localResponseNormalization(
                     lrn, real(inputs[0], from[0]), channels: shape.channels), node.clamp, target)
-        case .concat:
+        case .concat(let axis):
             let parts = zip(inputs, from).map { rescaled($0, $1, to: target, clamp: node.clamp) }
-            return concatenated(parts, node.inputs.map { network.graph.shape(of: $0).channels })
-        case .resize(let resize): return resized(inputs[0], by: resize, shape)
+            return joined(parts, node.inputs.map { network.graph.shape(of: $0) }, axis: axis)
+        case .resize, .rearrange, .take, .pad:
+            var filler: Float = 0
+            if case .pad(let pad) = node.operation { filler = pad.value }
+            let stored = quantized([filler], .none, target)[0]
+            return moved(inputs[0], by: node.operation, shape, filler: stored) ?? []
         case .clamp: return rescaled(inputs[0], from[0], to: target, clamp: node.clamp)
         case .maxPool(let window):
             return ScalarReference.maxPool(inputs[0], shape: shape, window: window)
@@ -149,19 +154,6 @@ struct IntegerOracle {
         let taps = parameters.weights.count / parameters.bias.count
         return parameters.weights.enumerated().map { index, weight in
             weight - Int16(parameters.zeroPoint(channel: index / taps))
-        }
-    }
-}
-
-/// One pixel of the operand for each of the result.
-func resized<Element>(
-    _ input: [Element], by resize: NearestResize, _ shape: FeatureShape
-) -> [Element] {
-    resize.rows(of: shape.height).flatMap { row in
-        resize.columns(of: shape.width).flatMap { column in
-            input[
-                (row * shape.width + column) * shape.channels..<(row * shape.width + column + 1)
-                    * shape.channels]
         }
     }
 }

@@ -70,7 +70,7 @@ import Testing
     @Test(arguments: [(60, true), (65, false)])
     func largeLayersAreComputedAgain(height: Int, isKept: Bool) throws {
         var float = SmallNetwork(
-            input: FeatureShape(height: height, width: 64, channels: 4), seed: 9)
+            input: TensorShape(height: height, width: 64, channels: 4), seed: 9)
         float.convolve(0, channels: 64)
         let network = try QuantizedNetwork(
             quantizing: float.network(rank: 4), inputRanges: [ActivationRange(lower: -1, upper: 1)],

@@ -107,13 +107,13 @@ package struct FuzzSamples: Sendable {
 
     /// Few channels, so that an execution is quick: a convolution of each sort, a pool and a sum.
     private static func smallNetwork() -> FloatNetwork {
-        var small = SmallNetwork(input: FeatureShape(height: 4, width: 3, channels: 1), seed: 7)
+        var small = SmallNetwork(input: TensorShape(height: 4, width: 3, channels: 1), seed: 7)
         let stem = small.convolve(0, channels: 2, kernel: 3, clamp: Clamp(lower: 0, upper: 6))
         let depthwise = small.convolve(stem, channels: 2, kernel: 3, groups: 2)
         let sum = small.append(
             .add, [stem, depthwise], shape: small.shape(stem), clamp: Clamp(lower: 0))
         let mean = small.append(
-            .globalAveragePool, [sum], shape: FeatureShape(height: 1, width: 1, channels: 2))
+            .globalAveragePool, [sum], shape: TensorShape(height: 1, width: 1, channels: 2))
         small.convolve(mean, channels: 3)
         return small.network()
     }

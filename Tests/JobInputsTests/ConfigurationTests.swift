@@ -70,7 +70,7 @@ import Testing
 
     private func input(_ height: Int, _ width: Int, _ channels: Int) -> Graph.Input {
         Graph.Input(
-            name: "x", shape: FeatureShape(height: height, width: width, channels: channels),
+            name: "x", shape: TensorShape(height: height, width: width, channels: channels),
             layout: .nchw)
     }
 

@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 @Suite struct PixelTests {
-    private static let shape = FeatureShape(height: 28, width: 28, channels: 3)
+    private static let shape = TensorShape(height: 28, width: 28, channels: 3)
     private static let input = Graph.Input(name: "x", shape: shape, layout: .nchw)
 
     private func settings(_ yaml: String) throws -> (PreprocessingSettings, PreprocessingOrigin) {

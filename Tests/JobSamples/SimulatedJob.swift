@@ -118,12 +118,12 @@ package struct SimulatedJob: Sendable {
         mirrors: true)
 
     private static func smallNetwork() -> FloatNetwork {
-        var small = SmallNetwork(input: FeatureShape(height: 5, width: 4, channels: 2), seed: 7)
+        var small = SmallNetwork(input: TensorShape(height: 5, width: 4, channels: 2), seed: 7)
         let stem = small.convolve(0, channels: 4, kernel: 3, clamp: Clamp(lower: 0, upper: 6))
         let depthwise = small.convolve(
             stem, channels: 4, kernel: 3, groups: 4, clamp: Clamp(lower: 0))
         let mean = small.append(
-            .globalAveragePool, [depthwise], shape: FeatureShape(height: 1, width: 1, channels: 4))
+            .globalAveragePool, [depthwise], shape: TensorShape(height: 1, width: 1, channels: 4))
         small.convolve(mean, channels: 3)
         return small.network()
     }

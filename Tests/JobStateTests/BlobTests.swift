@@ -202,7 +202,7 @@ enum BrokenGraph: CaseIterable {
         case .poolChannels: graph.nodes[6].shape.channels += 1
         case .meanExtent: graph.nodes[10].shape.height = 2
         case .hugeShape:
-            graph.inputs[0].shape = FeatureShape(height: .max, width: .max, channels: .max)
+            graph.inputs[0].shape = TensorShape(height: .max, width: .max, channels: .max)
         }
     }
 

@@ -8,8 +8,8 @@ struct ConvolutionCase: CustomStringConvertible {
 
     let seed: UInt64
     let kind: Kind
-    let input: FeatureShape
-    let output: FeatureShape
+    let input: TensorShape
+    let output: TensorShape
     let convolution: Convolution
     let clamp: Clamp
     /// Continues where the shape's numbers ended: for contents.
@@ -56,9 +56,9 @@ struct ConvolutionCase: CustomStringConvertible {
         let reachX = window.dilationWidth * (window.kernelWidth - 1) + 1
         let height = max(random.int(1...13), reachY - window.padTop - window.padBottom)
         let width = max(random.int(1...13), reachX - window.padLeft - window.padRight)
-        input = FeatureShape(height: height, width: width, channels: inputChannels)
+        input = TensorShape(height: height, width: width, channels: inputChannels)
         let extent = window.outputExtent(height: height, width: width) ?? (0, 0)
-        output = FeatureShape(
+        output = TensorShape(
             height: extent.height, width: extent.width, channels: outputChannels)
         convolution = Convolution(window: window, groups: groups)
         clamp = random.clamp()
@@ -67,12 +67,12 @@ struct ConvolutionCase: CustomStringConvertible {
     }
 
     /// A chosen one.
-    init(input: FeatureShape, outputs: Int, convolution: Convolution) {
+    init(input: TensorShape, outputs: Int, convolution: Convolution) {
         let extent = convolution.window.outputExtent(height: input.height, width: input.width)
         seed = 0
         kind = .dense
         self.input = input
-        output = FeatureShape(
+        output = TensorShape(
             height: extent?.height ?? 0, width: extent?.width ?? 0, channels: outputs)
         self.convolution = convolution
         clamp = .none

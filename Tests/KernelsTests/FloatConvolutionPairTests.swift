@@ -27,10 +27,10 @@ import Testing
     @Test(arguments: windows)
     func equalsOneAfterTheOther(window: Window) throws {
         var random = Random(seed: 5)
-        let input = FeatureShape(height: 61, width: 43, channels: 3)
-        let middle = FeatureShape(height: 61, width: 43, channels: channels)
+        let input = TensorShape(height: 61, width: 43, channels: 3)
+        let middle = TensorShape(height: 61, width: 43, channels: channels)
         let extent = try #require(window.outputExtent(height: 61, width: 43))
-        let output = FeatureShape(height: extent.height, width: extent.width, channels: channels)
+        let output = TensorShape(height: extent.height, width: extent.width, channels: channels)
         let image = Buffer(random.floats(input.count))
         let weights = (
             random.floats(450), random.floats(150 * window.kernelHeight * window.kernelWidth)

@@ -53,8 +53,8 @@ import Testing
     @Test(arguments: [(3, 3, 1), (3, 48, 48), (1, 5, 1)])
     func statisticsOfSeveralBands(kernel: Int, inputs: Int, groups: Int) {
         var random = Random(seed: 11)
-        let input = FeatureShape(height: 41, width: 40, channels: inputs)
-        let output = FeatureShape(height: 41, width: 40, channels: 48)
+        let input = TensorShape(height: 41, width: 40, channels: inputs)
+        let output = TensorShape(height: 41, width: 40, channels: 48)
         let pad = kernel / 2
         let convolution = Convolution(
             window: Window(
@@ -86,8 +86,8 @@ import Testing
     /// The reference itself, by hand: 1×2×1 input, 1×2 kernel, one padded column on each side.
     @Test func referenceByHand() {
         let output = ScalarReference.convolution(
-            [2, 3], input: FeatureShape(height: 1, width: 2, channels: 1),
-            output: FeatureShape(height: 1, width: 3, channels: 1),
+            [2, 3], input: TensorShape(height: 1, width: 2, channels: 1),
+            output: TensorShape(height: 1, width: 3, channels: 1),
             convolution: Convolution(
                 window: Window(kernelHeight: 1, kernelWidth: 2, padLeft: 1, padRight: 1)),
             weights: [10, 100], bias: [1], clamp: Clamp(upper: 250))
@@ -97,7 +97,7 @@ import Testing
     /// The clamp turns NaN into the bound it meets first, in every kind of kernel.
     @Test(arguments: [1, 16])
     func clampOfNaN(groups: Int) {
-        let shape = FeatureShape(height: 1, width: 5, channels: 16)
+        let shape = TensorShape(height: 1, width: 5, channels: 16)
         let weights = [Float](repeating: 1, count: 16 * 16 / groups)
         for isa in InstructionSet.available {
             for (clamp, expected) in [
@@ -121,10 +121,10 @@ import Testing
     /// error.
     @Test func chainIsFused() {
         let x: Float = 1 + 0x1p-12
-        let shape = FeatureShape(height: 1, width: 1, channels: 2)
+        let shape = TensorShape(height: 1, width: 1, channels: 2)
         for isa in InstructionSet.available {
             let kernel = FloatConvolution(
-                input: shape, output: FeatureShape(height: 1, width: 1, channels: 1),
+                input: shape, output: TensorShape(height: 1, width: 1, channels: 1),
                 convolution: Convolution(window: Window(kernelHeight: 1, kernelWidth: 1)),
                 weights: [-1, x], bias: [0], clamp: .none, isa: isa)
             let output = Buffer<Float>(count: 1)

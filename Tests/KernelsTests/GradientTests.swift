@@ -63,7 +63,7 @@ import Testing
         for (groups, channels, outputs) in [(1, 5, 19), (2, 4, 6), (6, 6, 6), (4, 4, 12)] {
             check(
                 ConvolutionCase(
-                    input: FeatureShape(height: height, width: width, channels: channels),
+                    input: TensorShape(height: height, width: width, channels: channels),
                     outputs: outputs, convolution: Convolution(window: window, groups: groups)))
         }
     }
@@ -71,8 +71,8 @@ import Testing
     /// The reference itself, by hand: 1×3 input, kernel [2, 5], stride 2, one padded column before.
     @Test func convolutionByHand() {
         let gradient = ScalarReference.convolutionGradient(
-            [10, 100], input: FeatureShape(height: 1, width: 3, channels: 1),
-            output: FeatureShape(height: 1, width: 2, channels: 1),
+            [10, 100], input: TensorShape(height: 1, width: 3, channels: 1),
+            output: TensorShape(height: 1, width: 2, channels: 1),
             convolution: Convolution(
                 window: Window(kernelHeight: 1, kernelWidth: 2, strideWidth: 2, padLeft: 1)),
             weights: [2, 5])

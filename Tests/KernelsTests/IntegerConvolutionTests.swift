@@ -122,10 +122,10 @@ import Testing
     @Test func longestReduction() {
         let depth = IntegerConvolution.maximumReduction
         let convolution = Convolution(window: Window(kernelHeight: 1, kernelWidth: 1))
-        let single = FeatureShape(height: 1, width: 1, channels: 1)
+        let single = TensorShape(height: 1, width: 1, channels: 1)
         for isa in InstructionSet.available {
             let kernel = IntegerConvolution(
-                input: FeatureShape(height: 1, width: 1, channels: depth), output: single,
+                input: TensorShape(height: 1, width: 1, channels: depth), output: single,
                 convolution: convolution, weights: Array(repeating: -255, count: depth),
                 inputZeroPoint: 0, isa: isa)
             let scratch = Buffer<UInt8>(count: kernel.scratchBytes)

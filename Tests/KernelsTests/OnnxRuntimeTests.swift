@@ -19,7 +19,7 @@ struct PairVector {
 struct PoolVector {
     let input: String
     let output: String
-    let shape: FeatureShape
+    let shape: TensorShape
     let window: Window
     let countIncludePad: Bool
     let quantization: ByteQuantization
@@ -75,7 +75,7 @@ struct ConvolutionVector {
                 IntegerKernels.multiply(
                     Buffer(a).pointer, vector.quantizationA, Buffer(b).pointer,
                     vector.quantizationB,
-                    shape: FeatureShape(height: 1, width: 1, channels: a.count),
+                    shape: TensorShape(height: 1, width: 1, channels: a.count),
                     broadcasts: false, result: vector.result, output.pointer, isa: isa)
                 #expect(output.values == expected, "case \(index), \(isa.name)")
             }
@@ -120,8 +120,8 @@ struct ConvolutionVector {
             let channels = vector.bias.count
             for isa in InstructionSet.available {
                 let kernel = IntegerConvolution(
-                    input: FeatureShape(height: 7, width: 7, channels: 6),
-                    output: FeatureShape(height: 7, width: 4, channels: channels),
+                    input: TensorShape(height: 7, width: 7, channels: 6),
+                    output: TensorShape(height: 7, width: 4, channels: channels),
                     convolution: Convolution(window: window, groups: vector.groups),
                     weights: bytes(vector.weights).map { Int16($0) - vector.weightZeroPoint },
                     inputZeroPoint: vector.inputZeroPoint, isa: isa)

@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct OperatorTests {
     /// A random pooling window that fits `shape`.
-    static func window(_ random: inout Random, shape: FeatureShape) -> Window {
+    static func window(_ random: inout Random, shape: TensorShape) -> Window {
         while true {
             let window = ConvolutionCase.window(&random)
             if window.outputExtent(height: shape.height, width: shape.width) != nil {
@@ -16,8 +16,8 @@ import Testing
         }
     }
 
-    static func shape(_ random: inout Random) -> FeatureShape {
-        FeatureShape(
+    static func shape(_ random: inout Random) -> TensorShape {
+        TensorShape(
             height: random.int(1...9), width: random.int(1...9), channels: random.int(1...150))
     }
 

@@ -7,8 +7,8 @@ import Testing
 @Suite struct GraphSummaryTests {
     /// A small network with one node of each kind.
     private static let graph: Graph = {
-        func shape(_ height: Int, _ width: Int, _ channels: Int) -> FeatureShape {
-            FeatureShape(height: height, width: width, channels: channels)
+        func shape(_ height: Int, _ width: Int, _ channels: Int) -> TensorShape {
+            TensorShape(height: height, width: width, channels: channels)
         }
         func square(_ kernel: Int, stride: Int = 1, pad: Int = 0, dilation: Int = 1) -> Window {
             Window(
@@ -18,13 +18,13 @@ import Testing
         }
         func node(
             _ name: String, _ operation: NetworkGraph.Operation, _ inputs: [ValueID],
-            _ shape: FeatureShape,
+            _ shape: TensorShape,
             _ clamp: Clamp = .none
         ) -> Node {
             Node(name: name, operation: operation, inputs: inputs, clamp: clamp, shape: shape)
         }
         func conv(
-            _ name: String, _ window: Window, _ input: ValueID, _ shape: FeatureShape,
+            _ name: String, _ window: Window, _ input: ValueID, _ shape: TensorShape,
             groups: Int = 1, isFullyConnected: Bool = false, clamp: Clamp = .none
         ) -> Node {
             let convolution = Convolution(
@@ -41,7 +41,7 @@ import Testing
         nodes.append(node("sum", .add, [1, 3], shape(8, 8, 4), Clamp(lower: -1, upper: 0.5)))
         let dilated = square(3, pad: 2, dilation: 2)
         nodes.append(conv("grouped", dilated, 4, shape(8, 8, 6), groups: 2))
-        nodes.append(node("joined", .concat, [4, 5], shape(8, 8, 10)))
+        nodes.append(node("joined", .concat(axis: 2), [4, 5], shape(8, 8, 10)))
         nodes.append(node("pool", .maxPool(square(2, stride: 2)), [6], shape(4, 4, 10)))
         nodes.append(node("mean", .globalAveragePool, [7], shape(1, 1, 10)))
         nodes.append(conv("head", square(1), 8, shape(1, 1, 5), isFullyConnected: true))
@@ -103,7 +103,7 @@ import Testing
     @Test func hugeCountsSaturate() {
         var graph = Self.graph
         let huge = 1 << 30
-        graph.nodes[0].shape = FeatureShape(height: huge, width: huge, channels: 4)
+        graph.nodes[0].shape = TensorShape(height: huge, width: huge, channels: 4)
         let summary = GraphSummary(graph)
         #expect(summary.rows[0].macs == .max)
         #expect(summary.macs == .max)

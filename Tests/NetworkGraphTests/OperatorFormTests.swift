@@ -5,9 +5,9 @@ import Testing
 
 /// The only inference of shapes, and its limits.
 struct OperatorFormTests {
-    private let image = FeatureShape(height: 8, width: 6, channels: 4)
+    private let image = TensorShape(height: 8, width: 6, channels: 4)
 
-    private func fault(_ operation: Operation, _ operands: [FeatureShape], outputs: Int = 0)
+    private func fault(_ operation: Operation, _ operands: [TensorShape], outputs: Int = 0)
         -> String?
     {
         do throws(OperatorFault) {
@@ -20,17 +20,17 @@ struct OperatorFormTests {
 
     /// What is flattened in front of a Gemm becomes one kernel, however long.
     @Test func kernelThatCoversALongInput() throws {
-        let long = FeatureShape(height: 16_000, width: 1, channels: 1)
+        let long = TensorShape(height: 16_000, width: 1, channels: 1)
         let whole = Convolution(
             window: Window(kernelHeight: 16_000, kernelWidth: 1), isFullyConnected: true)
         let shape = try Operation.convolution(whole).outputShape(of: [long], outputChannels: 3)
-        #expect(shape == FeatureShape(height: 1, width: 1, channels: 3))
+        #expect(shape == TensorShape(height: 1, width: 1, channels: 3))
     }
 
     @Test func shapes() throws {
-        let pixel = FeatureShape(height: 1, width: 1, channels: 4)
+        let pixel = TensorShape(height: 1, width: 1, channels: 4)
         let window = Window(kernelHeight: 3, kernelWidth: 2, strideHeight: 2, strideWidth: 2)
-        let pooled = FeatureShape(height: 3, width: 3, channels: 4)
+        let pooled = TensorShape(height: 3, width: 3, channels: 4)
         let depthwise = Convolution(window: window, groups: 4)
         for (operation, operands, shape) in [
             (Operation.convolution(depthwise), [image], pooled),
@@ -39,7 +39,10 @@ struct OperatorFormTests {
             (.globalAveragePool, [image], pixel),
             (.add, [image, image], image),
             (.multiply, [image, pixel], image),
-            (.concat, [image, image, image], FeatureShape(height: 8, width: 6, channels: 12)),
+            (
+                .concat(axis: 2), [image, image, image],
+                TensorShape(height: 8, width: 6, channels: 12)
+            ),
             (.clamp, [image], image),
             (.activation(.hardSwish), [image], image),
         ] {
@@ -48,14 +51,14 @@ struct OperatorFormTests {
     }
 
     @Test func whatDoesNotFit() {
-        let pixel = FeatureShape(height: 1, width: 1, channels: 4)
+        let pixel = TensorShape(height: 1, width: 1, channels: 4)
         let point = Convolution(window: Window(kernelHeight: 1, kernelWidth: 1), groups: 3)
         let high = Window(kernelHeight: 9, kernelWidth: 1)
         #expect(fault(.add, [image, pixel]) == "adds 8×6×4 and 1×1×4")
         #expect(fault(.add, [image]) == "reads 1 values instead of 2")
         #expect(fault(.multiply, [pixel, image]) == "multiplies 1×1×4 by 8×6×4")
-        #expect(fault(.concat, [image, pixel]) == "joins 8×6×4 and 1×1×4 along channels")
-        #expect(fault(.concat, []) == "reads nothing")
+        #expect(fault(.concat(axis: 2), [image, pixel]) == "joins 8×6×4 and 1×1×4 along axis 2")
+        #expect(fault(.concat(axis: 2), []) == "reads nothing")
         #expect(fault(.maxPool(high), [image]) == "has a kernel larger than its input of 8×6×4")
         #expect(
             fault(.convolution(point), [image], outputs: 6)
@@ -64,14 +67,14 @@ struct OperatorFormTests {
 
     @Test func limits() {
         let limit = SizeLimits.extent
-        let wide = FeatureShape(height: 1, width: limit, channels: 1)
+        let wide = TensorShape(height: 1, width: limit, channels: 1)
         #expect(fault(.clamp, [wide]) == nil)
         var wider = wide
         wider.width += 1
         #expect(fault(.clamp, [wider])?.contains("out of bounds") == true)
-        let large = FeatureShape(height: 1 << 16, width: 1 << 15, channels: 1)
+        let large = TensorShape(height: 1 << 16, width: 1 << 15, channels: 1)
         #expect(fault(.clamp, [large]) == nil)
-        #expect(fault(.concat, [large, large])?.contains("out of bounds") == true)
+        #expect(fault(.concat(axis: 2), [large, large])?.contains("out of bounds") == true)
         let one = Window(kernelHeight: 1, kernelWidth: 1)
         for change in [\Window.strideHeight, \.strideWidth, \.dilationHeight, \.dilationWidth] {
             var window = one
@@ -114,12 +117,12 @@ struct NearestResizeTests {
     }
 
     @Test func extentsFollowFromFactors() throws {
-        let image = FeatureShape(height: 3, width: 5, channels: 2)
+        let image = TensorShape(height: 3, width: 5, channels: 2)
         var resize = NearestResize(
             height: 6, width: 7, scaleHeight: 2, scaleWidth: 1.5, coordinates: .asymmetric,
             rounding: .floor)
         let shape = try Operation.resize(resize).outputShape(of: [image])
-        #expect(shape == FeatureShape(height: 6, width: 7, channels: 2))
+        #expect(shape == TensorShape(height: 6, width: 7, channels: 2))
         resize.height = 7
         #expect(throws: OperatorFault.self) {
             try resize.outputShape(of: [image], outputChannels: 0)

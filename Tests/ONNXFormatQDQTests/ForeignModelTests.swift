@@ -53,7 +53,7 @@ import Testing
     }
 
     /// NHWC of an image.
-    private static func channelsLast(_ image: [Float], _ shape: FeatureShape) -> [Float] {
+    private static func channelsLast(_ image: [Float], _ shape: TensorShape) -> [Float] {
         (0..<shape.pixels).flatMap { pixel in
             (0..<shape.channels).map { image[$0 * shape.pixels + pixel] }
         }

@@ -13,9 +13,9 @@ import Testing
 @Suite struct RejectionTests {
     /// conv (per channel, Relu implied) -> max-pool -> fully connected.
     static func network() -> QuantizedNetwork {
-        let input = FeatureShape(height: 4, width: 4, channels: 2)
-        let map = FeatureShape(height: 4, width: 4, channels: 3)
-        let pooled = FeatureShape(height: 2, width: 2, channels: 3)
+        let input = TensorShape(height: 4, width: 4, channels: 2)
+        let map = TensorShape(height: 4, width: 4, channels: 3)
+        let pooled = TensorShape(height: 2, width: 2, channels: 3)
         let nodes = [
             Node(
                 name: "conv",
@@ -32,7 +32,7 @@ import Testing
                 operation: .convolution(
                     Convolution(
                         window: Window(kernelHeight: 2, kernelWidth: 2), isFullyConnected: true)),
-                inputs: [2], shape: FeatureShape(height: 1, width: 1, channels: 2)),
+                inputs: [2], shape: TensorShape(height: 1, width: 1, channels: 2)),
         ]
         let conv = QuantizedParameters(
             weights: [1, 2, 3, -4, -5, 6], type: .int8, scales: [0.1, 0.2, 0.3],
@@ -329,7 +329,6 @@ import Testing
             ("counterbias.node.none", "hadBias=false"), ("counterbias.node.pool", "hadBias=false"),
             ("counterbias.node.pool", "pads=0,0,1,1"), ("counterbias.node.conv", "pads=0,0,0,0"),
             ("counterbias.node.conv", "clamp=nan:"), ("counterbias.node.conv", "color=red"),
-            ("counterbias.output", "layout=nchw"),
         ] {
             let error = try Self.error { $0.metadataProps = [QDQProto.entry(key, text)] }
             #expect(error.code == .invalidMetadata, "\(key) \(text)")

@@ -63,7 +63,7 @@ import Testing
             #expect(model.graph.node.count == plain.graph.node.count + 1)
             forms.insert("\(output.rank) \(output.layout) \(pixels > 1)")
         }
-        #expect(forms.count == 6, "\(forms)")
+        #expect(forms.count == 5, "\(forms)")
     }
 
     @Test func networksWithFunctionsCoverEveryCase() {
@@ -99,8 +99,8 @@ import Testing
         }
         #expect(
             seen.isSuperset(of: [
-                "convolut", "add", "concat", "maxPool(", "averageP", "globalAv", "clamp",
-                "rank 2 nchw", "rank 2 nhwc", "rank 4 nchw", "rank 4 nhwc", "input nchw",
+                "convolut", "add", "concat(a", "maxPool(", "averageP", "globalAv", "clamp",
+                "rank 2 nchw", "rank 4 nchw", "rank 4 nhwc", "input nchw",
                 "input nhwc", "float output",
             ]))
     }
@@ -131,18 +131,15 @@ import Testing
     }
 
     @Test func outputCanBeTheInput() throws {
-        let shape = FeatureShape(height: 2, width: 3, channels: 4)
+        let shape = TensorShape(height: 2, width: 3, channels: 4)
         for layout in [Graph.Layout.nchw, .nhwc] {
-            for rank in [2, 4] {
-                let network = QuantizedNetwork(
-                    graph: Graph(
-                        name: "", input: Graph.Input(name: "x", shape: shape, layout: layout),
-                        nodes: [],
-                        output: Graph.Output(name: "y", value: 0, rank: rank, layout: layout)),
-                    parameters: [],
-                    activations: [TensorQuantization(scale: 0.1, zeroPoint: 3, type: .uint8)])
-                #expect(try QDQModel.decode(QDQModel.encode(network)).network == network)
-            }
+            let network = QuantizedNetwork(
+                graph: Graph(
+                    name: "", input: Graph.Input(name: "x", shape: shape, layout: layout),
+                    nodes: [], output: Graph.Output(name: "y", value: 0, rank: 4, layout: layout)),
+                parameters: [],
+                activations: [TensorQuantization(scale: 0.1, zeroPoint: 3, type: .uint8)])
+            #expect(try QDQModel.decode(QDQModel.encode(network)).network == network)
         }
     }
 
@@ -167,7 +164,7 @@ import Testing
     }
 
     @Test func trailingPoolPadsBeyondTheKernelComeBack() throws {
-        let shape = FeatureShape(height: 5, width: 5, channels: 2)
+        let shape = TensorShape(height: 5, width: 5, channels: 2)
         // Windows begin at rows -2 and 2 and at columns 0 and 4; none reaches rows 5 to 7 or column
         // 6.
         let window = Window(
@@ -176,7 +173,7 @@ import Testing
             padRight: 2)
         let node = Node(
             name: "pool", operation: .averagePool(window, countIncludePad: false), inputs: [0],
-            shape: FeatureShape(height: 2, width: 2, channels: 2))
+            shape: TensorShape(height: 2, width: 2, channels: 2))
         let activation = TensorQuantization(scale: 0.1, zeroPoint: 3, type: .uint8)
         let network = QuantizedNetwork(
             graph: Graph(

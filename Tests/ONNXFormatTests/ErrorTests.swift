@@ -53,7 +53,7 @@ import Testing
         model.add("Sin", ["a"], "b", name: "gate")
         model.add("Einsum", ["b"], "c", name: "up")
         model.add("Sin", ["c"], "d", name: "gate2")
-        model.integers("widths", [0, 1, 0, 0, 0, 0, 0, 0])
+        model.integers("widths", [1, 0, 0, 0, 0, 0, 0, 0])
         model.add("Pad", ["a", "widths"], "e", name: "channels")
         model.add("Shape", ["d"], "s")
         model.add("Gather", ["s", "widths"], "g")
@@ -245,11 +245,8 @@ import Testing
             after("Mul", ["z", "m"]) { $0.weights("m", [1, 1, 4, 4]) }
                 .contains("one number per channel"))
         #expect(
-            after("Reshape", ["z", "s"]) { $0.integers("s", [1, 2, 2, 16]) }
-                .contains("splits an axis"))
-        #expect(
-            after("Pad", ["z", "p"]) { $0.integers("p", [0, 1, 0, 0, 0, 0, 0, 0]) }
-                .contains("pads batch or channels"))
+            after("Pad", ["z", "p"]) { $0.integers("p", [1, 0, 0, 0, 0, 0, 0, 0]) }
+                .contains("along the batch"))
     }
 
     @Test func keepsOnlyAFinalSoftmaxOverTheChannels() throws {

@@ -2,6 +2,7 @@
 
 import Foundation
 import NetworkGraph
+import TestSupport
 
 /// Evaluates a float network by definition: plain loops in Double, nothing shared with the
 /// executors.
@@ -26,7 +27,7 @@ struct NaiveEvaluator {
     }
 
     private func compute(
-        _ node: Node, inputs: [[Double]], shapes: [FeatureShape], parameters: FloatParameters?
+        _ node: Node, inputs: [[Double]], shapes: [TensorShape], parameters: FloatParameters?
     ) -> [Double] {
         let shape = shapes[0]
         switch node.operation {
@@ -36,14 +37,10 @@ struct NaiveEvaluator {
                 convolution, inputs[0], shape, parameters: parameters, output: node.shape)
         case .add: return zip(inputs[0], inputs[1]).map(+)
         case .clamp: return inputs[0]
-        case .resize(let resize):
-            let source = shapes[0]
-            return resize.rows(of: source.height).flatMap { row in
-                resize.columns(of: source.width).flatMap { column in
-                    let first = (row * source.width + column) * source.channels
-                    return inputs[0][first..<first + source.channels]
-                }
-            }
+        case .resize, .rearrange, .take:
+            return moved(inputs[0], by: node.operation, shape, filler: 0) ?? []
+        case .pad(let pad):
+            return moved(inputs[0], by: node.operation, shape, filler: Double(pad.value)) ?? []
         case .multiply:
             return inputs[0].indices.map { inputs[0][$0] * inputs[1][$0 % inputs[1].count] }
         case .activation(.hardSigmoid(let alpha, let beta)):
@@ -55,12 +52,7 @@ struct NaiveEvaluator {
             return inputs[0].map { $0 > 0 ? $0 : Double(alpha) * $0 }
         case .activation(.hardSwish): return inputs[0].map { $0 * min(max($0 + 3, 0), 6) / 6 }
         case .localResponseNormalization(let lrn): return normalize(lrn, inputs[0], shape.channels)
-        case .concat:
-            return (0..<shape.pixels).flatMap { pixel in
-                zip(inputs, shapes).flatMap { values, shape in
-                    values[pixel * shape.channels..<(pixel + 1) * shape.channels]
-                }
-            }
+        case .concat(let axis): return joined(inputs, shapes, axis: axis)
         case .globalAveragePool:
             return (0..<shape.channels).map { channel in
                 let column = stride(from: channel, to: inputs[0].count, by: shape.channels)
@@ -93,8 +85,8 @@ struct NaiveEvaluator {
     }
 
     private func convolve(
-        _ convolution: Convolution, _ input: [Double], _ shape: FeatureShape,
-        parameters: FloatParameters, output: FeatureShape
+        _ convolution: Convolution, _ input: [Double], _ shape: TensorShape,
+        parameters: FloatParameters, output: TensorShape
     ) -> [Double] {
         let window = convolution.window
         let channels = shape.channels / convolution.groups
@@ -128,7 +120,7 @@ struct NaiveEvaluator {
     }
 
     private func pool(
-        _ input: [Double], _ shape: FeatureShape, _ window: Window, output: FeatureShape,
+        _ input: [Double], _ shape: TensorShape, _ window: Window, output: TensorShape,
         _ reduce: ([Double], Int) -> Double
     ) -> [Double] {
         var result: [Double] = []
@@ -148,7 +140,7 @@ struct NaiveEvaluator {
 
     /// Positions inside the image that a window reads, with the index of the tap.
     private func taps(
-        _ window: Window, _ row: Int, _ column: Int, _ shape: FeatureShape
+        _ window: Window, _ row: Int, _ column: Int, _ shape: TensorShape
     ) -> [(y: Int, x: Int, tap: Int)] {
         var taps: [(Int, Int, Int)] = []
         for ky in 0..<window.kernelHeight {

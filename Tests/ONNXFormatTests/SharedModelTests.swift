@@ -13,7 +13,7 @@ struct SharedModelTests {
     struct Expectation: Sendable, CustomTestStringConvertible {
         var file: String
         var layout = Graph.Layout.nchw
-        var input: FeatureShape
+        var input: TensorShape
         var batch: Int?
         var classes: Int
         var millionMACs: Int
@@ -27,23 +27,23 @@ struct SharedModelTests {
     static let expectations = [
         Expectation(
             file: "mobilenet_v1_1.0_224.onnx",
-            input: FeatureShape(height: 224, width: 224, channels: 3), batch: 1, classes: 1001,
+            input: TensorShape(height: 224, width: 224, channels: 3), batch: 1, classes: 1001,
             millionMACs: 569, thousandParameters: 4222, convolutions: 28, others: 1),
         Expectation(
             file: "mobilenet_v2_1.0_224.onnx",
-            input: FeatureShape(height: 224, width: 224, channels: 3), classes: 1000,
+            input: TensorShape(height: 224, width: 224, channels: 3), classes: 1000,
             millionMACs: 301, thousandParameters: 3488, convolutions: 53, others: 11),
         Expectation(
             file: "googlenet_bvlc.onnx",
-            input: FeatureShape(height: 224, width: 224, channels: 3), classes: 1000,
+            input: TensorShape(height: 224, width: 224, channels: 3), classes: 1000,
             millionMACs: 1583, thousandParameters: 6999, convolutions: 58, others: 25),
         Expectation(
             file: "efficientnet_lite0.onnx",
-            input: FeatureShape(height: 224, width: 224, channels: 3), classes: 1000,
+            input: TensorShape(height: 224, width: 224, channels: 3), classes: 1000,
             millionMACs: 385, thousandParameters: 4631, convolutions: 50, others: 10),
         Expectation(
             file: "mobilenet_v2_1.0_160_dogs.onnx", layout: .nhwc,
-            input: FeatureShape(height: 160, width: 160, channels: 3), classes: 19,
+            input: TensorShape(height: 160, width: 160, channels: 3), classes: 19,
             millionMACs: 153, thousandParameters: 2231, convolutions: 53, others: 11),
     ]
 
@@ -58,7 +58,7 @@ struct SharedModelTests {
         #expect(network.graph.outputs[0].rank == 2)
         #expect(
             summary.outputShapes[0]
-                == FeatureShape(height: 1, width: 1, channels: expected.classes))
+                == TensorShape(height: 1, width: 1, channels: expected.classes))
         #expect((summary.macs + 500_000) / 1_000_000 == expected.millionMACs)
         #expect((summary.parameters + 500) / 1000 == expected.thousandParameters)
         #expect(network.graph.convolutions.count == expected.convolutions)

@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct BiasPredictionTests {
     private static func network(_ generator: inout SeededGenerator, groups: Int) -> FloatNetwork {
-        let shape = FeatureShape(height: 2, width: 2, channels: 12)
+        let shape = TensorShape(height: 2, width: 2, channels: 12)
         let window = Window(kernelHeight: 1, kernelWidth: 1)
         let nodes = (0..<2).map { index in
             Node(

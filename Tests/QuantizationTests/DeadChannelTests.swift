@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct DeadChannelTests {
     private static func network(weights: [Float]) -> FloatNetwork {
-        var small = SmallNetwork(input: FeatureShape(height: 1, width: 1, channels: 1), seed: 1)
+        var small = SmallNetwork(input: TensorShape(height: 1, width: 1, channels: 1), seed: 1)
         small.convolve(0, channels: weights.count, clamp: Clamp(lower: 0))
         small.convolve(1, channels: 1)
         var network = small.network()

@@ -22,9 +22,9 @@ import Testing
             isFullyConnected: isFullyConnected)
         let node = Node(
             name: "layer", operation: .convolution(convolution), inputs: [0],
-            shape: FeatureShape(height: 1, width: 1, channels: outputs))
+            shape: TensorShape(height: 1, width: 1, channels: outputs))
         return ProductPairs(
-            of: node, input: FeatureShape(height: kernel, width: kernel, channels: channels),
+            of: node, input: TensorShape(height: kernel, width: kernel, channels: channels),
             largest: largest ?? [UInt8](repeating: 255, count: channels))
     }
 

@@ -8,7 +8,7 @@ import Testing
 
 /// Which channels may be scaled, and which with each other.
 @Suite struct ScaleGroupsTests {
-    private static let shape = FeatureShape(height: 5, width: 5, channels: 2)
+    private static let shape = TensorShape(height: 5, width: 5, channels: 2)
 
     /// Members of every group as "value.channel".
     private static func groups(
@@ -78,7 +78,8 @@ import Testing
             Self.groups { small in
                 let first = small.convolve(0, channels: 1)
                 let joined = small.append(
-                    .concat, [0, first], shape: FeatureShape(height: 5, width: 5, channels: 3))
+                    .concat(axis: 2), [0, first],
+                    shape: TensorShape(height: 5, width: 5, channels: 3))
                 small.convolve(joined, channels: 1)
             } == [["1.0", "2.2"]])
     }

@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test func hugeBiasesWidenTheWeightScaleInsteadOfOverflowing() throws {
-        var small = SmallNetwork(input: FeatureShape(height: 2, width: 2, channels: 1), seed: 1)
+        var small = SmallNetwork(input: TensorShape(height: 2, width: 2, channels: 1), seed: 1)
         small.convolve(0, channels: 2)
         var network = small.network()
         network.parameters[0] = FloatParameters(weights: [1e-20, 1], bias: [5, 1])

@@ -43,21 +43,22 @@ package struct Golden: Decodable, Sendable {
             let isFirst = graph.inputs[0].layout == .nchw
             var output = run(isFirst ? channelsLast(values, graph.inputs[0].shape) : values)
             output = graph.outputs[0].function?.applied(to: output, outputShape) ?? output
-            result += graph.outputs[0].layout == .nchw ? channelsFirst(output, outputShape) : output
+            let isMap = outputShape.layout == .features && graph.outputs[0].layout == .nchw
+            result += isMap ? channelsFirst(output, outputShape) : output
         }
         return (result, output.values.reduce(1) { max($0, abs($1)) })
     }
 }
 
 /// `[C][H][W]` to `[H][W][C]`.
-package func channelsLast(_ values: [Double], _ shape: FeatureShape) -> [Double] {
+package func channelsLast(_ values: [Double], _ shape: TensorShape) -> [Double] {
     (0..<shape.count).map { index in
         values[index % shape.channels * shape.pixels + index / shape.channels]
     }
 }
 
 /// `[H][W][C]` to `[C][H][W]`.
-package func channelsFirst(_ values: [Double], _ shape: FeatureShape) -> [Double] {
+package func channelsFirst(_ values: [Double], _ shape: TensorShape) -> [Double] {
     (0..<shape.count).map { index in
         values[index % shape.pixels * shape.channels + index / shape.pixels]
     }
@@ -65,7 +66,7 @@ package func channelsFirst(_ values: [Double], _ shape: FeatureShape) -> [Double
 
 extension Graph.OutputFunction {
     /// What the file computes behind the logits, NHWC.
-    package func applied(to logits: [Double], _ shape: FeatureShape) -> [Double] {
+    package func applied(to logits: [Double], _ shape: TensorShape) -> [Double] {
         (0..<shape.pixels).flatMap { pixel in
             let values = logits[pixel * shape.channels..<(pixel + 1) * shape.channels]
             let logarithm = log(values.map { exp($0) }.reduce(0, +))

@@ -13,16 +13,20 @@ package struct RandomNetworks {
         package var isPerChannel: Bool?
         /// Whether products, activation functions and local response normalization occur.
         package var hasFunctions: Bool
+        /// Whether values are moved: rearranged, taken from, padded and joined along any axis.
+        package var hasMovements: Bool
         package var inputs: Int
         package var outputs: Int
 
         package init(
             activationType: IntegerType? = nil, weightType: IntegerType? = nil,
-            hasFunctions: Bool = false, inputs: Int = 1, outputs: Int = 1
+            hasFunctions: Bool = false, hasMovements: Bool = false, inputs: Int = 1,
+            outputs: Int = 1
         ) {
             self.activationType = activationType
             self.weightType = weightType
             self.hasFunctions = hasFunctions
+            self.hasMovements = hasMovements
             self.inputs = inputs
             self.outputs = outputs
         }
@@ -52,7 +56,7 @@ package struct RandomNetworks {
         for index in 0..<options.inputs {
             var input = Graph.Input(
                 name: index == 0 ? "image" : "image\(index)",
-                shape: FeatureShape(
+                shape: TensorShape(
                     height: int(5...12), width: int(5...12), channels: flip() ? 3 : 4),
                 layout: flip() ? .nchw : .nhwc, batch: flip() ? nil : 1)
             if let first = inputs.first {
@@ -71,9 +75,10 @@ package struct RandomNetworks {
             output = Graph.Output(
                 name: "logits", value: last, rank: flip() ? 2 : 4,
                 layout: flip() ? .nchw : .nhwc)
-        } else if flip() {
+        } else if flip(), shape(last).pixels == 1 {
             output.rank = 2
         }
+        output = arranged(output)
         let keepsScale = nodes[nodes.count - 1].operation.form.resultQuantization == .operand
         if !keepsScale, flip() { activations[last] = nil }
         var outputs = [output]
@@ -91,15 +96,31 @@ package struct RandomNetworks {
         if node.convolution != nil, !nodes.contains(where: { $0.inputs.contains(value) }), flip() {
             activations[value] = nil
         }
-        return Graph.Output(
-            name: "output\(index)", value: value, rank: flip() ? 4 : 2,
-            layout: flip() ? .nchw : .nhwc)
+        return arranged(
+            Graph.Output(
+                name: "output\(index)", value: value,
+                rank: flip() && shape(value).pixels == 1 ? 2 : 4, layout: flip() ? .nchw : .nhwc))
+    }
+
+    /// A vector has no layout; one that is no feature map has extents, with or without the batch.
+    private mutating func arranged(_ output: Graph.Output) -> Graph.Output {
+        let shape = shape(output.value)
+        var output = output
+        if output.rank == 2 || shape.pixels == 1 && shape.channels == 1 { output.layout = .nchw }
+        guard shape.layout == .rowMajor else { return output }
+        output.extents = (shape.axes[0] == 1 || flip() ? [1] : []) + shape.axes
+        output.rank = output.extents?.count ?? 0
+        output.layout = .nchw
+        return output
     }
 
     // MARK: Nodes
 
     private mutating func appendNode() {
         let source = flip() ? last : int(0...last)
+        if options.hasMovements, shape(source).layout == .rowMajor || int(0...2) == 0 {
+            return appendMovement(source)
+        }
         if options.hasFunctions, flip() { return appendFunction(source) }
         switch int(0...9) {
         case 0...2: appendConvolution(source)
@@ -117,8 +138,94 @@ package struct RandomNetworks {
     }
 
     private mutating func appendEnding() {
+        if shape(last).layout == .rowMajor { appendFeatures(last) }
         appendGlobalPool(last)
         appendFullyConnected(last)
+    }
+
+    /// Any operator that moves data, or one of those that take tensors of any axes.
+    private mutating func appendMovement(_ source: ValueID) {
+        let shape = shape(source)
+        let axis = int(0...shape.axes.count - 1)
+        let extent = shape.axes[axis]
+        switch int(0...7) {
+        case 0, 1:
+            let count = int(1...extent)
+            let positions = (0..<count).map { _ in int(0...extent - 1) }
+            append(
+                .take(Take(axis: axis, positions: Take.Positions(positions))), [source],
+                clamp: .none, scale: 0)
+        case 2:
+            let step = flip() ? 1 : -1
+            let count = int(1...extent)
+            let first = step > 0 ? int(0...extent - count) : int(count - 1...extent - 1)
+            append(
+                .take(
+                    Take(axis: axis, positions: .spaced(first: first, step: step, count: count))),
+                [source], clamp: .none, scale: 0)
+        case 3:
+            var pad = ConstantPad(
+                before: shape.axes.map { _ in 0 }, after: shape.axes.map { _ in 0 },
+                value: flip() ? 0 : 0.3)
+            if extent < 12 { (pad.before[axis], pad.after[axis]) = (int(0...2), int(1...2)) }
+            append(.pad(pad), [source], clamp: .none, scale: 0)
+        case 4:
+            let partners = (0...last).filter { other in
+                var alike = self.shape(other)
+                if alike.axes.indices.contains(axis) { alike.axes[axis] = extent }
+                return alike == shape
+            }
+            let partner = partners[int(0...partners.count - 1)]
+            guard extent + self.shape(partner).axes[axis] < 24 else {
+                return appendFeatures(source)
+            }
+            append(
+                .concat(axis: axis), [source, partner], clamp: .none,
+                scale: max(scale(source), scale(partner)))
+        case 5 where shape.layout == .rowMajor: appendAdd(source)
+        case 5, 6:
+            // Axes taken apart, moved and joined to some others.
+            let extents = apart(shape)
+            let order = extents.indices.shuffled(using: &random)
+            var axes: [Int] = []
+            for moved in order.map({ extents[$0] }) {
+                if axes.isEmpty || axes.count < SizeLimits.axes && flip() {
+                    axes.append(moved)
+                } else {
+                    axes[axes.count - 1] *= moved
+                }
+            }
+            append(
+                .rearrange(
+                    Rearrange(
+                        extents: extents, permutation: order,
+                        shape: TensorShape(rowMajor: axes))), [source], clamp: .none, scale: 0)
+        default: appendFeatures(source)
+        }
+    }
+
+    /// A feature map of a tensor's elements in some order.
+    private mutating func appendFeatures(_ source: ValueID) {
+        let extents = apart(shape(source))
+        let order = extents.indices.shuffled(using: &random)
+        var axes = [1, 1, 1]
+        var place = 2
+        for moved in order.reversed().map({ extents[$0] }) {
+            // Few channels, so that networks stay small.
+            while place > 0, axes[place] * moved > 12 { place -= 1 }
+            axes[place] *= moved
+        }
+        append(
+            .rearrange(
+                Rearrange(
+                    extents: extents, permutation: order,
+                    shape: TensorShape(height: axes[0], width: axes[1], channels: axes[2]))),
+            [source], clamp: .none, scale: 0)
+    }
+
+    /// Axes, those of even extent maybe in two.
+    private mutating func apart(_ shape: TensorShape) -> [Int] {
+        shape.axes.flatMap { $0 % 2 == 0 && flip() ? [2, $0 / 2] : [$0] }
     }
 
     private mutating func appendGlobalPool(_ source: ValueID) {
@@ -186,7 +293,7 @@ package struct RandomNetworks {
     private mutating func appendMultiply(_ source: ValueID) {
         let channels = shape(source).channels
         let partners = (0...last).filter {
-            shape($0).channels == channels
+            shape($0).channels == channels && shape($0).layout == .features
                 && (shape($0) == shape(source) || shape($0).pixels == 1)
         }
         let partner = partners[int(0...partners.count - 1)]
@@ -197,7 +304,8 @@ package struct RandomNetworks {
 
     private mutating func appendConcat(_ source: ValueID) {
         let partners = (0...last).filter {
-            shape($0).height == shape(source).height && shape($0).width == shape(source).width
+            shape($0).layout == .features && shape($0).height == shape(source).height
+                && shape($0).width == shape(source).width
                 && shape($0).channels < 16
         }
         guard let partner = partners.randomElement(using: &random), shape(source).channels < 16
@@ -205,7 +313,7 @@ package struct RandomNetworks {
             return appendConvolution(source)
         }
         append(
-            .concat, [source, partner], clamp: .none,
+            .concat(axis: 2), [source, partner], clamp: .none,
             scale: max(scale(source), scale(partner)))
     }
 
@@ -298,13 +406,13 @@ package struct RandomNetworks {
 
     /// Independent of the shape inference under test.
     private static func shape(
-        of operation: Operation, _ inputs: [FeatureShape], outputs: Int
-    ) -> FeatureShape {
-        func slide(_ window: Window, _ channels: Int) -> FeatureShape {
+        of operation: Operation, _ inputs: [TensorShape], outputs: Int
+    ) -> TensorShape {
+        func slide(_ window: Window, _ channels: Int) -> TensorShape {
             func steps(_ size: Int, _ dilation: Int, _ kernel: Int, _ stride: Int) -> Int {
                 (0..<size).filter { $0 % stride == 0 && $0 + dilation * (kernel - 1) < size }.count
             }
-            return FeatureShape(
+            return TensorShape(
                 height: steps(
                     inputs[0].height + window.padTop + window.padBottom, window.dilationHeight,
                     window.kernelHeight, window.strideHeight),
@@ -317,15 +425,26 @@ package struct RandomNetworks {
         case .maxPool(let window), .averagePool(let window, _):
             return slide(window, inputs[0].channels)
         case .globalAveragePool:
-            return FeatureShape(height: 1, width: 1, channels: inputs[0].channels)
+            return TensorShape(height: 1, width: 1, channels: inputs[0].channels)
         case .add, .multiply, .clamp, .activation, .localResponseNormalization: return inputs[0]
         case .resize(let resize):
-            return FeatureShape(
+            return TensorShape(
                 height: resize.height, width: resize.width, channels: inputs[0].channels)
-        case .concat:
+        case .concat(let axis):
             var joined = inputs[0]
-            joined.channels = inputs.map(\.channels).reduce(0, +)
+            joined.axes[axis] = inputs.map { $0.axes[axis] }.reduce(0, +)
             return joined
+        case .rearrange(let rearrange): return rearrange.shape
+        case .take(let take):
+            var taken = inputs[0]
+            taken.axes[take.axis] = take.positions.list.count
+            return taken
+        case .pad(let pad):
+            var padded = inputs[0]
+            for axis in padded.axes.indices {
+                padded.axes[axis] += pad.before[axis] + pad.after[axis]
+            }
+            return padded
         }
     }
 
@@ -335,7 +454,7 @@ package struct RandomNetworks {
     private mutating func int(_ range: ClosedRange<Int>) -> Int {
         Int.random(in: range, using: &random)
     }
-    private func shape(_ value: ValueID) -> FeatureShape {
+    private func shape(_ value: ValueID) -> TensorShape {
         value < inputs.count ? inputs[value].shape : nodes[value - inputs.count].shape
     }
     private func scale(_ value: ValueID) -> Float { activations[value]?.scale ?? 1 }

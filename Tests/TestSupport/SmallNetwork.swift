@@ -7,22 +7,22 @@ package import NetworkGraph
 package struct SmallNetwork {
     package private(set) var nodes: [Node] = []
     private var parameters: [FloatParameters?] = []
-    package let input: FeatureShape
+    package let input: TensorShape
     package var generator: SeededGenerator
 
-    package init(input: FeatureShape, seed: UInt64) {
+    package init(input: TensorShape, seed: UInt64) {
         self.input = input
         generator = SeededGenerator(seed: seed)
     }
 
-    package func shape(_ value: ValueID) -> FeatureShape {
+    package func shape(_ value: ValueID) -> TensorShape {
         value == 0 ? input : nodes[value - 1].shape
     }
 
     /// - Returns: the new node's value.
     @discardableResult
     package mutating func append(
-        _ operation: Operation, _ inputs: [ValueID], shape: FeatureShape, clamp: Clamp = .none
+        _ operation: Operation, _ inputs: [ValueID], shape: TensorShape, clamp: Clamp = .none
     ) -> ValueID {
         nodes.append(
             Node(
@@ -47,7 +47,7 @@ package struct SmallNetwork {
         }
         let result = append(
             .convolution(Convolution(window: window, groups: groups)), [value],
-            shape: FeatureShape(height: extent.height, width: extent.width, channels: channels),
+            shape: TensorShape(height: extent.height, width: extent.width, channels: channels),
             clamp: clamp)
         let depth = kernel * kernel * from.channels / groups
         let scale = 1.7 / Float(depth).squareRoot()
@@ -70,7 +70,7 @@ package struct SmallNetwork {
     /// a head.
     package static func everything(seed: UInt64) -> FloatNetwork {
         var small = SmallNetwork(
-            input: FeatureShape(height: 13, width: 11, channels: 3), seed: seed)
+            input: TensorShape(height: 13, width: 11, channels: 3), seed: seed)
         let relu6 = Clamp(lower: 0, upper: 6)
         let stem = small.convolve(0, channels: 19, kernel: 3, stride: 2, clamp: relu6)
         let depthwise = small.convolve(stem, channels: 19, kernel: 3, groups: 19, clamp: relu6)
@@ -81,28 +81,28 @@ package struct SmallNetwork {
             sum, channels: 12, kernel: 3, groups: 1, clamp: Clamp(lower: 0))
         var joined = small.shape(sum)
         joined.channels = 31
-        let concat = small.append(.concat, [sum, grouped], shape: joined)
+        let concat = small.append(.concat(axis: 2), [sum, grouped], shape: joined)
         let window = Window(
             kernelHeight: 3, kernelWidth: 3, strideHeight: 2, strideWidth: 2, padTop: 1, padLeft: 1,
             padBottom: 1, padRight: 1)
         guard let extent = window.outputExtent(height: joined.height, width: joined.width) else {
             preconditionFailure("window does not fit")
         }
-        let pooled = FeatureShape(height: extent.height, width: extent.width, channels: 31)
+        let pooled = TensorShape(height: extent.height, width: extent.width, channels: 31)
         let largest = small.append(.maxPool(window), [concat], shape: pooled)
         let average = small.append(
             .averagePool(window, countIncludePad: true), [concat], shape: pooled)
         let both = small.append(.add, [largest, average], shape: pooled)
         let clamped = small.append(.clamp, [both], shape: pooled, clamp: relu6)
         let mean = small.append(
-            .globalAveragePool, [clamped], shape: FeatureShape(height: 1, width: 1, channels: 31))
+            .globalAveragePool, [clamped], shape: TensorShape(height: 1, width: 1, channels: 31))
         small.convolve(mean, channels: 9)
         return small.network()
     }
 
     /// Clamps as nodes of their own, one and two behind a convolution.
     package static func clamped(seed: UInt64) -> FloatNetwork {
-        var small = SmallNetwork(input: FeatureShape(height: 7, width: 9, channels: 3), seed: seed)
+        var small = SmallNetwork(input: TensorShape(height: 7, width: 9, channels: 3), seed: seed)
         func clamp(_ value: ValueID, _ bounds: Clamp) -> ValueID {
             small.append(.clamp, [value], shape: small.shape(value), clamp: bounds)
         }
@@ -112,7 +112,7 @@ package struct SmallNetwork {
             twice, channels: 11, kernel: 3, groups: 11, clamp: Clamp(lower: 0))
         let once = clamp(depthwise, Clamp(lower: 0.125, upper: 0.5))
         let mean = small.append(
-            .globalAveragePool, [once], shape: FeatureShape(height: 1, width: 1, channels: 11))
+            .globalAveragePool, [once], shape: TensorShape(height: 1, width: 1, channels: 11))
         small.convolve(mean, channels: 5)
         return small.network()
     }
@@ -121,10 +121,10 @@ package struct SmallNetwork {
     /// shapes.
     package static func gated(seed: UInt64) -> FloatNetwork {
         var small = SmallNetwork(
-            input: FeatureShape(height: 9, width: 11, channels: 3), seed: seed)
+            input: TensorShape(height: 9, width: 11, channels: 3), seed: seed)
         let stem = small.convolve(0, channels: 21, kernel: 3, stride: 2)
         let swish = small.append(.activation(.hardSwish), [stem], shape: small.shape(stem))
-        let pixel = FeatureShape(height: 1, width: 1, channels: 21)
+        let pixel = TensorShape(height: 1, width: 1, channels: 21)
         let mean = small.append(.globalAveragePool, [swish], shape: pixel)
         let gate = small.append(
             .activation(.hardSigmoid(alpha: 1 / 6, beta: 0.5)),

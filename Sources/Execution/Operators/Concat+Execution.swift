@@ -5,46 +5,51 @@ import NetworkGraph
 
 extension Concat: ExecutableOperator {
     func computeFloats(_ call: FloatCall) {
-        var target = call.output
-        for (source, shape) in zip(call.operands, call.shapes) {
-            for pixel in 0..<call.shape.pixels {
-                (target + pixel * call.shape.channels).update(
-                    from: source + pixel * shape.channels, count: shape.channels)
-            }
-            target += shape.channels
+        forEachRun(call.shapes, call.shape) { operand, source, target, count in
+            (call.output + target).update(from: call.operands[operand] + source, count: count)
         }
         call.clampOutput()
     }
 
     /// Runtimes requantize each operand by itself, as the tables do.
     func computeIntegers(_ call: IntegerCall) {
-        var target = call.output
-        for (operand, shape) in call.shapes.enumerated() {
-            for pixel in 0..<call.shape.pixels {
-                IntegerKernels.lookup(
-                    call.operands[operand] + pixel * shape.channels, count: shape.channels,
-                    table: call.tables[operand], target + pixel * call.shape.channels)
-            }
-            target += shape.channels
+        forEachRun(call.shapes, call.shape) { operand, source, target, count in
+            IntegerKernels.lookup(
+                call.operands[operand] + source, count: count, table: call.tables[operand],
+                call.output + target)
         }
     }
 
     /// Slices of the gradient, each with its own mask.
     func propagate(_ call: BackwardCall) {
-        var source = call.gradient
         for (operand, shape) in call.shapes.enumerated() {
-            let slice = source
-            source += shape.channels
             call.contribute(to: operand) { target in
-                for pixel in 0..<call.shape.pixels {
-                    (target + pixel * shape.channels).update(
-                        from: slice + pixel * call.shape.channels, count: shape.channels)
+                forEachRun(call.shapes, call.shape, of: operand) { _, source, result, count in
+                    (target + source).update(from: call.gradient + result, count: count)
                 }
                 guard let mask = call.record.operandMask(operand) else { return }
                 GradientKernels.mask(
-                    target, by: mask.bytes, pixels: call.shape.pixels, channels: shape.channels,
+                    target, by: mask.bytes, pixels: shape.pixels, channels: shape.channels,
                     sums: nil, isa: call.isa)
             }
+        }
+    }
+
+    /// Elements that lie together in an operand and in the result.
+    private func forEachRun(
+        _ operands: [TensorShape], _ result: TensorShape, of only: Int? = nil,
+        _ body: (_ operand: Int, _ source: Int, _ target: Int, _ count: Int) -> Void
+    ) {
+        let outer = result.axes[..<axis].reduce(1, *)
+        let inner = result.axes[(axis + 1)...].reduce(1, *)
+        let row = result.axes[axis] * inner
+        var first = 0
+        for (operand, shape) in operands.enumerated() {
+            let run = shape.axes[axis] * inner
+            if only == nil || only == operand {
+                for index in 0..<outer { body(operand, index * run, index * row + first, run) }
+            }
+            first += run
         }
     }
 

@@ -43,6 +43,9 @@ protocol ExecutableOperator: OperatorForm {
     /// Whether the gradient of each operand is that of the result, so that it may change hands.
     var handsGradientOn: Bool { get }
 
+    /// Whether the result is the operand as it lies in memory, so that it may change hands.
+    var keepsMemory: Bool { get }
+
     /// Floats that ``propagate(_:)`` takes besides gradients, per element of the result.
     var backwardScratch: Int { get }
 }
@@ -66,6 +69,7 @@ extension ExecutableOperator {
     func keptOperands(_ needsGradient: [Bool]) -> [Int] { [] }
     var keepsIndices: Bool { false }
     var handsGradientOn: Bool { false }
+    var keepsMemory: Bool { false }
     var backwardScratch: Int { 0 }
 }
 
@@ -85,7 +89,7 @@ extension Operation {
         case .convolution: nil
         case .add: Add()
         case .multiply: Multiply()
-        case .concat: Concat()
+        case .concat(let axis): Concat(axis: axis)
         case .maxPool(let window): MaxPool(window: window)
         case .averagePool(let window, let countIncludePad):
             AveragePool(window: window, countIncludePad: countIncludePad)
@@ -94,6 +98,9 @@ extension Operation {
         case .activation(let function): function
         case .localResponseNormalization(let lrn): lrn
         case .resize(let resize): resize
+        case .rearrange(let rearrange): rearrange
+        case .take(let take): take
+        case .pad(let pad): pad
         }
     }
 }

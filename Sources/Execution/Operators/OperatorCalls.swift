@@ -6,10 +6,10 @@ import NetworkGraph
 /// A float pass of one node.
 struct FloatCall {
     /// Extents of the operands.
-    var shapes: [FeatureShape]
+    var shapes: [TensorShape]
     var operands: [UnsafePointer<Float>]
     /// Extents of the result.
-    var shape: FeatureShape
+    var shape: TensorShape
     var clamp: Clamp
     var output: UnsafeMutablePointer<Float>
 
@@ -24,12 +24,12 @@ struct FloatCall {
 /// An integer pass of one node.
 struct IntegerCall {
     /// Extents of the operands.
-    var shapes: [FeatureShape]
+    var shapes: [TensorShape]
     var operands: [UnsafePointer<UInt8>]
     /// Scale and zero point of each operand.
     var sources: [ByteQuantization]
     /// Extents of the result.
-    var shape: FeatureShape
+    var shape: TensorShape
     var clamp: Clamp
     /// Scale, zero point and bounds of the result, clamp included.
     var result: ByteQuantization
@@ -47,12 +47,12 @@ struct IntegerCall {
 /// A backward pass of one node.
 struct BackwardCall {
     /// Extents of the operands.
-    var shapes: [FeatureShape]
+    var shapes: [TensorShape]
     /// Values that the operands are, for ``contribute(to:_:)``.
     var inputs: [ValueID]
     var needsGradient: [Bool]
     /// Extents of the result.
-    var shape: FeatureShape
+    var shape: TensorShape
     /// Of the result, masked.
     var gradient: UnsafePointer<Float>
     /// What the forward pass left.

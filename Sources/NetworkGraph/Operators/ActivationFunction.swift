@@ -71,7 +71,7 @@ extension ActivationFunction {
 }
 
 extension ActivationFunction: OperatorForm {
-    package func kind(input: FeatureShape) -> String {
+    package func kind(input: TensorShape) -> String {
         switch self {
         case .hardSigmoid: "hard sigmoid"
         case .hardSwish: "hard swish"
@@ -83,8 +83,8 @@ extension ActivationFunction: OperatorForm {
     }
 
     package func outputShape(
-        of operands: [FeatureShape], outputChannels: Int
-    ) throws(OperatorFault) -> FeatureShape {
+        of operands: [TensorShape], outputChannels: Int
+    ) throws(OperatorFault) -> TensorShape {
         guard isValid else { throw OperatorFault("has an alpha or beta that is not finite") }
         return try operands.single()
     }

@@ -4,11 +4,11 @@
 package struct Add: OperatorForm {
     package init() {}
 
-    package func kind(input: FeatureShape) -> String { "add" }
+    package func kind(input: TensorShape) -> String { "add" }
 
     package func outputShape(
-        of operands: [FeatureShape], outputChannels: Int
-    ) throws(OperatorFault) -> FeatureShape {
+        of operands: [TensorShape], outputChannels: Int
+    ) throws(OperatorFault) -> TensorShape {
         let (left, right) = try operands.pair()
         guard left == right else { throw OperatorFault("adds \(left) and \(right)") }
         return left

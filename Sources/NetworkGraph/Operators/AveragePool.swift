@@ -11,11 +11,13 @@ package struct AveragePool: OperatorForm {
         self.countIncludePad = countIncludePad
     }
 
-    package func kind(input: FeatureShape) -> String { "average pool \(window.kind)" }
+    package func kind(input: TensorShape) -> String { "average pool \(window.kind)" }
+
+    package var readsFeatures: Bool { true }
 
     package func outputShape(
-        of operands: [FeatureShape], outputChannels: Int
-    ) throws(OperatorFault) -> FeatureShape {
+        of operands: [TensorShape], outputChannels: Int
+    ) throws(OperatorFault) -> TensorShape {
         try window.pool(operands.single())
     }
 

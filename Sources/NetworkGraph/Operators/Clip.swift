@@ -4,11 +4,11 @@
 package struct Clip: OperatorForm {
     package init() {}
 
-    package func kind(input: FeatureShape) -> String { "clamp" }
+    package func kind(input: TensorShape) -> String { "clamp" }
 
     package func outputShape(
-        of operands: [FeatureShape], outputChannels: Int
-    ) throws(OperatorFault) -> FeatureShape {
+        of operands: [TensorShape], outputChannels: Int
+    ) throws(OperatorFault) -> TensorShape {
         try operands.single()
     }
 

@@ -22,7 +22,7 @@ package struct Convolution: Hashable, Sendable, Codable {
 }
 
 extension Convolution: OperatorForm {
-    package func kind(input: FeatureShape) -> String {
+    package func kind(input: TensorShape) -> String {
         let isPoint = window.kernelHeight == 1 && window.kernelWidth == 1
         if isFullyConnected { return "fully connected" }
         if groups == 1 {
@@ -32,9 +32,11 @@ extension Convolution: OperatorForm {
         return "grouped conv \(window.kind) g\(groups)"
     }
 
+    package var readsFeatures: Bool { true }
+
     package func outputShape(
-        of operands: [FeatureShape], outputChannels: Int
-    ) throws(OperatorFault) -> FeatureShape {
+        of operands: [TensorShape], outputChannels: Int
+    ) throws(OperatorFault) -> TensorShape {
         let input = try operands.single()
         guard groups >= 1, input.channels % groups == 0, outputChannels >= 1,
             outputChannels % groups == 0
@@ -44,7 +46,7 @@ extension Convolution: OperatorForm {
                     + "\(outputChannels) output channels")
         }
         let extent = try window.slide(over: input)
-        return FeatureShape(height: extent.height, width: extent.width, channels: outputChannels)
+        return TensorShape(height: extent.height, width: extent.width, channels: outputChannels)
     }
 
     package var channelScaling: ChannelScaling { .absorbs }

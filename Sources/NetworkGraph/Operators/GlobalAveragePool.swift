@@ -5,12 +5,14 @@
 package struct GlobalAveragePool: OperatorForm {
     package init() {}
 
-    package func kind(input: FeatureShape) -> String { "global average pool" }
+    package func kind(input: TensorShape) -> String { "global average pool" }
+
+    package var readsFeatures: Bool { true }
 
     package func outputShape(
-        of operands: [FeatureShape], outputChannels: Int
-    ) throws(OperatorFault) -> FeatureShape {
-        FeatureShape(height: 1, width: 1, channels: try operands.single().channels)
+        of operands: [TensorShape], outputChannels: Int
+    ) throws(OperatorFault) -> TensorShape {
+        TensorShape(height: 1, width: 1, channels: try operands.single().channels)
     }
 
     package var channelScaling: ChannelScaling { .passesOn }

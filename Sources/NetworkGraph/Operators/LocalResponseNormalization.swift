@@ -31,11 +31,13 @@ package struct LocalResponseNormalization: Hashable, Sendable, Codable {
 }
 
 extension LocalResponseNormalization: OperatorForm {
-    package func kind(input: FeatureShape) -> String { "local response norm \(size)" }
+    package func kind(input: TensorShape) -> String { "local response norm \(size)" }
+
+    package var readsFeatures: Bool { true }
 
     package func outputShape(
-        of operands: [FeatureShape], outputChannels: Int
-    ) throws(OperatorFault) -> FeatureShape {
+        of operands: [TensorShape], outputChannels: Int
+    ) throws(OperatorFault) -> TensorShape {
         guard isValid else {
             throw OperatorFault(
                 "has size \(size), alpha \(alpha), beta \(beta) and bias \(bias); size must be odd "

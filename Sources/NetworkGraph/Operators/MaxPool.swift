@@ -8,11 +8,13 @@ package struct MaxPool: OperatorForm {
         self.window = window
     }
 
-    package func kind(input: FeatureShape) -> String { "max pool \(window.kind)" }
+    package func kind(input: TensorShape) -> String { "max pool \(window.kind)" }
+
+    package var readsFeatures: Bool { true }
 
     package func outputShape(
-        of operands: [FeatureShape], outputChannels: Int
-    ) throws(OperatorFault) -> FeatureShape {
+        of operands: [TensorShape], outputChannels: Int
+    ) throws(OperatorFault) -> TensorShape {
         try window.pool(operands.single())
     }
 

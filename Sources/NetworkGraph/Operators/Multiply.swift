@@ -5,13 +5,13 @@
 package struct Multiply: OperatorForm {
     package init() {}
 
-    package func kind(input: FeatureShape) -> String { "multiply" }
+    package func kind(input: TensorShape) -> String { "multiply" }
 
     package func outputShape(
-        of operands: [FeatureShape], outputChannels: Int
-    ) throws(OperatorFault) -> FeatureShape {
+        of operands: [TensorShape], outputChannels: Int
+    ) throws(OperatorFault) -> TensorShape {
         let (left, right) = try operands.pair()
-        let pixel = FeatureShape(height: 1, width: 1, channels: left.channels)
+        let pixel = TensorShape(height: 1, width: 1, channels: left.channels)
         guard right == left || right == pixel else {
             throw OperatorFault("multiplies \(left) by \(right)")
         }

@@ -76,12 +76,14 @@ package struct NearestResize: Hashable, Sendable, Codable {
     }
 }
 
-extension NearestResize: OperatorForm {
-    package func kind(input: FeatureShape) -> String { "resize \(height)×\(width) nearest" }
+extension NearestResize: DataMovement {
+    package func kind(input: TensorShape) -> String { "resize \(height)×\(width) nearest" }
+
+    package var readsFeatures: Bool { true }
 
     package func outputShape(
-        of operands: [FeatureShape], outputChannels: Int
-    ) throws(OperatorFault) -> FeatureShape {
+        of operands: [TensorShape], outputChannels: Int
+    ) throws(OperatorFault) -> TensorShape {
         let input = try operands.single()
         guard [scaleHeight, scaleWidth].allSatisfy({ $0.isNormal && $0 > 0 && $0 < 1e6 }),
             height >= 1, width >= 1, Int(Float(input.height) * scaleHeight) == height,
@@ -90,11 +92,17 @@ extension NearestResize: OperatorForm {
             throw OperatorFault(
                 "resizes to \(height)×\(width) by factors \(scaleHeight) and \(scaleWidth)")
         }
-        return FeatureShape(height: height, width: width, channels: input.channels)
+        return TensorShape(height: height, width: width, channels: input.channels)
     }
 
-    package var resultQuantization: ResultQuantization { .operand }
     package var channelScaling: ChannelScaling { .passesOn }
-    package var selectsValues: Bool { true }
-    package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
+
+    package func movement(of operand: TensorShape) -> Movement {
+        let step = operand.strides
+        return Movement([
+            .listed(rows(of: operand.height).map { $0 * step[0] }),
+            .listed(columns(of: operand.width).map { $0 * step[1] }),
+            .even(count: operand.channels, step: 1),
+        ])
+    }
 }

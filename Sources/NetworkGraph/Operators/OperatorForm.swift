@@ -7,7 +7,7 @@ package protocol OperatorForm: Hashable, Sendable {
     /// Short name for tables: `conv 3×3 s2`, `depthwise 3×3`, `add`.
     /// - Parameter input: extents of the first operand.
     /// - Returns: the kind, with kernel, stride, dilation and groups where they say something.
-    func kind(input: FeatureShape) -> String
+    func kind(input: TensorShape) -> String
 
     /// Extents of the result.
     /// - Parameters:
@@ -16,13 +16,13 @@ package protocol OperatorForm: Hashable, Sendable {
     /// - Returns: what node and value have to have.
     /// - Throws: ``OperatorFault`` where parameters leave their limits or do not fit the operands.
     func outputShape(
-        of operands: [FeatureShape], outputChannels: Int
-    ) throws(OperatorFault) -> FeatureShape
+        of operands: [TensorShape], outputChannels: Int
+    ) throws(OperatorFault) -> TensorShape
 
     /// Where scale and zero point of the result come from in a quantized network.
     var resultQuantization: ResultQuantization { get }
 
-    /// What becomes of the scales of channels, for equalization.
+    /// What becomes of the scales of channels of feature maps, for equalization.
     var channelScaling: ChannelScaling { get }
 
     /// Whether every element of the result is one of an operand, the clamp aside: operands of one
@@ -34,6 +34,9 @@ package protocol OperatorForm: Hashable, Sendable {
     /// - Returns: false where that is not known.
     func isNonNegative(_ operands: [Bool]) -> Bool
 
+    /// Whether it is one of feature maps only.
+    var readsFeatures: Bool { get }
+
     /// Whether runtimes compute it in float where an operand or the result is float, as they do
     /// means, or always.
     var floatPrecision: FloatPrecision { get }
@@ -44,6 +47,7 @@ extension OperatorForm {
     package var channelScaling: ChannelScaling { .fixes }
     package var selectsValues: Bool { false }
     package func isNonNegative(_ operands: [Bool]) -> Bool { false }
+    package var readsFeatures: Bool { false }
     package var floatPrecision: FloatPrecision { .never }
 }
 
@@ -93,6 +97,8 @@ package struct OperatorFault: Error, Hashable, CustomStringConvertible {
 package enum SizeLimits {
     /// Rows, columns or channels of a value, images of a batch, extents of a kernel.
     package static let extent = 1 << 20
+    /// Axes of a value, the batch axis left out.
+    package static let axes = 5
     /// Elements of one image's value.
     package static let elements = 1 << 31
     /// Strides, dilations and pads of a window.
@@ -101,11 +107,20 @@ package enum SizeLimits {
     package static let taps = 1 << 24
 }
 
-extension FeatureShape {
-    /// Whether extents and elements are within ``SizeLimits``.
+extension TensorShape {
+    /// Whether number of axes, extents and elements are within ``SizeLimits``.
     package var isWithinLimits: Bool {
-        [height, width, channels].allSatisfy { 1...SizeLimits.extent ~= $0 }
-            && pixels <= SizeLimits.elements / channels
+        guard 1...SizeLimits.axes ~= axes.count, layout == .rowMajor || axes.count == 3 else {
+            return false
+        }
+        var count = 1
+        for extent in axes {
+            guard 1...SizeLimits.extent ~= extent, count <= SizeLimits.elements / extent else {
+                return false
+            }
+            count *= extent
+        }
+        return true
     }
 }
 
@@ -117,10 +132,14 @@ extension Operation {
     /// - Returns: what node and value have to have.
     /// - Throws: ``OperatorFault`` where operands are missing, too many, too large, or do not fit.
     package func outputShape(
-        of operands: [FeatureShape], outputChannels: Int = 0
-    ) throws(OperatorFault) -> FeatureShape {
+        of operands: [TensorShape], outputChannels: Int = 0
+    ) throws(OperatorFault) -> TensorShape {
         for shape in operands where !shape.isWithinLimits {
             throw OperatorFault("reads a value of \(shape), which is out of bounds")
+        }
+        let form = form
+        if form.readsFeatures, operands.contains(where: { $0.layout != .features }) {
+            throw OperatorFault("reads a tensor that is no feature map")
         }
         let shape = try form.outputShape(of: operands, outputChannels: outputChannels)
         guard shape.isWithinLimits else {
@@ -132,20 +151,20 @@ extension Operation {
     /// Short name for tables.
     /// - Parameter input: extents of the first operand.
     /// - Returns: as ``OperatorForm/kind(input:)``.
-    package func kind(input: FeatureShape) -> String { form.kind(input: input) }
+    package func kind(input: TensorShape) -> String { form.kind(input: input) }
 }
 
-extension [FeatureShape] {
+extension [TensorShape] {
     /// The only operand's extents.
     /// - Throws: ``OperatorFault`` unless there is exactly one.
-    func single() throws(OperatorFault) -> FeatureShape {
+    func single() throws(OperatorFault) -> TensorShape {
         guard count == 1 else { throw OperatorFault("reads \(count) values instead of 1") }
         return self[0]
     }
 
     /// Both operands' extents.
     /// - Throws: ``OperatorFault`` unless there are exactly two.
-    func pair() throws(OperatorFault) -> (FeatureShape, FeatureShape) {
+    func pair() throws(OperatorFault) -> (TensorShape, TensorShape) {
         guard count == 2 else { throw OperatorFault("reads \(count) values instead of 2") }
         return (self[0], self[1])
     }

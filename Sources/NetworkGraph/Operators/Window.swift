@@ -47,7 +47,7 @@ package struct Window: Hashable, Sendable, Codable {
 extension Window {
     /// Rows and columns of the output, all limits kept.
     /// - Throws: ``OperatorFault`` where a number leaves ``SizeLimits`` or the kernel does not fit.
-    func slide(over input: FeatureShape) throws(OperatorFault) -> (height: Int, width: Int) {
+    func slide(over input: TensorShape) throws(OperatorFault) -> (height: Int, width: Int) {
         if let fault = limitFault { throw OperatorFault(fault) }
         guard let extent = outputExtent(height: input.height, width: input.width) else {
             throw OperatorFault("has a kernel larger than its input of \(input)")
@@ -56,9 +56,9 @@ extension Window {
     }
 
     /// The result of a pool.
-    func pool(_ input: FeatureShape) throws(OperatorFault) -> FeatureShape {
+    func pool(_ input: TensorShape) throws(OperatorFault) -> TensorShape {
         let extent = try slide(over: input)
-        return FeatureShape(
+        return TensorShape(
             height: extent.height, width: extent.width, channels: input.channels)
     }
 

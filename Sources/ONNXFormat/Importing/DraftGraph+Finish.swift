@@ -52,7 +52,6 @@ extension DraftNode {
                 bias: shift)
             return (.convolution(draft.convolution), try parameters(of: draft))
         case .operation(let operation): return (operation, nil)
-        case .pad: throw error(.unsupported, "the padding cannot be expressed.")
         }
     }
 

@@ -4,18 +4,17 @@ import NetworkGraph
 
 /// Folding of Pad into the windows that read it.
 extension DraftGraph {
-    /// Moves each Pad into the convolutions and pools that read it. What cannot be moved becomes a
-    /// padded depthwise 1×1 convolution with weights 1, which computes the same.
+    /// Moves each Pad of rows and columns into the convolutions and pools that read it.
     mutating func foldPads() throws(ONNXError) {
         let nonNegative = nonNegative
         for index in nodes.indices {
             for operand in nodes[index].inputs.indices {
                 let value = nodes[index].inputs[operand]
                 guard let pad = node(of: value),
-                    case .pad(let widths, let filler) = nodes[pad].kind,
+                    case .operation(.pad(let frame)) = nodes[pad].kind, frame.isFrame,
                     case let source = nodes[pad].inputs[0],
                     let kind = nodes[index].kind.padded(
-                        widths, with: filler, nonNegative: nonNegative[source]),
+                        frame, nonNegative: nonNegative[source]),
                     kind.windowAlwaysMeets(shape(of: source))
                 else { continue }
                 nodes[index].kind = kind
@@ -23,27 +22,11 @@ extension DraftGraph {
             }
         }
         removeUnused()
-        for index in nodes.indices {
-            guard case .pad(let widths, let filler) = nodes[index].kind else { continue }
-            nodes[index].kind = try convolution(for: widths, filler: filler, at: nodes[index])
-        }
-    }
-
-    private func convolution(
-        for widths: PadWidths, filler: Float, at node: DraftNode
-    ) throws(ONNXError) -> DraftNode.Kind {
-        guard filler == 0 else {
+        for node in nodes {
+            guard case .operation(.pad(let pad)) = node.kind, !pad.value.isFinite else { continue }
             throw node.error(
-                .unsupported,
-                "pads with \(filler); only 0 is supported, or -inf in front of a MaxPool.")
+                .unsupported, "pads with \(pad.value), and not only in front of a MaxPool.")
         }
-        let channels = node.shape.channels
-        let window = Window(kernelHeight: 1, kernelWidth: 1).padded(widths)
-        return .convolution(
-            DraftConvolution(
-                convolution: Convolution(window: window, groups: channels, hadBias: false),
-                weights: [Float](repeating: 1, count: channels),
-                bias: [Double](repeating: 0, count: channels)))
     }
 
     /// For each value, whether all its elements are known to be at least 0.
@@ -54,7 +37,6 @@ extension DraftGraph {
             let result =
                 switch node.kind {
                 case .operation(let operation): operation.form.isNonNegative(operands)
-                case .pad(_, let filler): operands.allSatisfy(\.self) && filler >= 0
                 case .convolution, .affine: false
                 }
             known.append(
@@ -67,27 +49,28 @@ extension DraftGraph {
 extension DraftNode.Kind {
     /// The operation reading the unpadded image, if it can do the padding itself.
     fileprivate func padded(
-        _ widths: PadWidths, with filler: Float, nonNegative: Bool
+        _ frame: ConstantPad, nonNegative: Bool
     ) -> Self? {
+        let filler = frame.value
         switch self {
         case .convolution(var draft) where filler == 0:
-            draft.convolution.window = draft.convolution.window.padded(widths)
+            draft.convolution.window = draft.convolution.window.padded(frame)
             return .convolution(draft)
         case .operation(.maxPool(let window)):
             // The pool leaves its own padding out, so the frame must never be a maximum.
             guard filler <= -.greatestFiniteMagnitude || filler == 0 && nonNegative else {
                 return nil
             }
-            return .operation(.maxPool(window.padded(widths)))
+            return .operation(.maxPool(window.padded(frame)))
         case .operation(.averagePool(let window, let countIncludePad)) where filler == 0:
             guard countIncludePad || !window.isPadded else { return nil }
-            return .operation(.averagePool(window.padded(widths), countIncludePad: true))
+            return .operation(.averagePool(window.padded(frame), countIncludePad: true))
         default: return nil
         }
     }
 
     /// Whether a pool's windows all see at least one pixel of the image. True for all else.
-    fileprivate func windowAlwaysMeets(_ shape: FeatureShape) -> Bool {
+    fileprivate func windowAlwaysMeets(_ shape: TensorShape) -> Bool {
         switch self {
         case .operation(.maxPool(let window)),
             .operation(.averagePool(let window, countIncludePad: false)):
@@ -98,17 +81,17 @@ extension DraftNode.Kind {
 }
 
 extension Window {
-    func padded(_ widths: PadWidths) -> Window {
+    fileprivate func padded(_ frame: ConstantPad) -> Window {
         var window = self
-        window.padTop += widths.top
-        window.padLeft += widths.left
-        window.padBottom += widths.bottom
-        window.padRight += widths.right
+        window.padTop += frame.before[0]
+        window.padLeft += frame.before[1]
+        window.padBottom += frame.after[0]
+        window.padRight += frame.after[1]
         return window
     }
 
     /// Whether every position of the window has at least one tap inside an image of `shape`.
-    func alwaysMeets(_ shape: FeatureShape) -> Bool {
+    func alwaysMeets(_ shape: TensorShape) -> Bool {
         guard let output = outputExtent(height: shape.height, width: shape.width) else {
             return false
         }
@@ -127,5 +110,13 @@ extension Window {
             && meets(
                 output.width, stride: strideWidth, pad: padLeft, dilation: dilationWidth,
                 kernel: kernelWidth, extent: shape.width)
+    }
+}
+
+extension ConstantPad {
+    /// Whether it adds rows and columns of a feature map only.
+    fileprivate var isFrame: Bool {
+        before.count == 3 && before[TensorShape.channelAxis] == 0
+            && after[TensorShape.channelAxis] == 0
     }
 }

@@ -24,8 +24,6 @@ struct DraftNode {
         case operation(Operation)
         /// `scale * x + shift` per channel; `hasShift` is false for a mere factor.
         case affine(scale: [Double], shift: [Double], hasShift: Bool)
-        /// A frame of one value around the image.
-        case pad(PadWidths, value: Float)
     }
 
     var name: String
@@ -35,19 +33,11 @@ struct DraftNode {
     /// Values read, numbered as those of a `Graph`.
     var inputs: [Int]
     var clamp = Clamp.none
-    var shape: FeatureShape
+    var shape: TensorShape
 
     func error(_ code: ONNXError.Code, _ detail: String) -> ONNXError {
         ONNXError(code, node: name, operatorType: operatorType, detail)
     }
-}
-
-/// Rows and columns added around an image.
-struct PadWidths: Hashable {
-    var top = 0
-    var left = 0
-    var bottom = 0
-    var right = 0
 }
 
 /// The network between reading and folding: one node per ONNX operator that computes something.
@@ -67,7 +57,7 @@ struct DraftGraph {
         value < inputs.count ? nil : value - inputs.count
     }
 
-    func shape(of value: ValueID) -> FeatureShape {
+    func shape(of value: ValueID) -> TensorShape {
         node(of: value).map { nodes[$0].shape } ?? inputs[value].shape
     }
 

@@ -47,8 +47,8 @@ extension GraphTranslation {
         let layout = try inputLayout(of: info.name, extents: [batch, first, second, third], calls)
         let shape =
             switch layout {
-            case .nchw: FeatureShape(height: second, width: third, channels: first)
-            case .nhwc: FeatureShape(height: first, width: second, channels: third)
+            case .nchw: TensorShape(height: second, width: third, channels: first)
+            case .nhwc: TensorShape(height: first, width: second, channels: third)
             }
         guard [batch, first, second, third].allSatisfy({ $0 <= SizeLimits.extent }),
             ONNXTensor.count([first, second, third], limit: SizeLimits.elements) != nil
@@ -121,25 +121,39 @@ extension GraphTranslation {
         return result
     }
 
-    private func output(_ name: String) throws(ONNXError) -> Graph.Output {
+    private mutating func output(_ name: String) throws(ONNXError) -> Graph.Output {
         guard case .activation(let activation) = values[name] else {
             throw ONNXError(
                 .unsupported, tensor: name, "the output does not depend on the input.")
         }
+        let view = activation.view
         var output = Graph.Output(
-            name: name, value: activation.value, rank: 4, function: activation.ending?.function)
-        if activation.isOrdered(Activation.nchw) { return output }
-        if activation.isOrdered(Activation.nhwc) {
+            name: name, value: activation.value, rank: view.dims.count,
+            function: activation.ending?.function)
+        if view.isNCHW { return output }
+        if view.isNHWC {
             output.layout = .nhwc
             return output
         }
-        if activation.isOrdered([.batch, .channel]), activation.shape.pixels == 1 {
-            output.rank = 2
+        if view.shape.layout == .features, view.isOrdered([.batch, .channel]),
+            view.shape.pixels == 1
+        {
             return output
         }
-        throw ONNXError(
-            .unsupported, tensor: name,
-            "the output has extents \(activation.dims) from features of \(activation.shape); "
-                + "[N, C], [N, C, H, W] and [N, H, W, C] are supported.")
+        guard let steps = view.toRows() else {
+            throw ONNXError(
+                .unsupported, tensor: name,
+                "the output of extents \(view.dims) mixes images of a batch.")
+        }
+        guard view.dims.count <= SizeLimits.axes + 1 else {
+            throw ONNXError(
+                .unsupported, tensor: name,
+                "the output has \(view.dims.count) axes; at most \(SizeLimits.axes + 1) are supported."
+            )
+        }
+        output.value = append(steps, to: activation, name: activation.viewer ?? name).value
+        output.extents = view.dims
+        if view.hasBatchAxis { output.extents?[0] = 1 }
+        return output
     }
 }

@@ -13,7 +13,9 @@ extension GraphTranslation {
                 guard ConstantFolding.rules[call.type] != nil else { throw call.unknownOperator }
                 return [.unknown(dependsOnInput: false)]
             }
-            guard ONNXOperator.byType[call.type]?.translate != nil else { throw unsupported(call) }
+            guard ONNXOperator.byType[call.type]?.isTranslated == true else {
+                throw unsupported(call)
+            }
             return [.unknown(dependsOnInput: !["Shape", "Size"].contains(call.type))]
         }
         var constants: [ONNXTensor?] = []
@@ -23,11 +25,7 @@ extension GraphTranslation {
                 continue
             }
             guard case .constant(let tensor) = try value(name, of: call) else {
-                let value = try translateActivation(call)
-                guard call.node.output.dropFirst().allSatisfy({ !isRead($0) }) else {
-                    throw call.unsupported("only its first output can be used.")
-                }
-                return [value]
+                return try translateActivation(call)
             }
             constants.append(tensor)
         }
@@ -63,12 +61,14 @@ extension GraphTranslation {
             : call.unsupported("operator \(call.type.printable()) is supported on constants only.")
     }
 
-    private mutating func translateActivation(_ call: OperatorCall) throws(ONNXError) -> Value {
+    private mutating func translateActivation(
+        _ call: OperatorCall
+    ) throws(ONNXError) -> [Value] {
         try checkOperandsAreFinished(call)
-        guard let translate = ONNXOperator.byType[call.type]?.translate else {
+        guard let values = try ONNXOperator.byType[call.type]?.translate(call, &self) else {
             throw unsupported(call)
         }
-        return try translate(call, &self)
+        return values
     }
 
     /// A Constant node's value.

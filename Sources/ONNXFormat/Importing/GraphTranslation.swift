@@ -26,7 +26,15 @@ struct GraphTranslation {
     var draft: DraftGraph
     /// Elements of constants computed so far.
     var computed = 0
+    /// Values of steps that were taken before.
+    private var movements: [Movement: ValueID] = [:]
     private var obstacles = Obstacles()
+
+    /// An operation on a value that only moves it.
+    private struct Movement: Hashable {
+        var value: ValueID
+        var operation: Operation
+    }
 
     /// Finds input, output and the nodes between them.
     init(_ document: ONNXDocument) throws(ONNXError) {
@@ -49,7 +57,7 @@ struct GraphTranslation {
                 values[input.name] = .activation(
                     Activation(
                         value: value, shape: input.shape, batch: batch,
-                        order: input.layout == .nchw ? Activation.nchw : Activation.nhwc))
+                        order: input.layout == .nchw ? TensorView.nchw : TensorView.nhwc))
             }
         } catch {
             batch = 1
@@ -218,8 +226,40 @@ struct GraphTranslation {
         return .activation(like.replaced(by: value))
     }
 
+    /// Adds the nodes that bring a tensor into another form.
+    mutating func apply(
+        _ steps: [TensorView.Step], to activation: Activation, at call: OperatorCall
+    ) throws(ONNXError) -> Activation {
+        for step in steps { try Self.check(step.view.shape, at: call) }
+        return append(steps, to: activation, name: call.name)
+    }
+
+    /// The same for a reader of a given name. A node that joins and moves axes is called as the one
+    /// in the file that did so last; equal ones are shared.
+    mutating func append(
+        _ steps: [TensorView.Step], to activation: Activation, name: String
+    ) -> Activation {
+        var result = activation
+        for step in steps {
+            let movement = Movement(value: result.value, operation: step.operation)
+            if movements[movement] == nil {
+                var node = DraftNode(
+                    name: name, operatorType: "Reshape", kind: .operation(step.operation),
+                    inputs: [result.value], shape: step.view.shape)
+                if case .rearrange = step.operation {
+                    node.name = result.viewer ?? name + "_operand"
+                }
+                movements[movement] = draft.append(node)
+            }
+            result.value = movements[movement] ?? result.value
+            result.view = step.view
+            result.viewer = nil
+        }
+        return result
+    }
+
     /// Refuses feature maps of absurd size.
-    static func check(_ shape: FeatureShape, at call: OperatorCall) throws(ONNXError) {
+    static func check(_ shape: TensorShape, at call: OperatorCall) throws(ONNXError) {
         guard shape.isWithinLimits else {
             throw call.unsupported("its output of \(shape) is too large or empty.")
         }
@@ -238,14 +278,14 @@ struct GraphTranslation {
         _ operation: Operation, of operand: Activation, weights: DraftConvolution? = nil,
         at call: OperatorCall
     ) throws(ONNXError) -> Value {
-        let shape: FeatureShape
+        let shape: TensorShape
         do throws(OperatorFault) {
             shape = try operation.outputShape(
                 of: [operand.shape], outputChannels: weights?.bias.count ?? 0)
         } catch {
             throw call.unsupported("\(error).")
         }
-        let like = Activation(value: 0, shape: shape, batch: batch, order: Activation.nchw)
+        let like = Activation(value: 0, shape: shape, batch: batch, order: TensorView.nchw)
         let kind = weights.map { .convolution($0) } ?? DraftNode.Kind.operation(operation)
         return append(kind, [operand.value], like: like, at: call)
     }

@@ -54,7 +54,7 @@ struct WindowAttributes {
     ///   they reach beyond the pads that the file gives.
     /// - Throws: ``ONNXError`` with code `malformed` if the kernel does not fit.
     func resolved(
-        for shape: FeatureShape, ceiling: Bool, at call: OperatorCall
+        for shape: TensorShape, ceiling: Bool, at call: OperatorCall
     ) throws(ONNXError) -> (window: Window, overhangs: Bool) {
         let rows = try axis(0, extent: shape.height, ceiling: ceiling, at: call)
         let columns = try axis(1, extent: shape.width, ceiling: ceiling, at: call)

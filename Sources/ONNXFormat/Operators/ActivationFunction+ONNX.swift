@@ -63,7 +63,7 @@ extension QDQReader {
             try ActivationFunction(call)
         }
         let operand = try value(Self.operand(node, 0))
-        try append(node, .activation(function), inputs: [operand.id], view: operand.view)
+        try append(node, .activation(function), inputs: [operand.id], form: .view(operand.view))
     }
 
     /// A product of a value and its Sigmoid with no quantizer between: one function of the value.
@@ -73,10 +73,10 @@ extension QDQReader {
             let (name, gate) = (
                 try Self.operand(node, operand), try Self.operand(node, 1 - operand)
             )
-            guard case .result(let index, let view) = meanings[gate],
+            guard case .result(let index, let gated) = meanings[gate],
                 results[index].value == nil, results[index].node.clamp == .none,
                 results[index].node.operation == .activation(.sigmoid),
-                case .float(let value, view) = meanings[name],
+                case .float(let value, let view) = meanings[name], gated.tensor == view.tensor,
                 results[index].node.inputs == [value]
             else { continue }
             results[index].node.operation = .activation(.silu)

@@ -25,9 +25,8 @@ extension GraphTranslation {
             guard call.type == "Add" else {
                 throw call.unsupported("combines two feature maps; only Add and Mul can.")
             }
-            guard left.dims == right.dims, left.axes == right.axes else {
-                throw call.unsupported(
-                    "adds \(left.dims) and \(right.dims) of different extents or axes.")
+            guard let (left, right) = try aligned(left, right, at: call) else {
+                throw call.unsupported("adds \(left.dims) and \(right.dims) of different extents.")
             }
             return append(.add, [left.value, right.value], like: left, at: call)
         case (.activation(let activation), .constant):
@@ -40,9 +39,36 @@ extension GraphTranslation {
         }
     }
 
+    /// Two operands in the same order; nil where their extents differ.
+    mutating func aligned(
+        _ left: Activation, _ right: Activation, at call: OperatorCall
+    ) throws(ONNXError) -> (Activation, Activation)? {
+        guard left.dims == right.dims else { return nil }
+        guard let (first, second) = TensorView.aligned(left.view, right.view) else {
+            throw call.unsupported("has operands that mix images of a batch.")
+        }
+        return (
+            try apply(first, to: left, at: call), try apply(second, to: right, at: call)
+        )
+    }
+
+    /// A feature map whose channels are the last axis.
+    mutating func pixels(
+        of activation: Activation, at call: OperatorCall
+    ) throws(ONNXError) -> Activation {
+        guard let steps = activation.view.toPixels() else {
+            throw call.unsupported("has an operand that mixes images of a batch.")
+        }
+        return try apply(steps, to: activation, at: call)
+    }
+
     mutating func affine(
         _ activation: Activation, _ constant: [Double], constantFirst: Bool, at call: OperatorCall
     ) throws(ONNXError) -> Value {
+        var activation = activation
+        if activation.shape.layout != .features {
+            activation = try pixels(of: activation, at: call)
+        }
         let ones = [Double](repeating: 1, count: constant.count)
         let zeros = [Double](repeating: 0, count: constant.count)
         let kind: DraftNode.Kind
@@ -78,7 +104,8 @@ extension GraphTranslation {
             if values.allSatisfy({ $0 == first }) {
                 return [Double](repeating: Double(first), count: channels)
             }
-            if varying.count == 1, activation.axes[varying[0] + added] == [.channel] {
+            if varying.count == 1, activation.axes[varying[0] + added] == activation.view.innermost
+            {
                 return values.map { Double($0) }
             }
         }
@@ -98,14 +125,10 @@ extension QDQReader {
             let other = try value(names[1 - place])
             let constant = try constantValue(names[place], of: node, beside: other)
             let inputs = place == 0 ? [constant, other.id] : [other.id, constant]
-            return try append(node, .add, inputs: inputs, view: other.view)
+            return try append(node, .add, inputs: inputs, form: .view(other.view))
         }
-        let first = try value(names[0])
-        let second = try value(names[1])
-        guard first.view == second.view else {
-            throw QDQError(.unsupported, "Add has operands of different arrangement")
-        }
-        try append(node, .add, inputs: [first.id, second.id], view: first.view)
+        let (first, second) = try aligned(value(names[0]), value(names[1]), for: node)
+        try append(node, .add, inputs: [first.id, second.id], form: .view(first.view))
     }
 
     /// An Add that gives the layer in front of it, which has none, its bias: a constant with one
@@ -124,7 +147,7 @@ extension QDQReader {
             tensor.position = position
             tensor.operand = operand
             let shapes =
-                view == .map(.nchw)
+                view.tensor.isNCHW
                 ? [[1, outputs, 1, 1], [outputs, 1, 1]] : [[outputs], [1, outputs]]
             let (values, place) = try bias(name, of: tensor, shapes: shapes)
             tensor.place = place
@@ -150,11 +173,11 @@ extension QDQReader {
         let shape = shape(of: other.id)
         let channels = shape.channels
         let shapes =
-            other.view == .map(.nchw)
+            other.view.tensor.isNCHW
             ? [[1, channels, 1, 1], [channels, 1, 1]] : [[channels], [1, channels]]
         guard case .bytes(let values, let type) = parameter.constant.elements,
             parameter.axis == nil, shapes.contains(parameter.constant.axes),
-            other.view == .map(.nchw) || shape.pixels == 1
+            other.view.tensor.isNCHW || shape.pixels == 1
         else {
             throw QDQError(
                 .unsupported, tensor: parameter.constant.name,

@@ -27,10 +27,17 @@ extension GraphTranslation {
                 "is in training form; export the model for inference (PyTorch: model.eval() and "
                     + "training=TrainingMode.EVAL).")
         }
-        let activation = try activation(0, of: call)
-        let axis = activation.dims.count > 1 ? activation.axes[1] : []
+        var activation = try activation(0, of: call)
+        if activation.dims.count == 4, activation.axes[1] != activation.view.innermost,
+            let steps = activation.view.toNCHW()
+        {
+            activation = try apply(steps, to: activation, at: call)
+        }
+        if activation.shape.layout != .features {
+            activation = try pixels(of: activation, at: call)
+        }
         let channels = activation.shape.channels
-        guard axis == (channels == 1 ? [] : [.channel]) else {
+        guard activation.dims.count > 1, activation.axes[1] == activation.view.innermost else {
             throw call.unsupported("its axis 1 is not the channels.")
         }
         var values: [[Double]] = []

@@ -88,6 +88,16 @@ extension QDQReader {
             clamp.upper = try bound(node, 2)
         }
         let name = try Self.operand(node, 0)
+        if case .result(let index, let view) = try meaning(name), node.opType != "Identity",
+            results[index].value == nil, let exact = exactActivation(of: results[index]),
+            results[index].node.operation.form.resultQuantization == .operand
+        {
+            // What only selects or moves values has no clamp of its own.
+            let value = try take(index, activation: exact)
+            results[index].isExact = true
+            return try append(
+                node, .clamp, inputs: [value], clamp: clamp, form: .view(view))
+        }
         if case .result(let index, let view) = try meaning(name) {
             guard results[index].value == nil else {
                 throw QDQError(.unsupported, tensor: name, "is read by other nodes too")
@@ -108,7 +118,7 @@ extension QDQReader {
             }
         }
         let operand = try value(name)
-        try append(node, .clamp, inputs: [operand.id], clamp: clamp, view: operand.view)
+        try append(node, .clamp, inputs: [operand.id], clamp: clamp, form: .view(operand.view))
     }
 
     func bound(_ node: Onnx_NodeProto, _ index: Int) throws -> Float? {

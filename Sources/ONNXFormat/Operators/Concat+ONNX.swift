@@ -16,30 +16,24 @@ extension GraphTranslation {
         var parts: [Activation] = []
         for index in call.node.input.indices { parts.append(try activation(index, of: call)) }
         guard let given = try call.integer("axis") else { throw call.malformed("names no axis.") }
-        var result = parts[0]
-        let axis = try call.axis(given, rank: result.dims.count)
-        result.shape.channels = 0
-        for part in parts {
-            // Axes of one extent appear nowhere, so one channel has to be compared as none.
-            func others(_ activation: Activation) -> [[Axis]] {
-                activation.axes.enumerated().map { $0 == axis ? [] : $1 }
-            }
-            guard part.dims.count == parts[0].dims.count, others(part) == others(parts[0]),
-                part.axes[axis] == (part.shape.channels == 1 ? [] : [.channel]),
-                part.shape.height == parts[0].shape.height,
-                part.shape.width == parts[0].shape.width
-            else {
-                throw call.unsupported(
-                    "joins \(parts[0].dims) and \(part.dims) along axis \(axis); only feature "
-                        + "maps of equal height and width can be joined, along channels.")
-            }
-            result.shape.channels += part.shape.channels
-        }
-        try Self.check(result.shape, at: call)
-        result.dims[axis] = result.shape.channels
-        result.axes[axis] = result.shape.channels == 1 ? [] : [.channel]
+        let rank = parts[0].dims.count
+        let axis = try call.axis(given, rank: rank)
         if parts.count == 1 { return .activation(parts[0]) }
-        return append(.concat, parts.map(\.value), like: result, at: call)
+        guard parts.allSatisfy({ $0.dims.count == rank }),
+            let joined = TensorView.joined(parts.map(\.view), along: axis)
+        else {
+            throw call.unsupported(
+                "joins \(parts.map(\.dims)) along axis \(axis), which do not fit or mix images of "
+                    + "a batch.")
+        }
+        try Self.check(joined.view.shape, at: call)
+        var values: [ValueID] = []
+        for (part, steps) in zip(parts, joined.steps) {
+            values.append(try apply(steps, to: part, at: call).value)
+        }
+        return append(
+            .concat(axis: joined.axis), values, like: Activation(value: 0, view: joined.view),
+            at: call)
     }
 }
 
@@ -47,34 +41,34 @@ extension QDQReader {
     mutating func readConcat(_ node: Onnx_NodeProto) throws {
         let attributes = try QDQAttributes(node, known: ["axis"])
         let axis = try attributes.int("axis", default: 1)
-        var inputs: [ValueID] = []
-        var view: View?
+        var operands: [(id: ValueID, view: View)] = []
         for index in node.input.indices {
-            let operand = try value(Self.operand(node, index))
-            guard view == nil || view == operand.view else {
-                throw QDQError(.unsupported, "Concat has operands of different arrangement")
-            }
-            view = operand.view
-            inputs.append(operand.id)
+            operands.append(try value(Self.operand(node, index)))
         }
-        guard let view else { throw QDQError(.malformedGraph, "Concat has no operands") }
-        let channelAxes: [Int] =
-            switch view {
-            case .map(.nchw): [1, -3]
-            case .map(.nhwc): [3, -1]
-            case .flat: inputs.allSatisfy { shape(of: $0).pixels == 1 } ? [1, -1] : []
-            }
-        guard channelAxes.contains(axis) else {
-            throw QDQError(.unsupported, "Concat joins along axis \(axis), not along channels")
+        guard let rank = operands.first?.view.tensor.dims.count, -rank..<rank ~= axis else {
+            throw QDQError(.malformedGraph, "Concat has no operands, or no axis \(axis)")
         }
-        try append(node, .concat, inputs: inputs, view: view)
+        let place = axis < 0 ? axis + rank : axis
+        guard operands.allSatisfy({ $0.view.tensor.dims.count == rank }),
+            let joined = TensorView.joined(operands.map(\.view.tensor), along: place)
+        else {
+            throw QDQError(.unsupported, "Concat has operands that do not fit along axis \(axis)")
+        }
+        var inputs: [ValueID] = []
+        for (operand, steps) in zip(operands, joined.steps) {
+            inputs.append(try apply(steps, to: operand, for: node).id)
+        }
+        try append(
+            node, .concat(axis: joined.axis), inputs: inputs,
+            form: .view(View(tensor: joined.view)))
     }
 
     /// The Concat that a node reads whose operands have unlike scales and that nothing else has
     /// read, as an index into `results`.
     func unquantizedConcat(_ node: Onnx_NodeProto) throws -> Int? {
-        guard case .result(let index, .map(.nchw)) = meanings[try Self.operand(node, 0)],
-            results[index].value == nil, results[index].node.operation == .concat,
+        guard case .result(let index, let view) = meanings[try Self.operand(node, 0)],
+            view.tensor.isNCHW, results[index].value == nil,
+            results[index].node.operation == .concat(axis: TensorShape.channelAxis),
             results[index].pool == nil, results[index].node.clamp == .none,
             exactActivation(of: results[index]) == nil
         else { return nil }
@@ -83,11 +77,12 @@ extension QDQReader {
 }
 
 extension Concat: WrittenOperator {
-    var keepsFlat: Bool { true }
+    var keepsFlat: Bool { axis == TensorShape.channelAxis }
 
     func write(_ call: inout WriteCall, _ writer: inout QDQWriter) {
+        let place = call.isFlat ? 0 : call.order.firstIndex(of: axis) ?? axis
         writer.append(
             "Concat", name: call.node.name, writer.operands(call), call.target,
-            [QDQProto.attribute("axis", 1)])
+            [QDQProto.attribute("axis", place + 1)])
     }
 }

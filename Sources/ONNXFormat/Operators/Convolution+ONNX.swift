@@ -59,11 +59,11 @@ extension GraphTranslation {
     /// Operand 0 as `[N, C, H, W]`.
     mutating func imageOperand(of call: OperatorCall) throws(ONNXError) -> Activation {
         let activation = try activation(0, of: call)
-        guard activation.isOrdered(Activation.nchw) else {
+        guard let steps = activation.view.toNCHW() else {
             throw call.unsupported(
                 "its input of extents \(activation.dims) is not an image [N, C, H, W].")
         }
-        return activation
+        return try apply(steps, to: activation, at: call)
     }
 
     /// `[outputs, channels, inner]` to `[outputs, inner, channels]`.
@@ -115,7 +115,7 @@ extension QDQReader {
         let convolution = Convolution(
             window: window, groups: groups, hadBias: Self.optionalOperand(node, 2) != nil)
         try append(
-            node, convolution, source: source, view: .map(.nchw),
+            node, convolution, source: source, form: .nchw,
             try weights.weights(rank: 4, taps: axes[2] * axes[3]), outputs: axes[0])
     }
 }

@@ -35,8 +35,9 @@ extension GraphTranslation {
             given?.isEmpty != false ? Array(input.dims.indices) : given ?? [],
             rank: input.dims.count)
         let reduced = Set(axes.flatMap { input.axes[$0] })
-        let space = Set([Axis.height, .width].filter { input.extent(of: $0) > 1 })
-        guard reduced == space else {
+        let space = Set(
+            input.shape.layout == .features ? input.view.whole([.height, .width]) : [])
+        guard input.shape.layout == .features, reduced == space else {
             throw call.unsupported("averages over axes \(axes); only height and width can be.")
         }
         var result = input
@@ -71,15 +72,28 @@ extension QDQReader {
         let keeps = try attributes.int("keepdims", default: 1) != 0
         let name = try Self.operand(node, 0)
         let operand = try meanOperand(name)
-        let axes = try axes(of: node, attributes).map { $0 < 0 ? $0 + 4 : $0 }.sorted()
-        guard case .map(let layout) = operand.view, axes == (layout == .nchw ? [2, 3] : [1, 2])
+        let view = operand.view.tensor
+        let axes = try axes(of: node, attributes).map { $0 < 0 ? $0 + view.dims.count : $0 }
+        let space = view.shape.layout == .features ? view.whole([.height, .width]) : []
+        guard axes.allSatisfy(view.dims.indices.contains), Set(axes).count == axes.count,
+            Set(axes.flatMap { view.axes[$0] }) == Set(space), view.shape.layout == .features,
+            axes.count == 2
         else {
             throw QDQError(
                 .unsupported, tensor: name, "ReduceMean must average over height and width")
         }
-        try append(
-            node, .globalAveragePool, inputs: [operand.id],
-            view: keeps ? .map(layout) : .flat(layout))
+        var mean = View(tensor: view, viewer: operand.view.viewer)
+        mean.tensor.shape = TensorShape(height: 1, width: 1, channels: view.shape.channels)
+        for axis in axes {
+            mean.tensor.dims[axis] = 1
+            mean.tensor.axes[axis] = []
+        }
+        if !keeps {
+            let kept = view.dims.indices.filter { !axes.contains($0) }
+            mean.tensor.dims = kept.map { mean.tensor.dims[$0] }
+            mean.tensor.axes = kept.map { mean.tensor.axes[$0] }
+        }
+        try append(node, .globalAveragePool, inputs: [operand.id], form: .view(mean))
     }
 }
 

@@ -46,7 +46,7 @@ extension QDQReader {
         }
         try append(
             node, .localResponseNormalization(lrn), inputs: [try featureMap(node)],
-            view: .map(.nchw))
+            form: .nchw)
     }
 }
 

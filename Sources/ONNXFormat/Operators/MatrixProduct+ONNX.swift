@@ -83,42 +83,49 @@ extension GraphTranslation {
                 values, outputs: 1, inner: tensor.dims[1], channels: tensor.dims[0]))
     }
 
+    /// A feature map whose channels, or whose pixels and channels together, are the last axis.
+    private mutating func matrixOperand(
+        _ input: Activation, at call: OperatorCall
+    ) throws(ONNXError) -> Activation {
+        let (view, last) = (input.view, input.axes.last)
+        if view.shape.layout == .features, view.hasBatchAxis || view.batch == 1 {
+            if last == view.innermost { return input }
+            let orders: [[Axis]] = [[.channel, .height, .width], [.height, .width, .channel]]
+            if view.isOneVector, orders.contains(where: { last == view.whole($0) }) {
+                return input
+            }
+        }
+        return try pixels(of: input, at: call)
+    }
+
     /// A matrix product as a convolution: over the whole image where its axes were flattened into
     /// one, else pixel by pixel.
     mutating func product(
         _ input: Activation, _ matrix: Matrix, scale: Double, bias: [Double]?,
         at call: OperatorCall
     ) throws(ONNXError) -> Value {
-        guard let inner = input.dims.last, let features = input.axes.last, inner == matrix.inputs
-        else {
+        guard input.dims.last == matrix.inputs else {
             throw call.malformed(
                 "cannot multiply \(input.dims) by a matrix of \(matrix.inputs) rows.")
         }
+        let input = try matrixOperand(input, at: call)
+        let inner = input.dims.count - 1
         var weights = matrix.rows
         var window = Window(kernelHeight: 1, kernelWidth: 1)
         var shape = input.shape
         shape.channels = matrix.outputs
-        let isWhole = input.axes.dropLast().joined().allSatisfy { $0 == .batch }
+        let isWhole = input.view.isOneVector
         let channels = input.shape.channels
         if isWhole {
             window.kernelHeight = input.shape.height
             window.kernelWidth = input.shape.width
             shape.height = 1
             shape.width = 1
-            let ordered: (Axis) -> Bool = { input.extent(of: $0) > 1 }
-            if features == [Axis.channel, .height, .width].filter(ordered) {
+            if input.axes[inner] == input.view.whole([.channel, .height, .width]) {
                 weights = Self.permuted(
                     weights, outputs: matrix.outputs, inner: input.shape.pixels,
                     channels: channels)
-            } else if features != [Axis.height, .width, .channel].filter(ordered) {
-                throw call.unsupported("its input is flattened in an order other than CHW or HWC.")
             }
-        } else if features != (channels == 1 ? [] : [.channel]) {
-            throw call.unsupported("its input's last axis is not the channels.")
-        }
-        let isFirst = input.axes.first == (batch == 1 ? [] : [.batch])
-        guard isFirst || !input.axes.joined().contains(.batch) else {
-            throw call.unsupported("its input's first axis is not the batch.")
         }
         try Self.check(shape, at: call)
         let draft = DraftConvolution(
@@ -129,13 +136,41 @@ extension GraphTranslation {
             bias: bias ?? [Double](repeating: 0, count: matrix.outputs))
         var result = input
         result.shape = shape
-        result.dims[input.dims.count - 1] = matrix.outputs
-        result.axes[input.dims.count - 1] = matrix.outputs == 1 ? [] : [.channel]
+        result.dims[inner] = matrix.outputs
+        result.axes[inner] = result.view.innermost
         return append(.convolution(draft), [input.value], like: result, at: call)
     }
 }
 
+extension TensorView {
+    /// Whether all of an image is in the last axis.
+    fileprivate var isOneVector: Bool {
+        axes.dropLast().joined().allSatisfy { $0.axis == .batch }
+    }
+}
+
 extension QDQReader {
+    /// Operand 0 as a vector of one pixel, or a feature map that was flattened channels first.
+    private mutating func vector(
+        _ operand: (id: ValueID, view: View), of node: Onnx_NodeProto, _ name: String
+    ) throws -> ValueID {
+        let view = operand.view.tensor
+        guard view.dims.count == 2, view.hasBatchAxis else {
+            throw QDQError(
+                .unsupported, tensor: name, "\(node.opType) must read a matrix of one row per image"
+            )
+        }
+        if view.shape.layout == .features,
+            view.axes[1] == view.whole([.channel, .height, .width])
+        {
+            return operand.id
+        }
+        guard let steps = view.toPixels() else {
+            throw QDQError(.unsupported, tensor: name, "mixes images of a batch")
+        }
+        return try apply(steps, to: operand, for: node).id
+    }
+
     /// Gemm and MatMul. Weights are `[outputs, inputs]` for Gemm with transB, `[inputs, outputs]`
     /// for all others.
     mutating func readFullyConnected(_ node: Onnx_NodeProto) throws {
@@ -148,14 +183,8 @@ extension QDQReader {
         else { throw QDQError(.unsupported, "Gemm must have alpha = 1 and beta = 1") }
         let outputAxis = try attributes.int("transB", default: 0) == 0 ? 1 : 0
         let name = try Self.operand(node, 0)
-        let source = try value(name)
-        let extent = shape(of: source.id)
-        let isOrdered = extent.pixels == 1 || source.view == .flat(.nchw)
-        guard case .flat = source.view, isOrdered else {
-            throw QDQError(
-                .unsupported, tensor: name,
-                "\(node.opType) must read a flattened NCHW feature map")
-        }
+        let source = try vector(value(name), of: node, name)
+        let extent = shape(of: source)
         let weights = try parameter(Self.operand(node, 1))
         let axes = weights.constant.axes
         guard axes.count == 2, axes.allSatisfy({ 1...SizeLimits.extent ~= $0 }),
@@ -169,7 +198,7 @@ extension QDQReader {
             window: Window(kernelHeight: extent.height, kernelWidth: extent.width),
             isFullyConnected: true, hadBias: Self.optionalOperand(node, 2) != nil)
         try append(
-            node, convolution, source: source.id, view: .flat(.nchw),
+            node, convolution, source: source, form: .vector,
             try weights.weights(rank: 2, taps: extent.pixels, outputAxis: outputAxis),
             outputs: axes[outputAxis])
     }

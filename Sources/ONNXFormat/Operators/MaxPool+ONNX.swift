@@ -21,7 +21,7 @@ extension GraphTranslation {
 
 extension QDQReader {
     mutating func readMaxPool(_ node: Onnx_NodeProto) throws {
-        func pool(over shape: FeatureShape) throws -> Operation {
+        func pool(over shape: TensorShape) throws -> Operation {
             let attributes = try QDQAttributes(
                 node, known: GraphTranslation.windowAttributes.union(["storage_order"]))
             try attributes.require("storage_order", 0)
@@ -34,15 +34,16 @@ extension QDQReader {
     /// well be quantized first.
     /// - Returns: false where the pool is another.
     mutating func readMaxPoolOfResult(
-        _ node: Onnx_NodeProto, _ pool: (FeatureShape) throws -> Operation
+        _ node: Onnx_NodeProto, _ pool: (TensorShape) throws -> Operation
     ) throws -> Bool {
-        guard case .result(let index, .map(.nchw)) = meanings[try Self.operand(node, 0)],
-            results[index].value == nil, exactActivation(of: results[index]) == nil
+        guard case .result(let index, let view) = meanings[try Self.operand(node, 0)],
+            view.tensor.isNCHW, results[index].value == nil,
+            exactActivation(of: results[index]) == nil
         else { return false }
         let shape = results[index].node.shape
         let pool = try pool(shape)
         let pooled = try Self.outputShape(of: pool, operands: [shape], node)
-        try define(node, .result(results.count, .map(.nchw)))
+        try define(node, .result(results.count, self.view(of: pooled, .nchw)))
         // Its input is the value that the result becomes.
         let made = Node(name: Self.name(of: node), operation: pool, inputs: [0], shape: pooled)
         results.append(Result(node: made, position: position, selected: index))

@@ -19,10 +19,11 @@ extension GraphTranslation {
     mutating func multiply(
         _ left: Activation, _ right: Activation, at call: OperatorCall
     ) throws(ONNXError) -> Value {
-        if left.dims == right.dims, left.axes == right.axes {
+        if let (left, right) = try aligned(left, right, at: call) {
             return append(.multiply, [left.value, right.value], like: left, at: call)
         }
-        for (whole, pixel) in [(left, right), (right, left)] where whole.isScaled(by: pixel) {
+        for (whole, pixel) in [(left, right), (right, left)]
+        where whole.view.isScaled(by: pixel.view) {
             return append(.multiply, [whole.value, pixel.value], like: whole, at: call)
         }
         throw call.unsupported(
@@ -38,12 +39,13 @@ extension QDQReader {
         if try readSilu(node) { return }
         let first = try value(Self.operand(node, 0))
         let second = try value(Self.operand(node, 1))
-        guard first.view == second.view else {
-            throw QDQError(.unsupported, "Mul has operands of different arrangement")
+        for (whole, pixel) in [(first, second), (second, first)]
+        where whole.view.tensor.isScaled(by: pixel.view.tensor) {
+            return try append(
+                node, .multiply, inputs: [whole.id, pixel.id], form: .view(whole.view))
         }
-        let isSwapped = shape(of: first.id).pixels < shape(of: second.id).pixels
-        let inputs = isSwapped ? [second.id, first.id] : [first.id, second.id]
-        try append(node, .multiply, inputs: inputs, view: first.view)
+        let (left, right) = try aligned(first, second, for: node)
+        try append(node, .multiply, inputs: [left.id, right.id], form: .view(left.view))
     }
 }
 
@@ -55,16 +57,17 @@ extension Multiply: WrittenOperator {
     }
 }
 
-extension Activation {
+extension TensorView {
     /// Whether `pixel` holds one number per channel (and image) that broadcasting repeats over
     /// height and width.
-    fileprivate func isScaled(by pixel: Activation) -> Bool {
+    fileprivate func isScaled(by pixel: TensorView) -> Bool {
         guard dims.count == pixel.dims.count, pixel.shape.pixels == 1,
-            pixel.shape.channels == shape.channels
+            pixel.shape.channels == shape.channels, shape.layout == pixel.shape.layout
         else { return false }
         return dims.indices.allSatisfy { index in
             axes[index] == pixel.axes[index]
-                || pixel.dims[index] == 1 && (axes[index] == [.height] || axes[index] == [.width])
+                || pixel.dims[index] == 1
+                    && [Axis.height, .width].contains { axes[index] == whole($0) }
         }
     }
 }

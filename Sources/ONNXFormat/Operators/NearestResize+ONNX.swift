@@ -19,7 +19,7 @@ extension NearestResize {
 
     /// Of a node whose operand is `shape`, NCHW.
     fileprivate init(
-        _ call: OperatorCall, shape: FeatureShape, scales: [Float]?, sizes: [Int]?
+        _ call: OperatorCall, shape: TensorShape, scales: [Float]?, sizes: [Int]?
     ) throws(ONNXError) {
         let mode = try call.string("mode") ?? "nearest"
         guard mode == "nearest" else {
@@ -90,7 +90,7 @@ extension QDQReader {
             try NearestResize(
                 call, shape: shape, scales: scales?.isEmpty == true ? nil : scales, sizes: sizes)
         }
-        try append(node, .resize(resize), inputs: [source], view: .map(.nchw))
+        try append(node, .resize(resize), inputs: [source], form: .nchw)
     }
 }
 

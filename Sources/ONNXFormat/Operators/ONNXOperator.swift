@@ -7,19 +7,50 @@ import NetworkGraph
 struct ONNXOperator: Sendable {
     typealias Translation =
         @Sendable (OperatorCall, inout GraphTranslation) throws(ONNXError) -> GraphTranslation.Value
+    /// Of an operator of several outputs: one value for each.
+    typealias Splitting =
+        @Sendable (OperatorCall, inout GraphTranslation) throws(ONNXError) ->
+        [GraphTranslation.Value]
     typealias Reading = @Sendable (Onnx_NodeProto, inout QDQReader) throws -> Void
 
     /// Names in the standard operator set.
     let types: Set<String>
-    /// Takes a node of a float network that depends on its input; nil where there is none.
-    let translate: Translation?
+    /// Takes a node of a float network that depends on its input, and gives its first output.
+    private let translateFirst: Translation?
+    /// The same for all outputs.
+    private let translateAll: Splitting?
     /// Takes a node between quantizers; nil where there is none.
     let read: Reading?
 
     init(_ types: Set<String>, translate: Translation? = nil, read: Reading? = nil) {
         self.types = types
-        self.translate = translate
+        translateFirst = translate
+        translateAll = nil
         self.read = read
+    }
+
+    init(_ types: Set<String>, split: @escaping Splitting, read: Reading? = nil) {
+        self.types = types
+        translateFirst = nil
+        translateAll = split
+        self.read = read
+    }
+
+    /// Whether nodes of a float network that depend on its input can be taken.
+    var isTranslated: Bool { translateFirst != nil || translateAll != nil }
+
+    /// Takes a node of a float network that depends on its input.
+    /// - Returns: its outputs in order, as many as anything reads; nil where there is no such node.
+    func translate(
+        _ call: OperatorCall, _ network: inout GraphTranslation
+    ) throws(ONNXError) -> [GraphTranslation.Value]? {
+        if let translateAll { return try translateAll(call, &network) }
+        guard let translateFirst else { return nil }
+        let value = try translateFirst(call, &network)
+        guard call.node.output.dropFirst().allSatisfy({ !network.isRead($0) }) else {
+            throw call.unsupported("only its first output can be used.")
+        }
+        return [value]
     }
 
     /// All operators: the line to add for a new one.
@@ -28,7 +59,7 @@ struct ONNXOperator: Sendable {
         .relu, .clip, .extremum, .identity, .dropout, .cast, .activationFunction,
         .localResponseNormalization, .concat, .maxPool, .averagePool, .globalAveragePool,
         .reduceMean, .pad, .reshape, .flatten, .squeeze, .unsqueeze, .transpose, .outputFunction,
-        .shape, .resize,
+        .shape, .resize, .slice, .split, .gather, .tile, .expand, .depthToSpace, .spaceToDepth,
     ]
 
     /// By name in the standard operator set.
@@ -55,6 +86,8 @@ struct WriteCall {
     let node: Node
     /// Whether operands and result are `[N, C]` instead of `[N, C, H, W]`.
     let isFlat: Bool
+    /// Axes of the result, which are the operands' too, in the order of the file, batch aside.
+    let order: [Int]
     /// Tensor that the node gives.
     let target: String
     /// What the file's node does not show.
@@ -69,7 +102,7 @@ extension Operation {
         case .convolution, .clamp: nil
         case .add: Add()
         case .multiply: Multiply()
-        case .concat: Concat()
+        case .concat(let axis): Concat(axis: axis)
         case .maxPool(let window): MaxPool(window: window)
         case .averagePool(let window, let countIncludePad):
             AveragePool(window: window, countIncludePad: countIncludePad)
@@ -77,6 +110,9 @@ extension Operation {
         case .activation(let function): function
         case .localResponseNormalization(let lrn): lrn
         case .resize(let resize): resize
+        case .rearrange(let rearrange): rearrange
+        case .take(let take): take
+        case .pad(let pad): pad
         }
     }
 }

@@ -2,69 +2,81 @@
 
 import NetworkGraph
 
-/// Pad (opset 2 to 21) of a constant around height and width; folded into what reads it.
+/// Pad (opset 2 to 23) of any axes: with a constant, which windows take in that read it, or with
+/// elements of the operand; negative widths crop.
 extension ONNXOperator {
     static let pad = ONNXOperator(
         ["Pad"],
-        translate: { call, network throws(ONNXError) in try network.pad(call) })
+        translate: { call, network throws(ONNXError) in try network.pad(call) },
+        read: { node, reader in try reader.readPad(node) })
+}
+
+extension TensorView {
+    fileprivate static let padAttributes: Set = ["mode", "pads", "value"]
+
+    /// Pads axes of the ONNX tensor.
+    /// - Parameters:
+    ///   - axes: where the positions of an axis come from, nil for the constant.
+    ///   - value: the constant.
+    /// - Returns: the steps; nil where the batch would be padded, or its images mixed.
+    fileprivate func padded(_ axes: [Int: [Int?]], value: Float) -> [Step]? {
+        var steps: [Step] = []
+        var view = self
+        var before = [Int](repeating: 0, count: dims.count)
+        var after = before
+        for (axis, positions) in axes.sorted(by: { $0.key < $1.key }) {
+            before[axis] = positions.prefix { $0 == nil }.count
+            after[axis] = positions.dropFirst(before[axis]).reversed().prefix { $0 == nil }.count
+            guard let taking = view.taking(positions.compactMap(\.self), along: axis) else {
+                return nil
+            }
+            steps += taking
+            view = steps.last?.view ?? self
+        }
+        guard (before + after).contains(where: { $0 > 0 }) else { return steps }
+        return view.padded(before: before, after: after, value: value).map { steps + $0 }
+    }
 }
 
 extension GraphTranslation {
-    /// Pad of constant value around height and width (attributes up to opset 10, inputs later).
     mutating func pad(_ call: OperatorCall) throws(ONNXError) -> Value {
-        try call.expect(inputs: 1...4, attributes: ["mode", "pads", "value"])
-        guard try call.string("mode") ?? "constant" == "constant" else {
-            throw call.unsupported("only constant padding is supported.")
-        }
+        try call.expect(inputs: 1...4, attributes: TensorView.padAttributes)
         let input = try activation(0, of: call)
         let operands = try constantOperands(of: call)
-        let rank = input.dims.count
-        guard let pads = try operands.list("pads", orInput: 1) else {
-            throw call.malformed("has no pads.")
+        let axes = try SelectionRules.pad(input.dims, operands)
+        guard !axes.values.contains(where: { $0.allSatisfy { $0 == nil } }) else {
+            throw call.malformed("leaves nothing of its input of extents \(input.dims).")
         }
-        let axes =
-            operands.optional(3) == nil
-            ? Array(0..<rank) : try call.axes(operands.integers(3), rank: rank)
-        guard pads.count == 2 * axes.count else {
-            throw call.malformed("has \(pads.count) pads for \(axes.count) axes.")
+        let value = try SelectionRules.padValue(operands)
+        guard let steps = input.view.padded(axes, value: value) else {
+            throw call.unsupported("pads \(input.dims) along the batch, or mixes its images.")
         }
-        var value = try call.float("value") ?? 0
-        if let tensor = operands.optional(2) {
-            guard let reals = tensor.reals, reals.count == 1 else {
-                throw call.malformed("its value must be one real number.")
-            }
-            value = reals[0]
-        }
-        return try pad(input, axes: axes, pads: pads, value: value, at: call)
+        return .activation(try apply(steps, to: input, at: call))
     }
+}
 
-    mutating func pad(
-        _ input: Activation, axes: [Int], pads: [Int], value: Float, at call: OperatorCall
-    ) throws(ONNXError) -> Value {
-        guard pads.contains(where: { $0 != 0 }) else { return .activation(input) }
-        guard let order = [Activation.nchw, Activation.nhwc].first(where: input.isOrdered) else {
-            throw call.unsupported("its input of extents \(input.dims) is not an image.")
+extension QDQReader {
+    mutating func readPad(_ node: Onnx_NodeProto) throws {
+        try move(node, known: TensorView.padAttributes) { view, operands throws(ONNXError) in
+            let axes = try SelectionRules.pad(view.dims, operands)
+            guard !axes.values.contains(where: { $0.allSatisfy { $0 == nil } }) else { return nil }
+            return try view.padded(axes, value: SelectionRules.padValue(operands))
+                .map { ($0, $0.last?.view ?? view) }
         }
-        var widths = PadWidths()
-        for (index, axis) in axes.enumerated() {
-            let (before, after) = (pads[index], pads[index + axes.count])
-            guard before != 0 || after != 0 else { continue }
-            guard 0...SizeLimits.extent ~= before, 0...SizeLimits.extent ~= after else {
-                throw call.unsupported("pads by \(before) and \(after); only adding is supported.")
-            }
-            switch order[axis] {
-            case .height: (widths.top, widths.bottom) = (before, after)
-            case .width: (widths.left, widths.right) = (before, after)
-            case .batch, .channel:
-                throw call.unsupported("pads batch or channels; only height and width can be.")
-            }
-        }
-        let shape = FeatureShape(
-            height: input.shape.height + widths.top + widths.bottom,
-            width: input.shape.width + widths.left + widths.right,
-            channels: input.shape.channels)
-        try Self.check(shape, at: call)
-        let like = Activation(value: 0, shape: shape, batch: batch, order: order)
-        return append(.pad(widths, value: value), [input.value], like: like, at: call)
+    }
+}
+
+extension ConstantPad: WrittenOperator {
+    func write(_ call: inout WriteCall, _ writer: inout QDQWriter) {
+        let pads = writer.names.tensors.claim(call.node.name + "_pads")
+        let filler = writer.names.tensors.claim(call.node.name + "_value")
+        let widths = [0] + call.order.map { before[$0] } + [0] + call.order.map { after[$0] }
+        writer.graph.initializer += [
+            QDQProto.tensor(pads, widths.map(Int64.init), axes: [widths.count]),
+            QDQProto.tensor(filler, [value], axes: []),
+        ]
+        writer.append(
+            "Pad", name: call.node.name, writer.operands(call) + [pads, filler], call.target,
+            [QDQProto.attribute("mode", "constant")])
     }
 }

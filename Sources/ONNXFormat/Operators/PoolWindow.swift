@@ -28,12 +28,12 @@ extension QDQReader {
     /// A pool of a value, or of a Concat whose operands have unlike scales.
     mutating func readPool(
         _ node: Onnx_NodeProto, acceptsFloat: Bool = false,
-        _ pool: (FeatureShape) throws -> Operation
+        _ pool: (TensorShape) throws -> Operation
     ) throws {
         guard let joined = try unquantizedConcat(node) else {
             let source = try featureMap(node, acceptsFloat: acceptsFloat)
             return try append(
-                node, try pool(shape(of: source)), inputs: [source], view: .map(.nchw))
+                node, try pool(shape(of: source)), inputs: [source], form: .nchw)
         }
         let shape = results[joined].node.shape
         let operation = try pool(shape)
@@ -42,7 +42,7 @@ extension QDQReader {
         result.node.shape = try Self.outputShape(of: operation, operands: [shape], node)
         result.pool = operation
         results[joined].isPooled = true
-        try define(node, .result(results.count, .map(.nchw)))
+        try define(node, .result(results.count, view(of: result.node.shape, .nchw)))
         results.append(result)
     }
 }

@@ -23,7 +23,7 @@ extension GraphTranslation {
         let rank = activation.dims.count
         let axis = try call.axis(call.integer("axis") ?? (isCoerced ? 1 : -1), rank: rank)
         let normalized = activation.axes[axis...(isCoerced ? rank - 1 : axis)].flatMap { $0 }
-        guard normalized == [.channel] else {
+        guard normalized == activation.view.innermost else {
             throw call.unsupported(
                 "normalizes \(activation.dims) along axis \(axis), which is not the channels alone."
             )
@@ -46,13 +46,12 @@ extension QDQReader {
         }
         let isCoerced = opset < 13
         let axis = try QDQAttributes(node, known: ["axis"]).int("axis", default: isCoerced ? 1 : -1)
-        let pixels = shape(of: logits).pixels
-        let isChannels =
-            switch view {
-            case .map(.nchw): [1, -3].contains(axis) && (!isCoerced || pixels == 1)
-            case .map(.nhwc): [3, -1].contains(axis)
-            case .flat: [1, -1].contains(axis) && pixels == 1
-            }
+        let rank = view.tensor.dims.count
+        let first = axis < 0 ? axis + rank : axis
+        let normalized =
+            0..<rank ~= first
+            ? view.tensor.axes[first...(isCoerced ? rank - 1 : first)].flatMap { $0 } : []
+        let isChannels = 0..<rank ~= first && normalized == view.tensor.innermost
         guard isChannels, let function = Graph.OutputFunction(rawValue: node.opType) else {
             throw QDQError(
                 .unsupported, tensor: name,

@@ -14,30 +14,25 @@ extension GraphTranslation {
     mutating func transpose(_ call: OperatorCall) throws(ONNXError) -> Value {
         try call.expect(inputs: 1...1, attributes: ["perm"])
         let activation = try activation(0, of: call)
+        let permutation = try ShapeRules.permutation(rank: activation.dims.count, at: call)
         return .activation(
-            activation.transposed(
-                try ShapeRules.permutation(rank: activation.dims.count, at: call)))
+            activation.viewed(activation.view.transposed(permutation), by: call.name))
     }
 }
 
 extension QDQReader {
     mutating func readTranspose(_ node: Onnx_NodeProto) throws {
-        let attributes = try QDQAttributes(node, known: ["perm"])
-        let given = try attributes.ints("perm")
-        let order = given.isEmpty ? [3, 2, 1, 0] : given
         let name = try Self.operand(node, 0)
-        if case .image(let value, isTransposed: false) = try meaning(name),
-            order == QDQWriter.toNCHW
-        {
-            return try define(node, .image(value, isTransposed: true))
-        }
-        if order == QDQWriter.toNCHW { transposeQuantizedInput(name) }
-        try rearrange(node, name) { view, _ in
-            switch (view, order) {
-            case (.map(.nchw), QDQWriter.toNHWC): .map(.nhwc)
-            case (.map(.nhwc), QDQWriter.toNCHW): .map(.nchw)
-            default: nil
+        let given = try QDQAttributes(node, known: ["perm"]).ints("perm")
+        if given == QDQWriter.toNCHW {
+            if case .image(let value, isTransposed: false) = try meaning(name) {
+                return try define(node, .image(value, isTransposed: true))
             }
+            transposeQuantizedInput(name)
+        }
+        try rearrange(node, known: ["perm"]) { view, operands throws(ONNXError) in
+            view.transposed(
+                try ShapeRules.permutation(rank: view.dims.count, at: operands.call))
         }
     }
 
@@ -45,7 +40,9 @@ extension QDQReader {
     mutating func transposeQuantizedInput(_ name: String) {
         let value: ValueID
         switch meanings[name] {
-        case .quantized(let read, .map(.nchw)), .float(let read, .map(.nchw)): value = read
+        case .quantized(let read, let view), .float(let read, let view):
+            guard view.tensor.isNCHW else { return }
+            value = read
         default: return
         }
         guard value < inputs.count, inputs[value].layout == .nchw,
@@ -55,10 +52,12 @@ extension QDQReader {
         // What was read of it so far has these axes; its 8-bit tensor is none that could be
         // compared.
         tensors[value] = nil
+        let view = View(
+            tensor: TensorView(shape(of: value), batch: batch, order: TensorView.nhwc))
         for (name, meaning) in meanings {
             switch meaning {
-            case .quantized(value, _): meanings[name] = .quantized(value, .map(.nhwc))
-            case .float(value, _): meanings[name] = .float(value, .map(.nhwc))
+            case .quantized(value, _): meanings[name] = .quantized(value, view)
+            case .float(value, _): meanings[name] = .float(value, view)
             default: break
             }
         }

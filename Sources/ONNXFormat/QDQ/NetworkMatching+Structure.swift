@@ -51,7 +51,8 @@ extension NetworkMatching {
         guard
             let index = nodes.indices.first(where: { index in
                 guard nodes[index].operation == pool, let joined = nodes[index].inputs.first,
-                    let join = original.graph.node(of: joined), nodes[join].operation == .concat
+                    let join = original.graph.node(of: joined),
+                    nodes[join].operation == .concat(axis: TensorShape.channelAxis)
                 else { return false }
                 return !matched.contains(index) && !matched.contains(join)
                     && nodes[join].clamp == .none && readers[joined] == [index]

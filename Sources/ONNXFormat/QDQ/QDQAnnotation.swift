@@ -16,18 +16,12 @@ struct QDQAnnotation: Hashable {
     var pads: [Int]?
 
     static let nodePrefix = "counterbias.node."
-    /// Holds `layout=nhwc` for a rank-2 output without pixels, where no Transpose shows the layout.
-    static let outputKey = "counterbias.output"
-    static let outputIsNHWC = "layout=nhwc"
+    /// Of an entry that files of version 0.1 may have; it said nothing about results.
+    private static let outputKey = "counterbias.output"
 
     /// True for keys this format uses itself.
     static func owns(_ key: String) -> Bool {
         key.hasPrefix(nodePrefix) || key == outputKey || key.hasPrefix(outputKey + ".")
-    }
-
-    /// The key of an output's entry; the first one's does not have its name.
-    static func key(of output: Graph.Output, at index: Int) -> String {
-        index == 0 ? outputKey : "\(outputKey).\(output.name)"
     }
 
     /// Entries of others; the last one counts if a key is repeated.

@@ -51,7 +51,7 @@ struct QDQAttributes {
 
     /// The sliding window over images of `shape`; `kernel` are the extents of the weights, nil for
     /// pools.
-    func window(over shape: FeatureShape, kernel: [Int]? = nil) throws -> Window {
+    func window(over shape: TensorShape, kernel: [Int]? = nil) throws -> Window {
         try read { call throws(ONNXError) in
             let ceiling = try call.flag("ceil_mode", default: false)
             return try WindowAttributes(call, kernel: kernel)

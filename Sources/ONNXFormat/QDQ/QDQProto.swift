@@ -44,10 +44,12 @@ enum QDQProto {
         return entry
     }
 
-    /// Dense float tensor; a nil batch is the symbolic dimension `batch`.
-    static func floatValue(_ name: String, batch: Int?, axes: [Int]) -> Onnx_ValueInfoProto {
+    /// Dense float tensor; a nil batch is the symbolic dimension called `dynamic`.
+    static func floatValue(
+        _ name: String, batch: Int?, dynamic: String = "batch", axes: [Int]
+    ) -> Onnx_ValueInfoProto {
         var first = Onnx_TensorShapeProto.Dimension()
-        if let batch { first.dimValue = Int64(batch) } else { first.dimParam = "batch" }
+        if let batch { first.dimValue = Int64(batch) } else { first.dimParam = dynamic }
         var info = Onnx_ValueInfoProto()
         info.name = name
         info.type.tensorType.elemType = Int32(Onnx_TensorProto.DataType.float.rawValue)

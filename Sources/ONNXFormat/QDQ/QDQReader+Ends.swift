@@ -26,7 +26,7 @@ extension QDQReader {
         guard extents[1...].allSatisfy({ 1...Int64(SizeLimits.extent) ~= $0 }),
             0...Int64(SizeLimits.extent) ~= extents[0]
         else { throw QDQError(.unsupported, tensor: info.name, "the input's shape is not fixed") }
-        let shape = FeatureShape(
+        let shape = TensorShape(
             height: Int(extents[2]), width: Int(extents[3]), channels: Int(extents[1]))
         return Graph.Input(
             name: info.name, shape: shape, layout: .nchw,
@@ -36,7 +36,7 @@ extension QDQReader {
     /// Re-reads the declared extents, taken as C, H, W, as H, W, C.
     mutating func inputIsNHWC(_ value: ValueID) {
         let declared = inputs[value].shape
-        inputs[value].shape = FeatureShape(
+        inputs[value].shape = TensorShape(
             height: declared.channels, width: declared.height, channels: declared.width)
         inputs[value].layout = .nhwc
     }
@@ -44,7 +44,7 @@ extension QDQReader {
     mutating func readOutputs() throws -> [Graph.Output] {
         guard !file.output.isEmpty else { throw QDQError(.unsupported, "has no outputs") }
         var outputs: [Graph.Output] = []
-        for info in file.output { outputs.append(try readOutput(info, at: outputs.count)) }
+        for info in file.output { outputs.append(try readOutput(info)) }
         return outputs
     }
 
@@ -72,7 +72,7 @@ extension QDQReader {
     }
 
     private mutating func readOutput(
-        _ info: Onnx_ValueInfoProto, at position: Int
+        _ info: Onnx_ValueInfoProto
     ) throws -> Graph.Output {
         var logits = try meaning(info.name)
         var function: Graph.OutputFunction?
@@ -90,30 +90,33 @@ extension QDQReader {
         case .quantized, .image, .weight, .parameter, .function:
             throw QDQError(.unsupported, tensor: info.name, "the output must be a float result")
         }
-        let rank: Int
-        let layout: Graph.Layout
-        switch view {
-        case .map(let order): (rank, layout) = (4, order)
-        case .flat(let order): (rank, layout) = (2, order)
-        }
+        let tensor = view.tensor
         let declared = info.type.tensorType
-        guard !declared.hasShape || declared.shape.dim.count == rank else {
-            throw QDQError(.malformedGraph, tensor: info.name, "the output's rank is not \(rank)")
+        guard !declared.hasShape || declared.shape.dim.count == tensor.dims.count else {
+            throw QDQError(
+                .malformedGraph, tensor: info.name, "the output's rank is not \(tensor.dims.count)")
         }
         var output = Graph.Output(
-            name: info.name, value: value, rank: rank, layout: layout, function: function)
-        let key = QDQAnnotation.key(of: output, at: position)
-        if outputsNHWC.remove(key) != nil {
-            guard rank == 2, shape(of: value).pixels == 1 else {
-                throw QDQError(.invalidMetadata, "the entry '\(key)' does not fit the output")
+            name: info.name, value: value, rank: tensor.dims.count, function: function)
+        if tensor.isNHWC, !tensor.isNCHW { output.layout = .nhwc }
+        let isVector =
+            tensor.shape.layout == .features && tensor.shape.pixels == 1
+            && tensor.isOrdered([.batch, .channel])
+        if !tensor.isNCHW, !tensor.isNHWC, !isVector {
+            guard let steps = tensor.toRows() else {
+                throw QDQError(.unsupported, tensor: info.name, "mixes images of a batch")
             }
-            output.layout = .nhwc
+            var reader = Onnx_NodeProto()
+            reader.name = info.name
+            output.value = try apply(steps, to: (value, view), for: reader).id
+            output.extents = tensor.dims
+            if tensor.hasBatchAxis { output.extents?[0] = 1 }
         }
         return output
     }
 
     /// Extents of activations.
-    func shape(of meaning: Meaning) -> FeatureShape {
+    func shape(of meaning: Meaning) -> TensorShape {
         switch meaning {
         case .quantized(let value, _), .float(let value, _): shape(of: value)
         case .result(let index, _): results[index].node.shape

@@ -28,7 +28,7 @@ extension QDQReader {
     /// Records an operator's result, to be completed by a quantizer.
     mutating func append(
         _ node: Onnx_NodeProto, _ operation: Operation, inputs: [ValueID], clamp: Clamp = .none,
-        parameters: QuantizedParameters? = nil, bias: BiasTensor? = nil, view: View
+        parameters: QuantizedParameters? = nil, bias: BiasTensor? = nil, form: ResultForm
     ) throws {
         let shapes = inputs.map { self.shape(of: $0) }
         let shape = try Self.outputShape(
@@ -36,16 +36,27 @@ extension QDQReader {
         let made = Node(
             name: Self.name(of: node), operation: operation, inputs: inputs, clamp: clamp,
             shape: shape)
-        try define(node, .result(results.count, view))
+        try define(node, .result(results.count, view(of: shape, form)))
         results.append(
             Result(node: made, position: position, parameters: parameters, bias: bias))
     }
 
+    func view(of shape: TensorShape, _ form: ResultForm) -> View {
+        switch form {
+        case .nchw: View(tensor: TensorView(shape, batch: batch, order: TensorView.nchw))
+        case .vector: View(tensor: TensorView(shape, batch: batch, order: [.batch, .channel]))
+        case .view(let view): view
+        }
+    }
+
+    /// Images of a batch; 1 where the file leaves their number open.
+    var batch: Int { inputs[0].batch ?? 1 }
+
     /// Extents of a node's result.
     static func outputShape(
-        of operation: Operation, operands: [FeatureShape], outputChannels: Int = 0,
+        of operation: Operation, operands: [TensorShape], outputChannels: Int = 0,
         _ node: Onnx_NodeProto
-    ) throws -> FeatureShape {
+    ) throws -> TensorShape {
         do throws(OperatorFault) {
             return try operation.outputShape(of: operands, outputChannels: outputChannels)
         } catch {
@@ -103,7 +114,7 @@ extension QDQReader {
         return value
     }
 
-    private mutating func append(
+    mutating func append(
         _ node: Node, _ parameters: QuantizedParameters? = nil, _ bias: BiasTensor? = nil,
         activation: TensorQuantization?
     ) throws -> ValueID {
@@ -180,11 +191,11 @@ extension QDQReader {
     ) throws -> ValueID {
         let name = try Self.operand(node, 0)
         let operand = try acceptsFloat ? meanOperand(name) : value(name)
-        guard operand.view == .map(.nchw) else {
+        guard let steps = operand.view.tensor.toNCHW() else {
             throw QDQError(
                 .unsupported, tensor: name, "\(node.opType) must read an NCHW feature map")
         }
-        return operand.id
+        return try apply(steps, to: operand, for: node).id
     }
 
     /// A constant that stands among the nodes.

@@ -17,14 +17,14 @@ extension QDQReader {
                         .unsupported, tensor: source,
                         "the input is quantized twice, with different scales")
                 }
-                return try define(node, value: value, .map(.nchw))
+                return try define(node, value: value, view(of: shape(of: value), .nchw))
             }
             if isTransposed { inputIsNHWC(value) }
             guard inputs[value].shape.isWithinLimits else {
                 throw QDQError(.malformedGraph, tensor: source, "the input's shape is too large")
             }
             activations[value] = quantization
-            try define(node, value: value, .map(.nchw))
+            try define(node, value: value, view(of: shape(of: value), .nchw))
         case .result(let index, let view):
             try define(node, value: try quantize(node, index, view, to: quantization), view)
         case .float(let value, let view):

@@ -6,7 +6,7 @@ import Quantization
 /// What layers with weights share, and where their biases lie.
 extension QDQReader {
     mutating func append(
-        _ node: Onnx_NodeProto, _ convolution: Convolution, source: ValueID, view: View,
+        _ node: Onnx_NodeProto, _ convolution: Convolution, source: ValueID, form: ResultForm,
         _ weights: QuantizedParameters, outputs: Int
     ) throws {
         let inputScale = try activation(of: source).scale
@@ -21,7 +21,7 @@ extension QDQReader {
         }
         try append(
             node, .convolution(convolution), inputs: [source], parameters: parameters,
-            bias: tensor, view: view)
+            bias: tensor, form: form)
     }
 
     func parameter(_ name: String) throws -> QDQParameter {

@@ -12,11 +12,26 @@ import Quantization
 /// selects values (a max-pool, a Concat of equal quantizations), which then keeps its input's
 /// quantization, and quantize a value again with another scale, which becomes a node of its own.
 struct QDQReader {
-    /// How the axes of a tensor that holds a value are arranged.
-    enum View: Hashable {
-        case map(Graph.Layout)
-        /// `[N, elements]`; the layout that was flattened.
-        case flat(Graph.Layout)
+    /// How a tensor shows a value.
+    struct View {
+        var tensor: TensorView
+        /// The node that took axes apart, moved or joined them last.
+        var viewer: Viewer?
+
+        struct Viewer {
+            var name: String
+            /// In the file.
+            var position: Int
+        }
+    }
+
+    /// How the tensor that an operator gives shows its result.
+    enum ResultForm {
+        /// As a feature map `[N, C, H, W]`.
+        case nchw
+        /// A vector of features as `[N, C]`.
+        case vector
+        case view(View)
     }
 
     /// What a tensor is.
@@ -66,8 +81,6 @@ struct QDQReader {
     var meanings: [String: Meaning] = [:]
     var results: [Result] = []
     var annotations: [String: QDQAnnotation] = [:]
-    /// Keys of entries that say of an output that it is NHWC.
-    var outputsNHWC: Set<String> = []
 
     var inputs: [Graph.Input]
     var nodes: [Node] = []
@@ -80,6 +93,14 @@ struct QDQReader {
     var tensors: [String?] = []
     /// Position in the file of the node in work.
     var position = 0
+    /// Values of steps that were taken before.
+    var movements: [Movement: ValueID] = [:]
+
+    /// An operation on a value that only moves it.
+    struct Movement: Hashable {
+        var value: ValueID
+        var operation: Operation
+    }
     /// Quantization of each value met so far; the inputs' come first.
     var activations: [TensorQuantization?] = []
 
@@ -116,18 +137,13 @@ struct QDQReader {
             try readNaming(node)
         }
         var outputs = try readOutputs()
-        if outputs.count > 1 { sortByPosition(&outputs) }
+        if outputs.count > 1 || !movements.isEmpty { sortByPosition(&outputs) }
         for (value, input) in inputs.enumerated() where activations[value] == nil {
             throw QDQError(.missingQuantization, tensor: input.name, "the input is not quantized")
         }
         if let unused = results.first(where: { $0.value == nil && !$0.isPooled }) {
             throw QDQError(
                 .missingQuantization, node: unused.node.name, "no QuantizeLinear reads its result")
-        }
-        if let key = outputsNHWC.min() {
-            throw QDQError(
-                .invalidMetadata,
-                "the entry \(printable(key)) describes an output that is not there")
         }
         if let name = annotations.keys.min() {
             throw QDQError(
@@ -149,16 +165,9 @@ struct QDQReader {
     }
 
     private mutating func readAnnotations(_ model: Onnx_ModelProto) throws {
-        for entry in model.metadataProps where QDQAnnotation.owns(entry.key) {
-            if !entry.key.hasPrefix(QDQAnnotation.nodePrefix),
-                entry.value == QDQAnnotation.outputIsNHWC
-            {
-                outputsNHWC.insert(entry.key)
-                continue
-            }
+        for entry in model.metadataProps where entry.key.hasPrefix(QDQAnnotation.nodePrefix) {
             let name = String(entry.key.dropFirst(QDQAnnotation.nodePrefix.count))
-            guard entry.key.hasPrefix(QDQAnnotation.nodePrefix),
-                let annotation = QDQAnnotation(text: entry.value),
+            guard let annotation = QDQAnnotation(text: entry.value),
                 annotations.updateValue(annotation, forKey: name) == nil
             else {
                 throw QDQError(
@@ -223,7 +232,7 @@ extension QDQReader {
         meanings[name] = meaning
     }
 
-    func shape(of value: ValueID) -> FeatureShape {
+    func shape(of value: ValueID) -> TensorShape {
         value < inputs.count ? inputs[value].shape : nodes[value - inputs.count].shape
     }
 

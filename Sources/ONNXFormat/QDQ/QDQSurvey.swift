@@ -44,16 +44,19 @@ package struct QDQSurvey {
         "Add", "Mul", "HardSigmoid", "HardSwish", "LRN", "Concat", "MaxPool", "AveragePool",
         "GlobalAveragePool", "ReduceMean",
     ])
-    /// Operators that pass a value on, clamped or in another shape.
+    /// Operators that pass a value on, clamped or moved.
     private static let passing: Set = [
         "Relu", "Clip", "Identity", "Transpose", "Flatten", "Reshape", "Squeeze", "Unsqueeze",
+        "Slice", "Split", "Gather", "Tile", "Pad", "Resize", "Upsample",
     ]
-    private static let read = computing.union(passing).union([
-        "QuantizeLinear", "DequantizeLinear", "Constant", "BatchNormalization",
-    ])
+    private static let quantizing: Set = ["QuantizeLinear", "DequantizeLinear", "Constant"]
+
+    private static func isRead(_ type: String) -> Bool {
+        quantizing.contains(type) || ONNXOperator.byType[type]?.read != nil
+    }
 
     private func reason(_ node: Onnx_NodeProto) -> String? {
-        guard QDQReader.isStandard(node.domain), Self.read.contains(node.opType) else {
+        guard QDQReader.isStandard(node.domain), Self.isRead(node.opType) else {
             return "operators \(node.opType.printable()), which are not read"
         }
         switch node.opType {

@@ -61,16 +61,25 @@ enum QDQValidation {
         guard 0..<graph.valueCount ~= output.value else {
             throw QDQError(.invalidNetwork, tensor: output.name, "no node computes the output")
         }
-        guard output.rank == 2 || output.rank == 4 else {
-            throw QDQError(
-                .invalidNetwork, tensor: output.name,
-                "the rank is \(output.rank); 2 and 4 can be written")
+        let shape = graph.shape(of: output.value)
+        if let extents = output.extents {
+            let own = extents.first == 1 ? Array(extents.dropFirst()) : extents
+            guard extents.count == output.rank, shape.layout == .rowMajor,
+                own == shape.axes || shape.axes == [1] && own.isEmpty
+                    || extents.reduce(1, { $0 &* $1 }) == shape.count
+            else {
+                throw QDQError(
+                    .invalidNetwork, tensor: output.name,
+                    "the extents \(extents) are not those of its value, \(shape)")
+            }
+            return
         }
-        let isVector = graph.shape(of: output.value).pixels == 1
-        guard output.function == nil || output.rank == 4 || isVector else {
+        guard shape.layout == .features, output.rank == 4 || output.rank == 2 && shape.pixels == 1
+        else {
             throw QDQError(
                 .invalidNetwork, tensor: output.name,
-                "pixels and channels in one axis leave a function of the channels no axis")
+                "the rank is \(output.rank) for a value of \(shape); it is 4 of feature maps and 2 "
+                    + "of vectors")
         }
     }
 
@@ -85,7 +94,7 @@ enum QDQValidation {
             throw fail("the clamp is not finite")
         }
         let inputs = node.inputs.map { graph.shape(of: $0) }
-        let shape: FeatureShape
+        let shape: TensorShape
         do throws(OperatorFault) {
             shape = try node.operation.outputShape(of: inputs, outputChannels: node.shape.channels)
         } catch {
@@ -138,7 +147,7 @@ enum QDQValidation {
             parameters, of: convolution, input: network.graph.shape(of: node.inputs[0]), node: node)
     }
 
-    private static func check(_ window: Window, input: FeatureShape, node: Node) throws {
+    private static func check(_ window: Window, input: TensorShape, node: Node) throws {
         guard window.withPoolingPads(height: input.height, width: input.width) != nil else {
             throw QDQError(
                 .invalidNetwork, node: node.name,
@@ -147,7 +156,7 @@ enum QDQValidation {
     }
 
     private static func check(
-        _ parameters: QuantizedParameters, of convolution: Convolution, input: FeatureShape,
+        _ parameters: QuantizedParameters, of convolution: Convolution, input: TensorShape,
         node: Node
     ) throws {
         func fail(_ detail: String) -> QDQError {

@@ -7,7 +7,7 @@ import Quantization
 extension QDQWriter {
     /// Changes of form between the output's value and the output tensor.
     enum OutputStep: Hashable {
-        case unsqueeze, toNHWC, flatten, function(Graph.OutputFunction)
+        case unsqueeze, toNHWC, flatten, reshape, function(Graph.OutputFunction)
         /// The value is in the file under another output's name.
         case identity
     }
@@ -46,20 +46,21 @@ extension QDQWriter {
     }
 
     private func outputSteps(_ output: Graph.Output, from form: Form) -> [OutputStep] {
-        let pixels = network.graph.shape(of: output.value).pixels
+        let shape = network.graph.shape(of: output.value)
         var steps: [OutputStep] = []
-        if output.rank == 4 {
+        if let extents = output.extents {
+            if extents != [1] + shape.axes { steps.append(.reshape) }
+        } else if output.rank == 4 {
             if form == .flat { steps.append(.unsqueeze) }
             if output.layout == .nhwc { steps.append(.toNHWC) }
         } else if form == .nchw {
-            if output.layout == .nhwc, pixels > 1 { steps.append(.toNHWC) }
             steps.append(.flatten)
         }
         if let function = output.function { steps.append(.function(function)) }
         return steps
     }
 
-    mutating func writeOutput(_ output: Graph.Output, at position: Int) {
+    mutating func writeOutput(_ output: Graph.Output) {
         let shape = network.graph.shape(of: output.value)
         var steps = outputSteps(output, from: values[output.value].form)
         var source = values[output.value].float
@@ -70,41 +71,49 @@ extension QDQWriter {
             append(step, of: output, from: source, to: target)
             source = target
         }
-        if output.rank == 2, output.layout == .nhwc, shape.pixels == 1 {
-            annotations.append(
-                QDQProto.entry(
-                    QDQAnnotation.key(of: output, at: position), QDQAnnotation.outputIsNHWC))
-        }
         let axes: [Int] =
             switch (output.rank, output.layout) {
+            case _ where output.extents != nil: Array(output.extents?.dropFirst() ?? [])
             case (2, _): [shape.count]
             case (_, .nchw): [shape.channels, shape.height, shape.width]
             case (_, .nhwc): [shape.height, shape.width, shape.channels]
             }
+        // Without a batch axis of its own, images of a batch follow each other along the first.
+        let first = output.extents?.first ?? 1
         graph.output.append(
-            QDQProto.floatValue(output.name, batch: network.graph.inputs[0].batch, axes: axes))
+            QDQProto.floatValue(
+                output.name, batch: network.graph.inputs[0].batch.map { $0 * first },
+                dynamic: first == 1 ? "batch" : "batch_times_\(first)", axes: axes))
     }
 
     private mutating func append(
-        _ step: OutputStep, of output: Graph.Output, from source: String, to target: String
+        _ step: OutputStep, of output: Graph.Output, from source: String, to result: String
     ) {
         let name = output.name
         switch step {
-        case .identity: append("Identity", named: name + "_identity", [source], target)
+        case .identity: append("Identity", named: name + "_identity", [source], result)
         case .unsqueeze:
-            append("Unsqueeze", named: name + "_unsqueeze", [source, pixelAxes()], target)
+            append("Unsqueeze", named: name + "_unsqueeze", [source, pixelAxes()], result)
         case .toNHWC:
             append(
-                "Transpose", named: name + "_transpose", [source], target,
+                "Transpose", named: name + "_transpose", [source], result,
                 [QDQProto.attribute("perm", Self.toNHWC)])
+        case .reshape:
+            // 0 keeps the batch, -1 has it in front of the first axis.
+            let extents = output.extents ?? []
+            let shape = names.tensors.claim(name + "_extents")
+            let target = [extents.first == 1 ? 0 : -1] + extents.dropFirst()
+            graph.initializer.append(
+                QDQProto.tensor(shape, target.map(Int64.init), axes: [target.count]))
+            append("Reshape", named: name + "_reshape", [source, shape], result)
         case .flatten:
             append(
-                "Flatten", named: name + "_flatten", [source], target,
+                "Flatten", named: name + "_flatten", [source], result,
                 [QDQProto.attribute("axis", 1)])
         case .function(let function):
             append(
                 function.rawValue, named: name + "_" + function.rawValue.lowercased(), [source],
-                target,
+                result,
                 [QDQProto.attribute("axis", output.channelAxis)])
         }
     }

@@ -11,8 +11,9 @@ extension QDQWriter {
         if clamp != node.clamp { annotation.clamp = node.clamp }
         if node.convolution?.hadBias == false { annotation.hadBias = false }
 
-        let isFlat = resultIsFlat(node)
-        let result = resultName(of: node, value: value, form: isFlat ? .flat : .nchw)
+        let form = resultForm(of: node)
+        let isFlat = form == .flat
+        let result = resultName(of: node, value: value, form: form)
         let hasClampNode = clamp != .none && node.operation != .clamp
         let target = hasClampNode ? names.tensors.claim(node.name + "_unclamped") : result
         if node.operation == .clamp {
@@ -22,7 +23,8 @@ extension QDQWriter {
             try append(convolution, parameters, of: node, to: target)
         } else if let written = node.operation.written {
             var call = WriteCall(
-                node: node, isFlat: isFlat, target: target, annotation: annotation)
+                node: node, isFlat: isFlat, order: Self.order(of: node.shape), target: target,
+                annotation: annotation)
             written.write(&call, &self)
             annotation = call.annotation
         }
@@ -30,7 +32,7 @@ extension QDQWriter {
             let name = names.nodes.claim(node.name + "_clamp")
             appendClamp(clamp, name: name, from: target, to: result)
         }
-        appendValue(value, from: result, form: isFlat ? .flat : .nchw)
+        appendValue(value, from: result, form: form)
         if let text = annotation.text {
             annotations.append(QDQProto.entry(QDQAnnotation.nodePrefix + node.name, text))
         }
@@ -46,10 +48,24 @@ extension QDQWriter {
     }
 
     /// Gemm gives `[N, C]`; what only reads such values stays so.
-    private func resultIsFlat(_ node: Node) -> Bool {
-        if let convolution = node.convolution { return convolution.isFullyConnected }
-        return node.operation.written?.keepsFlat != false
+    private func resultForm(of node: Node) -> Form {
+        guard node.shape.layout == .features else { return .rows }
+        if let convolution = node.convolution {
+            return convolution.isFullyConnected ? .flat : .nchw
+        }
+        if case .rearrange = node.operation { return node.shape.pixels == 1 ? .flat : .nchw }
+        let isFlat =
+            node.operation.written?.keepsFlat != false
             && node.inputs.allSatisfy { values[$0].form == .flat }
+        return isFlat ? .flat : .nchw
+    }
+
+    /// Axes in memory in the order of the file, batch aside.
+    static func order(of shape: TensorShape) -> [Int] {
+        switch shape.layout {
+        case .features: [TensorShape.channelAxis, 0, 1]
+        case .rowMajor: Array(shape.axes.indices)
+        }
     }
 
     private mutating func resultName(of node: Node, value: ValueID, form: Form) -> String {

@@ -6,8 +6,15 @@ import Release
 
 /// Turns a checked network into an ONNX graph, value by value in topological order.
 struct QDQWriter {
-    /// How a value lies in the file: feature maps as NCHW, outputs of Gemm as `[N, C]`.
-    enum Form { case nchw, flat }
+    /// How a value lies in the file.
+    enum Form {
+        /// A feature map as `[N, C, H, W]`.
+        case nchw
+        /// An output of Gemm, a feature map of one pixel, as `[N, C]`.
+        case flat
+        /// Any other tensor: the batch, then its axes in order of memory.
+        case rows
+    }
 
     /// Tensors of one value.
     struct Value {
@@ -43,7 +50,7 @@ struct QDQWriter {
             try write(
                 node, parameters: network.parameters[index], value: network.graph.value(of: index))
         }
-        for (index, output) in network.graph.outputs.enumerated() { writeOutput(output, at: index) }
+        for output in network.graph.outputs { writeOutput(output) }
     }
 
     func model(metadata: [String: String]) throws -> Onnx_ModelProto {
@@ -163,7 +170,7 @@ extension QDQWriter {
 
     /// A shape change between two equal quantizations, the form in which runtimes drop the float
     /// tensors around it.
-    private mutating func reshaped(
+    mutating func reshaped(
         _ value: ValueID, stem: String, _ type: String, _ inputs: [String],
         _ attributes: [Onnx_AttributeProto] = []
     ) -> String {

@@ -31,8 +31,10 @@ struct ScaleGroups {
         var fixedValues = Array(graph.inputs.indices) + graph.outputs.map(\.value)
         for (index, node) in graph.nodes.enumerated() where node.convolution == nil {
             let scaling = node.operation.form.channelScaling
-            guard scaling != .fixes else {
-                fixedValues += node.inputs + [graph.value(of: index)]
+            let values = node.inputs + [graph.value(of: index)]
+            let isOfFeatures = values.allSatisfy { graph.shape(of: $0).layout == .features }
+            guard scaling != .fixes, isOfFeatures else {
+                fixedValues += values
                 continue
             }
             var offset = 0

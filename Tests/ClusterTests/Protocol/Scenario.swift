@@ -69,7 +69,7 @@ enum Scenario {
 
     /// One number of four bytes for each image.
     static let numbers: ResultShape = {
-        var small = SmallNetwork(input: FeatureShape(height: 1, width: 1, channels: 1), seed: 1)
+        var small = SmallNetwork(input: TensorShape(height: 1, width: 1, channels: 1), seed: 1)
         small.convolve(0, channels: 1)
         return ResultShape(of: .teacher, in: small.network().graph)
     }()

@@ -106,57 +106,28 @@ extension ConstantFolding {
         return try collect(tensor, offsets: offsets, at: call)
     }
 
-    private static func gather(_ inputs: Operands) throws(ONNXError) -> ONNXTensor {
-        let call = inputs.call
-        let tensor = try inputs[0]
-        let indices = try inputs[1]
-        let axis = try call.axis(call.integer("axis") ?? 0, rank: tensor.dims.count)
-        let extent = tensor.dims[axis]
-        var offsets = zip(tensor.dims, strides(tensor.dims)).map { steps($0, $1) }
-        let along = offsets[axis]
-        offsets[axis] = []
-        for index in try inputs.integers(1) {
-            guard (-extent..<extent).contains(index) else {
-                throw call.malformed("index \(index) is outside of an axis of \(extent).")
-            }
-            offsets[axis].append(along[index < 0 ? index + extent : index])
+    /// The positions of each axis that are taken; axes without an entry stay whole.
+    private static func taking(
+        _ positions: [Int: [Int]], of tensor: ONNXTensor, at call: OperatorCall
+    ) throws(ONNXError) -> ONNXTensor {
+        let offsets = zip(tensor.dims, strides(tensor.dims)).enumerated().map { axis, each in
+            positions[axis]?.map { $0 * each.1 } ?? steps(each.0, each.1)
         }
-        var result = try collect(tensor, offsets: offsets, at: call)
-        result.dims.replaceSubrange(axis...axis, with: indices.dims)
+        return try collect(tensor, offsets: offsets, at: call)
+    }
+
+    private static func gather(_ inputs: Operands) throws(ONNXError) -> ONNXTensor {
+        let tensor = try inputs[0]
+        let (axis, positions, indices) = try SelectionRules.gather(tensor.dims, inputs)
+        var result = try taking([axis: positions], of: tensor, at: inputs.call)
+        result.dims.replaceSubrange(axis...axis, with: indices)
         return result
     }
 
     private static func slice(_ inputs: Operands) throws(ONNXError) -> ONNXTensor {
-        let call = inputs.call
         let tensor = try inputs[0]
-        guard let starts = try inputs.list("starts", orInput: 1),
-            let ends = try inputs.list("ends", orInput: 2), starts.count == ends.count
-        else { throw call.malformed("needs as many starts as ends.") }
-        let axes = try call.axes(
-            inputs.list("axes", orInput: 3) ?? Array(starts.indices), rank: tensor.dims.count)
-        let steps =
-            inputs.optional(4) == nil
-            ? [Int](repeating: 1, count: starts.count) : try inputs.integers(4)
-        guard axes.count == starts.count, steps.count == starts.count else {
-            throw call.malformed("needs one axis and one step per start.")
-        }
-        var offsets = zip(tensor.dims, strides(tensor.dims)).map { self.steps($0, $1) }
-        for (index, axis) in axes.enumerated() {
-            let extent = offsets[axis].count
-            let step = min(max(steps[index], -1 << 40), 1 << 40)
-            guard step != 0 else { throw call.malformed("has a step of 0.") }
-            func bound(_ value: Int, _ range: ClosedRange<Int>) -> Int {
-                let fromStart = value < 0 ? value + extent : value
-                return min(max(fromStart, range.lowerBound), range.upperBound)
-            }
-            let range = step > 0 ? 0...extent : -1...extent - 1
-            let first = bound(starts[index], step > 0 ? range : 0...max(extent - 1, 0))
-            // An end of -1 counts from the end, so only clamping makes it "before the first".
-            let last = bound(ends[index], range)
-            let taken = extent == 0 ? [] : Array(stride(from: first, to: last, by: step))
-            offsets[axis] = taken.map { offsets[axis][$0] }
-        }
-        return try collect(tensor, offsets: offsets, at: call)
+        return try taking(
+            SelectionRules.slice(tensor.dims, inputs), of: tensor, at: inputs.call)
     }
 
     private static func concat(_ inputs: Operands) throws(ONNXError) -> ONNXTensor {
@@ -194,46 +165,22 @@ extension ConstantFolding {
         return ONNXTensor(type: first.type, dims: dims, elements: elements)
     }
 
-    /// Sizes as attribute (before opset 13) or operand; `num_outputs` equal parts (opset 18), the
-    /// last may be smaller; else one equal part per output.
     private static let split: Rule = { (inputs: Operands) throws(ONNXError) in
-        let call = inputs.call
         let tensor = try inputs[0]
-        let axis = try call.axis(call.integer("axis") ?? 0, rank: tensor.dims.count)
-        let extent = tensor.dims[axis]
-        let parts = call.node.output.count
-        let largest = (extent + parts - 1) / parts
-        let sizes =
-            try inputs.list("split", orInput: 1)
-            ?? (0..<parts).map { min(largest, max(extent - $0 * largest, 0)) }
-        guard sizes.count == parts, sizes.allSatisfy({ 0...extent ~= $0 }),
-            sizes.reduce(0, +) == extent
-        else { throw call.malformed("cannot split \(extent) into \(sizes).") }
-        var offsets = zip(tensor.dims, strides(tensor.dims)).map { steps($0, $1) }
-        let along = offsets[axis]
-        var start = 0
+        let (axis, parts) = try SelectionRules.split(tensor.dims, inputs)
         var result: [ONNXTensor] = []
-        for size in sizes {
-            offsets[axis] = Array(along[start..<start + size])
-            result.append(try collect(tensor, offsets: offsets, at: call))
-            start += size
+        for part in parts {
+            result.append(try taking([axis: part], of: tensor, at: inputs.call))
         }
         return result
     }
 
     private static func tile(_ inputs: Operands) throws(ONNXError) -> ONNXTensor {
-        let call = inputs.call
         let tensor = try inputs[0]
         let repeats = try inputs.integers(1)
-        guard repeats.count == tensor.dims.count,
-            repeats.allSatisfy({ 0...SizeLimits.extent ~= $0 })
-        else { throw call.malformed("cannot repeat \(tensor.dims) \(repeats) times.") }
-        let dims = zip(tensor.dims, repeats).map { $0 &* $1 }
-        _ = try computable(dims, from: tensor.count, at: call)
-        let offsets = zip(zip(tensor.dims, strides(tensor.dims)), dims).map { axis, extent in
-            (0..<extent).map { $0 % axis.0 * axis.1 }
-        }
-        return try collect(tensor, offsets: offsets, at: call)
+        _ = try computable(
+            zip(tensor.dims, repeats).map { $0 &* $1 }, from: tensor.count, at: inputs.call)
+        return try taking(SelectionRules.tile(tensor.dims, inputs), of: tensor, at: inputs.call)
     }
 
     /// The upper or lower triangle of matrices, zeros elsewhere; diagonal `k`.
