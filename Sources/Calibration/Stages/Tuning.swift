@@ -38,12 +38,9 @@ struct Tuning: Stage {
     var changes: [HeldOutCheck.Step] { progress?.phase == .finished ? [.tuning] : [] }
 
     func roundLimit(_ context: JobContext) -> Int {
-        guard let options = context.options.tuning else { return 0 }
-        let order = DataOrder(
-            images: min(options.images, context.correctableImages), seed: options.seed,
-            validationShare: options.validationShare,
-            groupImages: context.options.tuningShardImages, batch: options.batch,
-            mirrors: options.mirrors)
+        guard let options = context.options.tuning,
+            let order = context.options.tuningOrder(pool: context.imageCount)
+        else { return 0 }
         return 2 + options.epochs * (order.stepsPerEpoch + 1)
     }
 
