@@ -123,6 +123,7 @@ package struct CalibrationJob: Sendable {
         precondition(given.map { $0.graph == network.graph } ?? true)
         try given?.validate(acceptsBiases: true)
         try options.tuning?.validate()
+        if options.tuning != nil { try network.graph.checkPooledValues() }
         if options.tuning?.loss == .crossEntropy {
             guard network.graph.outputs.count == 1 else {
                 throw CalibrationError(.labelledOutputs(network.graph.outputs.count))

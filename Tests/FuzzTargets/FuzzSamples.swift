@@ -20,6 +20,8 @@ package struct FuzzSamples: Sendable {
 
     private let network: FloatNetwork
     let quantized: QuantizedNetwork
+    /// Both networks and what may lie between them, as workers fetch them.
+    let networkBlob, quantizedBlob, rescalingBlob: [UInt8]
     /// In front of every round.
     let states: [CalibrationJob.Progress]
     private let samples: [FuzzTarget: [[[UInt8]]]]
@@ -73,6 +75,8 @@ package struct FuzzSamples: Sendable {
             scales: [Float](repeating: 1.5, count: channels),
             offsets: [Float](repeating: 0.25, count: channels))
         let integers = try QuantizedNetworkBlob.encode(quantized)
+        networkBlob = try NetworkBlob(network: network, encoding: encoding).encoded()
+        (quantizedBlob, rescalingBlob) = (integers, try rescaling.encoded())
         samples = [
             .message: Self.messages.map(MessageCodec.encode),
             .network: [
@@ -84,7 +88,7 @@ package struct FuzzSamples: Sendable {
                 ],
             ],
             .quantized: [[integers]],
-            .rescaling: [[try rescaling.encoded()]],
+            .rescaling: [[rescalingBlob]],
             .target: [
                 [TuningTarget.label(2).encoded()], [TuningTarget.logits([1, -2, 0.5]).encoded()],
             ],
@@ -94,7 +98,45 @@ package struct FuzzSamples: Sendable {
             .checkpoint: checkpoints,
             .resume: checkpoints,
             .results: rounds,
+            .task: Self.tasks(for: quantized, images: payloads),
         ]
+    }
+
+    /// Two images in every sort of round.
+    private static func tasks(
+        for network: QuantizedNetwork, images: [InputPayload]
+    ) -> [[[UInt8]]] {
+        let digest = Digest.sha256(of: "task")
+        let edges = network.graph.nodes.map { _ in ActivationRange(lower: -1, upper: 2) }
+        let last = network.graph.convolutions.count - 1
+        let kinds: [RoundKind] = [
+            .statistics, .histograms(edges: edges), .layerSums(layer: 0, match: .pre),
+            .layerSums(layer: last, match: .post), .measure, .teacher,
+            .loss(TuningLoss(.crossEntropy, temperature: 1)),
+            .gradient(TuningLoss(.kl, temperature: 2)),
+            .gradient(TuningLoss(.relativeL2, temperature: 1)),
+        ]
+        return kinds.map { kind in
+            let target = kind.loss.map { loss in
+                loss.kind.usesTeacher
+                    ? TuningTarget.logits([1, -2, 0.5]).encoded() : TuningTarget.label(2).encoded()
+            }
+            let message = Message.task(
+                TaskMessage(
+                    id: TaskID(job: digest, epoch: 3, round: 70, shard: 5, attempt: 2), kind: kind,
+                    images: (0..<2).map {
+                        TaskImage(
+                            position: $0,
+                            reference: ImageReference(digest: digest, isTensor: false),
+                            target: target == nil ? nil : digest)
+                    }, network: digest, quantized: digest, rescaling: digest,
+                    biases: BiasState(of: network).encoded()))
+            let pixels = images.prefix(2).map { image -> [UInt8] in
+                if case .pixels(let bytes) = image { bytes } else { [] }
+            }
+            return MessageCodec.encode(message) + pixels
+                + [[UInt8]](repeating: target ?? [], count: target == nil ? 0 : 2)
+        }
     }
 
     private static func checkpoint(_ job: CalibrationJob) throws -> [[UInt8]] {
