@@ -16,7 +16,9 @@ package struct AveragePool: OperatorForm {
     package func outputShape(
         of operands: [FeatureShape], outputChannels: Int
     ) throws(OperatorFault) -> FeatureShape {
-        try window.pool(operands.single())
+        let shape = try window.pool(operands.single())
+        try checkAveraged(window.kernelHeight * window.kernelWidth)
+        return shape
     }
 
     package var channelScaling: ChannelScaling { .passesOn }

@@ -10,7 +10,9 @@ package struct GlobalAveragePool: OperatorForm {
     package func outputShape(
         of operands: [FeatureShape], outputChannels: Int
     ) throws(OperatorFault) -> FeatureShape {
-        FeatureShape(height: 1, width: 1, channels: try operands.single().channels)
+        let input = try operands.single()
+        try checkAveraged(input.pixels)
+        return FeatureShape(height: 1, width: 1, channels: input.channels)
     }
 
     package var channelScaling: ChannelScaling { .passesOn }
