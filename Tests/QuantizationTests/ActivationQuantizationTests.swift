@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NetworkGraph
 import Quantization
 import TestSupport
 import Testing
@@ -59,6 +60,25 @@ import Testing
         let positive = TensorQuantization(
             covering: ActivationRange(lower: 2, upper: 3), type: .uint8)
         #expect(positive.zeroPoint == 0)
+    }
+
+    /// As the kernels do: NaN is stored as 0, infinities and what a tiny scale makes of values
+    /// saturate.
+    @Test func whatIsNoNumberIsStored() {
+        for scale in [Float.leastNonzeroMagnitude, 1, .greatestFiniteMagnitude] {
+            for zeroPoint in [0, 3, 255] {
+                let quantization = TensorQuantization(
+                    scale: scale, zeroPoint: zeroPoint, type: .uint8)
+                for clamp in [Clamp.none, Clamp(lower: 0, upper: 6)] {
+                    #expect(quantization.stored(.nan, clamp: clamp) == 0)
+                }
+                #expect(quantization.stored(.infinity) == 255)
+                #expect(quantization.stored(-.infinity) == 0)
+                #expect(quantization.stored(0) == UInt8(zeroPoint))
+                let bounds = quantization.unsignedBounds(lower: -.infinity, upper: .infinity)
+                #expect(bounds == (0, 255))
+            }
+        }
     }
 
     private static func squaredError(_ range: ActivationRange, _ values: [Float]) -> Double {
