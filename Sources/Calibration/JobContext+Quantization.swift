@@ -46,9 +46,10 @@ extension JobContext {
                 throw QuantizationError(
                     .nonFiniteRange(lower: range.lower, upper: range.upper), layer: node.name)
             }
-            // Corrections see more images than ranges do, and values in front of the clamp.
+            // Corrections see more images than ranges do, and start in front of the clamp, which
+            // can hide what is no number.
             let channels = layout.range(index)
-            let isMatched = options.correction?.match == .pre && node.convolution != nil
+            let isMatched = options.correction != nil && node.convolution != nil
             let sums = [
                 statistics.sumsAfter[channels], statistics.squaresAfter[channels],
                 isMatched ? statistics.sumsBefore[channels] : [],

@@ -30,7 +30,8 @@ extension QuantizationError: CustomStringConvertible {
     package var description: String {
         switch code {
         case .nonFiniteRange(let lower, let upper):
-            "layer '\(layer)': the calibration images give values from \(lower) to \(upper); the float "
+            "layer '\(layer)': the calibration images give values from \(Self.text(lower)) to "
+                + "\(Self.text(upper)); the float "
                 + "network itself overflows, so check the preprocessing (mean, std, channel order)"
         case .reductionTooLong(let taps, let limit):
             "layer '\(layer)' sums \(taps) products per output; int32 accumulators hold any \(limit) of "
@@ -43,4 +44,7 @@ extension QuantizationError: CustomStringConvertible {
                 + "float output; the quantizer behind this one is missing"
         }
     }
+
+    /// NaN has a sign, which depends on the processor and says nothing.
+    private static func text(_ value: Float) -> String { value.isNaN ? "nan" : "\(value)" }
 }

@@ -37,6 +37,7 @@ import Testing
         #expect(
             error?.description.contains("the float network itself overflows") == true,
             sourceLocation: location)
+        #expect(error?.description.contains("-nan") == false, sourceLocation: location)
         #expect(job.quantized == nil, sourceLocation: location)
     }
 
@@ -47,7 +48,7 @@ import Testing
         let given = try #require(
             try Self.cluster(0, of: Self.plain).finish(options).quantized)
         try Self.expectRefusal(bias, of: Self.plain, options, given: given)
-        guard match == .pre else { return }
+        guard match != nil else { return }
         try Self.expectRefusal(bias, of: Self.clamped, options, given: given)
     }
 
@@ -55,7 +56,7 @@ import Testing
     func withRangesOfItsOwn(range: RangeEstimator) throws {
         var options = CalibrationOptions.test(match: .pre)
         options.range = range
-        try Self.expectRefusal(.nan, of: Self.plain, options)
+        try Self.expectRefusal(-.nan, of: Self.plain, options)
     }
 
     /// The ranges come from the first image; a later one leaves the numbers.
