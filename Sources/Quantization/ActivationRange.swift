@@ -37,13 +37,15 @@ extension ActivationRange {
         self = zip(candidates, errors).min { $0.1 < $1.1 }?.0 ?? own
     }
 
-    /// The narrowest range around this one whose zero point is as given; nil where none is.
+    /// The narrowest range around this one whose zero point is as given; nil where none is, and
+    /// where it would leave Float.
     private func widened(zeroPoint: Int) -> ActivationRange? {
         let (below, above) = (Double(zeroPoint), Double(255 - zeroPoint))
         let scale = max(
             lower < 0 ? Double(-lower) / below : 0, upper > 0 ? Double(upper) / above : 0)
         guard scale.isFinite, scale > 0 else { return nil }
-        return ActivationRange(lower: Float(-scale * below), upper: Float(scale * above))
+        let range = ActivationRange(lower: Float(-scale * below), upper: Float(scale * above))
+        return range.lower.isFinite && range.upper.isFinite ? range : nil
     }
 }
 

@@ -98,6 +98,15 @@ import Testing
         #expect(Self.squaredError(range, pixels) < 0.36 * Self.squaredError(own, pixels))
     }
 
+    /// As a standard deviation of 1e-36 makes them: wider ranges would not be numbers.
+    @Test(arguments: [Float(1), 1e20, 1e36, 2.6e36])
+    func hugePixelsHaveARange(unit: Float) {
+        let pixels = (0..<256).map { (Float($0) - 127.5) * unit }
+        let range = ActivationRange(representing: pixels)
+        #expect(range.lower.isFinite && range.upper.isFinite)
+        #expect(range.lower <= pixels[0] && range.upper >= pixels[255])
+    }
+
     @Test func pixelsOnStepsKeepTheirRange() {
         // (x - 127) / 128 and x / 256: steps of 1/128 and 1/256.
         for (mean, deviation) in [(127, 128), (0, 256)] as [(Float, Float)] {
