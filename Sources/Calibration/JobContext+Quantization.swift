@@ -68,6 +68,7 @@ extension JobContext {
         guard let statistics else { preconditionFailure("ranges without statistics") }
         try checkStatistics()
         let network = try given ?? quantizedNetwork(statistics, ranges)
+        if options.tuning != nil { try network.checkBiasScales() }
         biasLimits = network.biasLimits
         for layer in fixedLayers { biasLimits[layer] = biasLimits[layer].map { _ in -1 } }
         quantized = network

@@ -10,6 +10,8 @@ package struct QuantizationError: Error, Hashable, Sendable {
         case accumulatorOverflow(channel: Int)
         /// More products per output than an int32 sum of any 8-bit values holds.
         case reductionTooLong(taps: Int, limit: Int)
+        /// A bias whose scale, a product, is 0 or infinite in Float.
+        case biasScale(channel: Int, scale: Float)
         /// A float output of a node without accumulators.
         case floatOutput
     }
@@ -39,6 +41,9 @@ extension QuantizationError: CustomStringConvertible {
         case .accumulatorOverflow(let channel):
             "layer '\(layer)', channel \(channel): the int32 accumulator could overflow with these "
                 + "weights and bias; use per-channel weights or fewer weight bits"
+        case .biasScale(let channel, let scale):
+            "layer '\(layer)', channel \(channel): the scale of the bias, input times weight scale, is "
+                + "\(scale); fine-tuning needs one that is finite and above 0: choose method 'ibc'"
         case .floatOutput:
             "layer '\(layer)': only a convolution, a fully connected layer or an average at the end can have a "
                 + "float output; the quantizer behind this one is missing"

@@ -164,6 +164,7 @@ extension NetworkStatistics {
     fileprivate func unit(of channels: Range<Int>) -> Double {
         let low = min(lower[channels].min() ?? 0, 0)
         let high = max(upper[channels].max() ?? 0, 0)
-        return high > low ? Double(high - low) / 255 : 1
+        // The difference of two finite numbers need not be one.
+        return high > low ? Double(min(high - low, .greatestFiniteMagnitude)) / 255 : 1
     }
 }
