@@ -22,7 +22,7 @@ package struct FuzzSamples: Sendable {
     let quantized: QuantizedNetwork
     /// Both networks and what may lie between them, as workers fetch them.
     let networkBlob, quantizedBlob, rescalingBlob: [UInt8]
-    /// In front of every round.
+    /// In front of every round, of either job.
     let states: [CalibrationJob.Progress]
     private let samples: [FuzzTarget: [[[UInt8]]]]
 
@@ -30,41 +30,63 @@ package struct FuzzSamples: Sendable {
 
     package func of(_ target: FuzzTarget) -> [[[UInt8]]] { samples[target] ?? [] }
 
+    /// The job that is at this point: no state of one of them is one of the other.
     func job(resuming progress: CalibrationJob.Progress) throws -> CalibrationJob {
-        try Self.job(network, progress)
+        do {
+            return try Self.job(network, Self.plain, progress)
+        } catch {
+            return try Self.job(network, Self.prepared, progress)
+        }
     }
 
     private static func job(
-        _ network: FloatNetwork, _ progress: CalibrationJob.Progress = .init()
+        _ network: FloatNetwork, _ options: CalibrationOptions,
+        _ progress: CalibrationJob.Progress = .init()
     ) throws -> CalibrationJob {
         try CalibrationJob(
-            network: network,
-            options: CalibrationOptions(
-                scheme: QuantizationScheme(), removesDeadChannels: true,
-                correction: CorrectionOptions(match: .pre), rangeImages: images,
-                correctionImages: images, shardImages: 3,
-                tuning: TuningOptions(
-                    images: images, loss: .kl, temperature: 1,
-                    optimizer: .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8), learningRate: 0.1,
-                    schedule: .cosine, warmup: .steps(1), batch: 2, epochs: 1, seed: 3,
-                    validationShare: 0.2)), imageCount: images,
+            network: network, options: options, imageCount: images,
             inputRange: ActivationRange(lower: -1, upper: 1), resuming: progress)
     }
 
+    private static let plain = CalibrationOptions(
+        scheme: QuantizationScheme(), removesDeadChannels: true,
+        correction: CorrectionOptions(match: .pre), rangeImages: images,
+        correctionImages: images, shardImages: 3,
+        tuning: TuningOptions(
+            images: images, loss: .kl, temperature: 1,
+            optimizer: .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8), learningRate: 0.1,
+            schedule: .cosine, warmup: .steps(1), batch: 2, epochs: 1, seed: 3,
+            validationShare: 0.2))
+
+    /// All rounds that the other one lacks: histograms behind an equalization, means behind the
+    /// activation, held-out images.
+    private static let prepared = CalibrationOptions(
+        scheme: QuantizationScheme(granularity: .channel, symmetry: .symmetric),
+        range: .percentile(99),
+        equalization: .crossLayer, removesDeadChannels: true,
+        correction: CorrectionOptions(match: .post, iterations: 2), rangeImages: images,
+        correctionImages: images, shardImages: 3, guardImages: 2)
+
     private init() throws {
-        network = Self.smallNetwork()
+        let network = Self.smallNetwork()
+        self.network = network
         let encoding = SmallNetwork.encoding(for: network)
         let payloads = SmallNetwork.images(Self.images, for: network, seed: 8)
         let runner = LocalRunner(network: network, encoding: encoding, images: payloads)
-        var job = try Self.job(network)
-        var checkpoints: [[[UInt8]]] = [try Self.checkpoint(job)]
-        var (states, rounds) = ([job.progress], [[[UInt8]]]())
-        while let (_, results) = try runner.step(&job) {
-            rounds.append([[UInt8(rounds.count)]] + results)
-            states.append(job.progress)
-            checkpoints.append(try Self.checkpoint(job))
+        var (states, checkpoints) = ([CalibrationJob.Progress](), [[[UInt8]]]())
+        var rounds: [[[UInt8]]] = []
+        func run(_ options: CalibrationOptions) throws -> CalibrationJob {
+            var job = try Self.job(network, options)
+            while true {
+                checkpoints.append(try Self.checkpoint(job))
+                let state = job.progress
+                guard let (_, results) = try runner.step(&job) else { return job }
+                rounds.append([[UInt8(rounds.count)]] + results)
+                states.append(state)
+            }
         }
-        states.removeLast()
+        let job = try run(Self.plain)
+        _ = try run(Self.prepared)
         guard let quantized = job.quantized else { throw CheckpointError(.field("statistics")) }
         self.quantized = quantized
         self.states = states
