@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Kernels
+
 /// Calibration that cannot go on.
 package struct CalibrationError: Error, Hashable, Sendable {
     /// What is wrong; the description says it in a sentence.
@@ -16,6 +18,10 @@ package struct CalibrationError: Error, Hashable, Sendable {
         case guardImages(Int, pool: Int)
         /// Bins for another network.
         case edges(expected: Int, found: Int)
+        /// A shard to compute that does not belong to this network, or came without its images.
+        case taskMismatch(String)
+        /// More values in the window of a maximum than fine-tuning tells apart.
+        case pooledValues(Int, layer: String)
         /// The images do not reach for what was asked.
         case noImages
         /// A checkpoint that does not belong to this network.
@@ -45,6 +51,11 @@ extension CalibrationError: CustomStringConvertible {
             "\(held) images are to be held out of the corrections, but the pool has \(pool)"
         case .edges(let expected, let found):
             "histograms of \(found) nodes were asked for where the network has \(expected)"
+        case .taskMismatch(let difference):
+            "the task does not fit this network: \(difference)"
+        case .pooledValues(let count, let layer):
+            "layer '\(layer)' takes the maximum of \(count) values, and fine-tuning finds the largest of "
+                + "at most \(IntegerKernels.mostIndexedTaps): choose method 'ibc'"
         case .noImages:
             "calibration needs at least one image"
         case .checkpointMismatch(let field):

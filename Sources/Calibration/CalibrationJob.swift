@@ -51,6 +51,25 @@ package struct CalibrationOptions: Hashable, Sendable, Codable {
     }
 }
 
+extension CalibrationOptions {
+    /// Images that corrections may use, the first of the pool; not above 0 where all are held out.
+    package func correctableImages(of pool: Int) -> Int { pool - (guardImages ?? 0) }
+
+    /// The images of fine-tuning in their order.
+    /// - Parameter pool: images in the job's pool.
+    /// - Returns: nil without fine-tuning, without an image for it, and for options out of range.
+    package func tuningOrder(pool: Int) -> DataOrder? {
+        guard let tuning else { return nil }
+        let images = min(tuning.images, correctableImages(of: pool))
+        guard images > 0, tuningShardImages > 0, tuning.batch > 0,
+            (0..<1).contains(tuning.validationShare)
+        else { return nil }
+        return DataOrder(
+            images: images, seed: tuning.seed, validationShare: tuning.validationShare,
+            groupImages: tuningShardImages, batch: tuning.batch, mirrors: tuning.mirrors)
+    }
+}
+
 /// Calibration as a value: emits rounds, consumes their results, knows nothing of workers.
 ///
 /// Statistics → equalization, if wanted → histograms where ranges need them → quantization → one
@@ -104,6 +123,7 @@ package struct CalibrationJob: Sendable {
         precondition(given.map { $0.graph == network.graph } ?? true)
         try given?.validate(acceptsBiases: true)
         try options.tuning?.validate()
+        if options.tuning != nil { try network.graph.checkPooledValues() }
         if options.tuning?.loss == .crossEntropy {
             guard network.graph.outputs.count == 1 else {
                 throw CalibrationError(.labelledOutputs(network.graph.outputs.count))

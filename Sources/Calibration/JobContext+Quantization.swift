@@ -36,12 +36,27 @@ extension JobContext {
         statistics?.extrema(network.graph).ranges ?? []
     }
 
-    /// Bins between infinities would be endless.
-    func checkRanges() throws(QuantizationError) {
-        for (node, range) in zip(network.graph.nodes, observedRanges) {
+    /// Bins between infinities would be endless, and no file holds the errors of what is no number.
+    func checkStatistics() throws(QuantizationError) {
+        guard let statistics else { return }
+        let layout = ChannelLayout(network.graph)
+        for (index, range) in observedRanges.enumerated() {
+            let node = network.graph.nodes[index]
             guard range.lower.isFinite, range.upper.isFinite else {
                 throw QuantizationError(
                     .nonFiniteRange(lower: range.lower, upper: range.upper), layer: node.name)
+            }
+            // Corrections see more images than ranges do, and start in front of the clamp, which
+            // can hide what is no number.
+            let channels = layout.range(index)
+            let isMatched = options.correction != nil && node.convolution != nil
+            let sums = [
+                statistics.sumsAfter[channels], statistics.squaresAfter[channels],
+                isMatched ? statistics.sumsBefore[channels] : [],
+            ]
+            if let sum = sums.joined().first(where: { !$0.isFinite }) {
+                throw QuantizationError(
+                    .nonFiniteRange(lower: Float(sum), upper: Float(sum)), layer: node.name)
             }
         }
     }
@@ -51,7 +66,9 @@ extension JobContext {
     /// - Throws: `QuantizationError` for what cannot be quantized.
     mutating func quantize(_ ranges: [ActivationRange]?) throws {
         guard let statistics else { preconditionFailure("ranges without statistics") }
+        try checkStatistics()
         let network = try given ?? quantizedNetwork(statistics, ranges)
+        if options.tuning != nil { try network.checkBiasScales() }
         biasLimits = network.biasLimits
         for layer in fixedLayers { biasLimits[layer] = biasLimits[layer].map { _ in -1 } }
         quantized = network

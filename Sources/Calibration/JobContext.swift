@@ -63,7 +63,8 @@ struct JobContext: Sendable {
         self.fixedLayers = fixedLayers
         self.labels = labels
         let ranges = min(options.rangeImages, imageCount)
-        let corrections = min(options.correctionImages, imageCount - (options.guardImages ?? 0))
+        let corrections = min(
+            options.correctionImages, options.correctableImages(of: imageCount))
         let measured = min(Self.measuredImages, corrections)
         statisticsShards = Shard.cut(
             count: max(ranges, corrections), size: options.shardImages,
@@ -74,7 +75,7 @@ struct JobContext: Sendable {
     }
 
     /// Images that corrections may use, the first of the pool.
-    var correctableImages: Int { imageCount - (options.guardImages ?? 0) }
+    var correctableImages: Int { options.correctableImages(of: imageCount) }
 
     /// Images that correct.
     var correctionImages: Int { min(options.correctionImages, correctableImages) }

@@ -46,14 +46,15 @@ package struct LocalRunner {
         guard let round = job.nextRound else { return nil }
         let results = try results(of: round, in: job, computer: computer)
         try job.complete(results)
-        if !round.kind.needsQuantizedNetwork { load(job) }
+        if !round.kind.needsQuantizedNetwork { try load(job) }
         return (round, results)
     }
 
     /// Gives all computers the job's integer network, once there is one.
-    package func load(_ job: CalibrationJob) {
+    /// - Throws: ``CalibrationError`` for a job of another network.
+    package func load(_ job: CalibrationJob) throws(CalibrationError) {
         guard let quantized = job.quantized else { return }
-        for computer in computers { computer.load(quantized) }
+        for computer in computers { try computer.load(quantized) }
     }
 
     private func results(

@@ -75,29 +75,30 @@ package final class ShardComputer {
     package var restingShards: Int { resting.count }
 
     /// Sets the integer network that all rounds but statistics run.
-    package func load(_ network: QuantizedNetwork) {
+    /// - Throws: ``CalibrationError`` with code `taskMismatch` for one that is not made of the
+    ///   float network; the one that was there stays.
+    package func load(_ network: QuantizedNetwork) throws(CalibrationError) {
+        guard network.graph.hasForm(of: float.graph) else {
+            throw CalibrationError(.taskMismatch("the quantized network has another graph"))
+        }
         resting = [:]
         integer = IntegerExecutor(network)
         gradient = nil
     }
 
-    /// Computes one shard.
+    /// Computes one shard. What the task says comes from another machine: everything is checked
+    /// against the networks first.
     /// - Parameters:
     ///   - task: what to compute.
     ///   - images: the shard's images, in order.
     ///   - targets: one per image in rounds with a loss.
     /// - Returns: the result as it travels.
-    /// - Throws: ``CalibrationError`` with code `inputSize` or `target`.
+    /// - Throws: ``CalibrationError`` with code `inputSize`, `edges`, `target`, `pooledValues` or
+    ///   `taskMismatch`.
     package func compute(
         _ task: ShardTask, images: [InputPayload], targets: [TuningTarget] = []
     ) throws(CalibrationError) -> [UInt8] {
-        let expected = float.graph.inputCount
-        for (offset, image) in images.enumerated() where image.count != expected {
-            throw CalibrationError(
-                .inputSize(
-                    image: task.shard.images[offset], expected: expected,
-                    found: image.count))
-        }
+        try check(images, of: task)
         dropResting(before: task.round - 2)
         switch task.kind {
         case .statistics:
@@ -109,18 +110,64 @@ package final class ShardComputer {
             }
             return histograms(task, images: images, edges: edges)
         case .layerSums(let layer, let match):
-            return layerSums(task, layer: layer, match: match, images: images)
+            let integer = try network(for: task)
+            guard integer.graph.convolutions.indices.contains(layer) else {
+                throw CalibrationError(.taskMismatch("there is no layer \(layer)"))
+            }
+            return layerSums(task, layer: layer, match: match, images: images, integer)
         case .measure:
-            return measure(task, images: images)
+            return measure(task, images: images, try network(for: task))
         case .teacher:
             return teacher(images)
         case .loss(let loss):
             try check(targets, of: task, loss)
-            return losses(task, loss, images: images, targets: targets)
+            return losses(
+                task, loss, images: images, targets: targets, try network(for: task))
         case .gradient(let loss):
             try check(targets, of: task, loss)
-            return gradients(task, loss, images: images, targets: targets)
+            let integer = try network(for: task)
+            try integer.graph.checkPooledValues()
+            return gradients(task, loss, images: images, targets: targets, integer)
         }
+    }
+
+    private func check(
+        _ images: [InputPayload], of task: ShardTask
+    ) throws(CalibrationError) {
+        guard images.count == task.shard.images.count else {
+            throw CalibrationError(
+                .taskMismatch(
+                    "\(images.count) images came for \(task.shard.images.count)"))
+        }
+        let expected = float.graph.inputCount
+        for (position, image) in zip(task.shard.images, images) {
+            guard image.count == expected else {
+                throw CalibrationError(
+                    .inputSize(image: position, expected: expected, found: image.count))
+            }
+            if case .pixels = image, encoding.tables.isEmpty {
+                throw CalibrationError(
+                    .taskMismatch("image \(position) has pixels where it takes values"))
+            }
+        }
+        if let rescaling = task.rescaling {
+            for count in [rescaling.scales.count, rescaling.offsets.count]
+            where count != nodeLayout.total {
+                throw CalibrationError(.taskMismatch("\(count) channels are rescaled"))
+            }
+        }
+    }
+
+    /// The integer network, with which the task's biases have one form.
+    private func network(for task: ShardTask) throws(CalibrationError) -> IntegerExecutor {
+        guard let integer else {
+            throw CalibrationError(.taskMismatch("there is no quantized network"))
+        }
+        guard
+            task.biases.layers.map(\.count)
+                == integer.network.parameters.compactMap({ $0?.bias.count })
+        else { throw CalibrationError(.taskMismatch("its biases are not of these layers")) }
+        return integer
     }
 
     private func check(
@@ -141,9 +188,9 @@ package final class ShardComputer {
     }
 
     private func losses(
-        _ task: ShardTask, _ loss: TuningLoss, images: [InputPayload], targets: [TuningTarget]
+        _ task: ShardTask, _ loss: TuningLoss, images: [InputPayload], targets: [TuningTarget],
+        _ integer: IntegerExecutor
     ) -> [UInt8] {
-        guard let integer else { preconditionFailure("no integer network") }
         let values = pool.map(images.count) { [encoding] index, workspace in
             let logits = integer.run(
                 encoding.encode(images[index]), biases: task.biases, workspace: workspace)
@@ -156,9 +203,9 @@ package final class ShardComputer {
     }
 
     private func gradients(
-        _ task: ShardTask, _ loss: TuningLoss, images: [InputPayload], targets: [TuningTarget]
+        _ task: ShardTask, _ loss: TuningLoss, images: [InputPayload], targets: [TuningTarget],
+        _ integer: IntegerExecutor
     ) -> [UInt8] {
-        guard let integer else { preconditionFailure("no integer network") }
         let executor = gradient ?? GradientExecutor(integer)
         gradient = executor
         let results = pool.map(images.count) { [encoding] index, workspace in
@@ -206,8 +253,9 @@ package final class ShardComputer {
         return sum.payload()
     }
 
-    private func measure(_ task: ShardTask, images: [InputPayload]) -> [UInt8] {
-        guard let integer else { preconditionFailure("no integer network") }
+    private func measure(
+        _ task: ShardTask, images: [InputPayload], _ integer: IntegerExecutor
+    ) -> [UInt8] {
         let view = RescaledActivations(rescaling: task.rescaling, layout: nodeLayout)
         let results = pool.map(images.count) {
             [float, encoding, convolutionLayout] index, workspace in
@@ -221,9 +269,9 @@ package final class ShardComputer {
     }
 
     private func layerSums(
-        _ task: ShardTask, layer: Int, match: Match, images: [InputPayload]
+        _ task: ShardTask, layer: Int, match: Match, images: [InputPayload],
+        _ integer: IntegerExecutor
     ) -> [UInt8] {
-        guard let integer else { preconditionFailure("no integer network") }
         let observation = LayerObservation(of: layer, match, in: integer)
         let restingRuns = takeResting(task, layer: layer)
         let results = pool.map(images.count) { [encoding] index, workspace in
@@ -263,6 +311,31 @@ package final class ShardComputer {
     private func discard(_ state: RestingRuns) {
         pool.withWorkspace { workspace in
             for var run in state.runs { run.discard(workspace: workspace) }
+        }
+    }
+}
+
+extension Graph {
+    /// Whether a network of this graph takes the same images and gives values of the same form,
+    /// node by node: whatever lies between two networks relies on that. Clamps may differ, as they
+    /// do between scales.
+    fileprivate func hasForm(of other: Graph) -> Bool {
+        inputs.map(\.shape) == other.inputs.map(\.shape)
+            && outputs.map(\.value) == other.outputs.map(\.value)
+            && nodes.elementsEqual(other.nodes) {
+                $0.operation == $1.operation && $0.inputs == $1.inputs && $0.shape == $1.shape
+            }
+    }
+
+    /// - Throws: ``CalibrationError`` with code `pooledValues` where a backward pass could not say
+    ///   which value was the largest.
+    func checkPooledValues() throws(CalibrationError) {
+        for node in nodes {
+            guard case .maxPool(let window) = node.operation else { continue }
+            let count = window.kernelHeight * window.kernelWidth
+            guard count <= IntegerKernels.mostIndexedTaps else {
+                throw CalibrationError(.pooledValues(count, layer: node.name))
+            }
         }
     }
 }

@@ -19,6 +19,10 @@ extension Graph {
             else {
                 return "node '\(node.name)' reads a value that does not precede it"
             }
+            // Kernels take the bounds as they are. JSON has no others than finite ones.
+            if let lower = node.clamp.lower, let upper = node.clamp.upper, !(lower <= upper) {
+                return "node '\(node.name)' has the clamp \(node.clamp)"
+            }
             do throws(OperatorFault) {
                 let shape = try node.operation.outputShape(
                     of: node.inputs.map(shape(of:)), outputChannels: node.shape.channels)

@@ -148,15 +148,8 @@ extension JobStatus.Stage {
             step = batch + 1
         case .finished: break
         }
-        guard let group = options?.tuningShardImages, let options = options?.tuning,
-            imageCount > 0, group > 0, options.batch > 0, options.images > 0,
-            (0..<1).contains(options.validationShare)
-        else { return }
-        epochs = options.epochs
-        let order = DataOrder(
-            images: min(options.images, imageCount), seed: options.seed,
-            validationShare: options.validationShare, groupImages: group, batch: options.batch,
-            mirrors: options.mirrors)
+        guard let options, let order = options.tuningOrder(pool: imageCount) else { return }
+        epochs = options.tuning?.epochs
         if step != nil { steps = order.stepsPerEpoch }
     }
 }

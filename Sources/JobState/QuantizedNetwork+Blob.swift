@@ -42,8 +42,8 @@ package enum QuantizedNetworkBlob {
         return file.encoded()
     }
 
-    /// Reads what ``encode(_:)`` wrote. Throws ``BlobError``, or the safetensors or JSON decoder's
-    /// error.
+    /// Reads what ``encode(_:)`` wrote. Throws ``BlobError``, `QuantizationError` for a sum that is
+    /// too long, or the safetensors or JSON decoder's error.
     package static func decode(_ bytes: [UInt8]) throws -> QuantizedNetwork {
         let file = try SafetensorsFile(decoding: bytes)
         let graph = try GraphText.decode(file.metadata["graph"])
@@ -81,7 +81,10 @@ package enum QuantizedNetworkBlob {
             }
             parameters.append(layer)
         }
-        return QuantizedNetwork(graph: graph, parameters: parameters, activations: activations)
+        let network = QuantizedNetwork(
+            graph: graph, parameters: parameters, activations: activations)
+        try network.validate(acceptsBiases: true)
+        return network
     }
 }
 

@@ -37,13 +37,15 @@ extension ActivationRange {
         self = zip(candidates, errors).min { $0.1 < $1.1 }?.0 ?? own
     }
 
-    /// The narrowest range around this one whose zero point is as given; nil where none is.
+    /// The narrowest range around this one whose zero point is as given; nil where none is, and
+    /// where it would leave Float.
     private func widened(zeroPoint: Int) -> ActivationRange? {
         let (below, above) = (Double(zeroPoint), Double(255 - zeroPoint))
         let scale = max(
             lower < 0 ? Double(-lower) / below : 0, upper > 0 ? Double(upper) / above : 0)
         guard scale.isFinite, scale > 0 else { return nil }
-        return ActivationRange(lower: Float(-scale * below), upper: Float(scale * above))
+        let range = ActivationRange(lower: Float(-scale * below), upper: Float(scale * above))
+        return range.lower.isFinite && range.upper.isFinite ? range : nil
     }
 }
 
@@ -54,7 +56,7 @@ extension TensorQuantization {
     /// lower) / 255`, zero point = round-half-even(-lower / scale), clamped. A range that starts at
     /// 0 never ends above `upper`: ReLU6 stays inside [0, 6].
     /// - Parameters:
-    ///   - range: finite.
+    ///   - range: finite; traps where a bound is NaN.
     ///   - type: how values are stored.
     package init(covering range: ActivationRange, type: IntegerType) {
         let lower = min(Double(range.lower), 0)
@@ -67,11 +69,12 @@ extension TensorQuantization {
         self.init(scale: scale, zeroPoint: Int(zero) - type.offset, type: type)
     }
 
-    /// Quantized bounds a clamp imposes, as stored by the executor (uint8).
+    /// Quantized bounds a clamp imposes, as stored by the executor (uint8). No bound is NaN, and
+    /// the lower one not above the upper one: kernels take them as they are.
     package func unsignedBounds(lower: Float?, upper: Float?) -> (lower: UInt8, upper: UInt8) {
         func quantize(_ value: Float) -> UInt8 {
             let steps = (Double(value) / Double(scale)).rounded(.toNearestOrEven)
-            return UInt8(min(max(steps + Double(unsignedZeroPoint), 0), 255))
+            return UInt8(min(max(0, steps + Double(unsignedZeroPoint)), 255))
         }
         return (lower.map(quantize) ?? 0, upper.map(quantize) ?? 255)
     }
@@ -84,10 +87,11 @@ extension TensorQuantization {
     }
 
     /// QuantizeLinear (opset 13) of a real value, as the executor stores it: `saturate(rint(x /
-    /// scale) + zero point)`.
+    /// scale) + zero point)`. NaN gives 0, as in the kernels.
     package func stored(_ value: Float) -> UInt8 {
         let steps = (value / scale).rounded(.toNearestOrEven)
-        return UInt8(min(max(steps + Float(unsignedZeroPoint), 0), 255))
+        // Max first: it turns a NaN into 0.
+        return UInt8(min(max(0, steps + Float(unsignedZeroPoint)), 255))
     }
 
     /// The same behind a clamp.

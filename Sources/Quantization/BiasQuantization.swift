@@ -74,6 +74,25 @@ extension QuantizedNetwork {
         }
     }
 
+    /// Checks what steps of biases are made of.
+    /// - Throws: ``QuantizationError`` naming the first channel whose bias has the scale 0 or an
+    ///   infinite one.
+    package func checkBiasScales() throws(QuantizationError) {
+        for node in graph.convolutions {
+            guard let parameters = parameters[node],
+                let input = activations[graph.nodes[node].inputs[0]]
+            else { continue }
+            for channel in parameters.bias.indices {
+                let scale = BiasQuantization.scale(
+                    input: input.scale, weight: parameters.scale(channel: channel))
+                guard scale > 0, scale.isFinite else {
+                    throw QuantizationError(
+                        .biasScale(channel: channel, scale: scale), layer: graph.nodes[node].name)
+                }
+            }
+        }
+    }
+
     /// Layers and channels whose bias is so large that some input makes the accumulator wrap.
     package var largeBiases: [(layer: String, channels: [Int])] {
         zip(graph.convolutions, biasLimits).compactMap { node, limits in

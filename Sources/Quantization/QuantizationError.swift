@@ -10,6 +10,8 @@ package struct QuantizationError: Error, Hashable, Sendable {
         case accumulatorOverflow(channel: Int)
         /// More products per output than an int32 sum of any 8-bit values holds.
         case reductionTooLong(taps: Int, limit: Int)
+        /// A bias whose scale, a product, is 0 or infinite in Float.
+        case biasScale(channel: Int, scale: Float)
         /// A float output of a node without accumulators.
         case floatOutput
     }
@@ -30,7 +32,8 @@ extension QuantizationError: CustomStringConvertible {
     package var description: String {
         switch code {
         case .nonFiniteRange(let lower, let upper):
-            "layer '\(layer)': the calibration images give values from \(lower) to \(upper); the float "
+            "layer '\(layer)': the calibration images give values from \(Self.text(lower)) to "
+                + "\(Self.text(upper)); the float "
                 + "network itself overflows, so check the preprocessing (mean, std, channel order)"
         case .reductionTooLong(let taps, let limit):
             "layer '\(layer)' sums \(taps) products per output; int32 accumulators hold any \(limit) of "
@@ -38,9 +41,15 @@ extension QuantizationError: CustomStringConvertible {
         case .accumulatorOverflow(let channel):
             "layer '\(layer)', channel \(channel): the int32 accumulator could overflow with these "
                 + "weights and bias; use per-channel weights or fewer weight bits"
+        case .biasScale(let channel, let scale):
+            "layer '\(layer)', channel \(channel): the scale of the bias, input times weight scale, is "
+                + "\(scale); fine-tuning needs one that is finite and above 0: choose method 'ibc'"
         case .floatOutput:
             "layer '\(layer)': only a convolution, a fully connected layer or an average at the end can have a "
                 + "float output; the quantizer behind this one is missing"
         }
     }
+
+    /// NaN has a sign, which depends on the processor and says nothing.
+    private static func text(_ value: Float) -> String { value.isNaN ? "nan" : "\(value)" }
 }

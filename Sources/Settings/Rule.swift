@@ -34,12 +34,12 @@ extension Rule where Value == String {
         guard text.hasPrefix("tcp://"), let colon = text.lastIndex(of: ":") else { return false }
         let digits = text[text.index(after: colon)...]
         guard colon > text.index(text.startIndex, offsetBy: 6) else { return false }
-        // Any free port; the log names it.
+        // Any free port, as is 0; the log names it.
         if digits == "*" { return true }
         guard digits.utf8.allSatisfy({ (48...57).contains($0) }), let port = Int(digits) else {
             return false
         }
-        return (1...65535).contains(port)
+        return (0...65535).contains(port)
     }
 }
 

@@ -64,7 +64,7 @@ final class SharedResults: Sendable {
                 network = known.network
             } else {
                 network = try QuantizedNetworkBlob.decode(bytes)
-                computer.load(network)
+                try computer.load(network)
                 state.quantized = (digest, network)
             }
             guard let decoded = BiasState(decoding: task.biases, for: network) else {

@@ -33,7 +33,7 @@ struct LocalCluster {
     }
 
     /// Gives all computers the integer network, once there is one.
-    func load(_ job: CalibrationJob) { runner.load(job) }
+    func load(_ job: CalibrationJob) throws { try runner.load(job) }
 
     func job(_ options: CalibrationOptions, resuming progress: CalibrationJob.Progress = .init())
         throws -> CalibrationJob
@@ -64,7 +64,7 @@ func expectSameBitsAfterResuming(
         for _ in 0..<stop { try first.step(&job) }
         let second = cluster([2])
         var resumed = try second.job(options, resuming: job.progress)
-        second.load(resumed)
+        try second.load(resumed)
         while resumed.nextRound != nil { try second.step(&resumed) }
         #expect(resumed.progress == reference.progress, "stopped after round \(stop)")
     }

@@ -177,8 +177,8 @@ import Testing
                 cluster.computers[0],
                 Self.cluster(equalization.network, seed: 5).computers[0]
             )
-            given.load(quantized)
-            equalized.load(quantized)
+            try given.load(quantized)
+            try equalized.load(quantized)
             func results(_ kind: RoundKind) throws -> (seen: [UInt8], own: [UInt8], raw: [UInt8]) {
                 var task = ShardTask(
                     kind: kind, shard: Shard(index: 0, images: Array(0..<6)),

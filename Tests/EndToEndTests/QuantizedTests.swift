@@ -72,6 +72,24 @@ extension EndToEnd {
             for worker in [worker, other] { try worker.end() }
         }
 
+        /// The float network overflows on such pixels, whatever the ranges of the given model are:
+        /// told with the layer, and nothing is written but a checkpoint.
+        @Test(arguments: ["pre", "post"])
+        func overflowsOfTheFloatNetworkAreTold(match: String) throws {
+            let made = ["calibrate"] + Example.flags(out: scratch("theirs")) + ["--method", "none"]
+            _ = try run(0, made)
+            let config = try String(contentsOfFile: Example.config, encoding: .utf8)
+                .replacing("std: [127.5, 127.5, 127.5]", with: "std: 3.8e-37")
+            try config.write(toFile: scratch("huge.yaml"), atomically: true, encoding: .utf8)
+            var flags = flags(scratch("theirs/model.int8.onnx"), out: "out", match: match)
+            flags[1] = scratch("huge.yaml")
+            let log = try run(65, ["calibrate"] + flags)
+            #expect(log.contains("the float network itself overflows"), "\(log)")
+            for file in ["model.int8.onnx", "ledger.json", "run.json", "report.html"] {
+                #expect(!scratch.exists("out/" + file), "\(file)")
+            }
+        }
+
         @Test func optionsOfQuantizationAreRefused() throws {
             let log = try run(64, try correct("any.onnx", "--granularity", "channel"))
             #expect(log.contains("--granularity has no effect"))

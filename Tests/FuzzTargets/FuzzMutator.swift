@@ -14,11 +14,11 @@ package struct FuzzMutator {
     package init(_ target: FuzzTarget, seed: UInt64) {
         generator = SeededGenerator(seed: seed)
         samples = FuzzSamples.shared.of(target)
-        isMessage = target == .message
+        isMessage = [.message, .task].contains(target)
         keepsSizes = target == .results
         isSafetensors =
             switch target {
-            case .message, .target, .biases, .results: false
+            case .message, .target, .biases, .results, .task: false
             case .network, .quantized, .rescaling, .safetensors, .checkpoint, .resume: true
             }
     }

@@ -20,7 +20,9 @@ package struct FuzzSamples: Sendable {
 
     private let network: FloatNetwork
     let quantized: QuantizedNetwork
-    /// In front of every round.
+    /// Both networks and what may lie between them, as workers fetch them.
+    let networkBlob, quantizedBlob, rescalingBlob: [UInt8]
+    /// In front of every round, of either job.
     let states: [CalibrationJob.Progress]
     private let samples: [FuzzTarget: [[[UInt8]]]]
 
@@ -28,41 +30,63 @@ package struct FuzzSamples: Sendable {
 
     package func of(_ target: FuzzTarget) -> [[[UInt8]]] { samples[target] ?? [] }
 
+    /// The job that is at this point: no state of one of them is one of the other.
     func job(resuming progress: CalibrationJob.Progress) throws -> CalibrationJob {
-        try Self.job(network, progress)
+        do {
+            return try Self.job(network, Self.plain, progress)
+        } catch {
+            return try Self.job(network, Self.prepared, progress)
+        }
     }
 
     private static func job(
-        _ network: FloatNetwork, _ progress: CalibrationJob.Progress = .init()
+        _ network: FloatNetwork, _ options: CalibrationOptions,
+        _ progress: CalibrationJob.Progress = .init()
     ) throws -> CalibrationJob {
         try CalibrationJob(
-            network: network,
-            options: CalibrationOptions(
-                scheme: QuantizationScheme(), removesDeadChannels: true,
-                correction: CorrectionOptions(match: .pre), rangeImages: images,
-                correctionImages: images, shardImages: 3,
-                tuning: TuningOptions(
-                    images: images, loss: .kl, temperature: 1,
-                    optimizer: .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8), learningRate: 0.1,
-                    schedule: .cosine, warmup: .steps(1), batch: 2, epochs: 1, seed: 3,
-                    validationShare: 0.2)), imageCount: images,
+            network: network, options: options, imageCount: images,
             inputRange: ActivationRange(lower: -1, upper: 1), resuming: progress)
     }
 
+    private static let plain = CalibrationOptions(
+        scheme: QuantizationScheme(), removesDeadChannels: true,
+        correction: CorrectionOptions(match: .pre), rangeImages: images,
+        correctionImages: images, shardImages: 3,
+        tuning: TuningOptions(
+            images: images, loss: .kl, temperature: 1,
+            optimizer: .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8), learningRate: 0.1,
+            schedule: .cosine, warmup: .steps(1), batch: 2, epochs: 1, seed: 3,
+            validationShare: 0.2))
+
+    /// All rounds that the other one lacks: histograms behind an equalization, means behind the
+    /// activation, held-out images.
+    private static let prepared = CalibrationOptions(
+        scheme: QuantizationScheme(granularity: .channel, symmetry: .symmetric),
+        range: .percentile(99),
+        equalization: .crossLayer, removesDeadChannels: true,
+        correction: CorrectionOptions(match: .post, iterations: 2), rangeImages: images,
+        correctionImages: images, shardImages: 3, guardImages: 2)
+
     private init() throws {
-        network = Self.smallNetwork()
+        let network = Self.smallNetwork()
+        self.network = network
         let encoding = SmallNetwork.encoding(for: network)
         let payloads = SmallNetwork.images(Self.images, for: network, seed: 8)
         let runner = LocalRunner(network: network, encoding: encoding, images: payloads)
-        var job = try Self.job(network)
-        var checkpoints: [[[UInt8]]] = [try Self.checkpoint(job)]
-        var (states, rounds) = ([job.progress], [[[UInt8]]]())
-        while let (_, results) = try runner.step(&job) {
-            rounds.append([[UInt8(rounds.count)]] + results)
-            states.append(job.progress)
-            checkpoints.append(try Self.checkpoint(job))
+        var (states, checkpoints) = ([CalibrationJob.Progress](), [[[UInt8]]]())
+        var rounds: [[[UInt8]]] = []
+        func run(_ options: CalibrationOptions) throws -> CalibrationJob {
+            var job = try Self.job(network, options)
+            while true {
+                checkpoints.append(try Self.checkpoint(job))
+                let state = job.progress
+                guard let (_, results) = try runner.step(&job) else { return job }
+                rounds.append([[UInt8(rounds.count)]] + results)
+                states.append(state)
+            }
         }
-        states.removeLast()
+        let job = try run(Self.plain)
+        _ = try run(Self.prepared)
         guard let quantized = job.quantized else { throw CheckpointError(.field("statistics")) }
         self.quantized = quantized
         self.states = states
@@ -73,6 +97,8 @@ package struct FuzzSamples: Sendable {
             scales: [Float](repeating: 1.5, count: channels),
             offsets: [Float](repeating: 0.25, count: channels))
         let integers = try QuantizedNetworkBlob.encode(quantized)
+        networkBlob = try NetworkBlob(network: network, encoding: encoding).encoded()
+        (quantizedBlob, rescalingBlob) = (integers, try rescaling.encoded())
         samples = [
             .message: Self.messages.map(MessageCodec.encode),
             .network: [
@@ -84,7 +110,7 @@ package struct FuzzSamples: Sendable {
                 ],
             ],
             .quantized: [[integers]],
-            .rescaling: [[try rescaling.encoded()]],
+            .rescaling: [[rescalingBlob]],
             .target: [
                 [TuningTarget.label(2).encoded()], [TuningTarget.logits([1, -2, 0.5]).encoded()],
             ],
@@ -94,7 +120,45 @@ package struct FuzzSamples: Sendable {
             .checkpoint: checkpoints,
             .resume: checkpoints,
             .results: rounds,
+            .task: Self.tasks(for: quantized, images: payloads),
         ]
+    }
+
+    /// Two images in every sort of round.
+    private static func tasks(
+        for network: QuantizedNetwork, images: [InputPayload]
+    ) -> [[[UInt8]]] {
+        let digest = Digest.sha256(of: "task")
+        let edges = network.graph.nodes.map { _ in ActivationRange(lower: -1, upper: 2) }
+        let last = network.graph.convolutions.count - 1
+        let kinds: [RoundKind] = [
+            .statistics, .histograms(edges: edges), .layerSums(layer: 0, match: .pre),
+            .layerSums(layer: last, match: .post), .measure, .teacher,
+            .loss(TuningLoss(.crossEntropy, temperature: 1)),
+            .gradient(TuningLoss(.kl, temperature: 2)),
+            .gradient(TuningLoss(.relativeL2, temperature: 1)),
+        ]
+        return kinds.map { kind in
+            let target = kind.loss.map { loss in
+                loss.kind.usesTeacher
+                    ? TuningTarget.logits([1, -2, 0.5]).encoded() : TuningTarget.label(2).encoded()
+            }
+            let message = Message.task(
+                TaskMessage(
+                    id: TaskID(job: digest, epoch: 3, round: 70, shard: 5, attempt: 2), kind: kind,
+                    images: (0..<2).map {
+                        TaskImage(
+                            position: $0,
+                            reference: ImageReference(digest: digest, isTensor: false),
+                            target: target == nil ? nil : digest)
+                    }, network: digest, quantized: digest, rescaling: digest,
+                    biases: BiasState(of: network).encoded()))
+            let pixels = images.prefix(2).map { image -> [UInt8] in
+                if case .pixels(let bytes) = image { bytes } else { [] }
+            }
+            return MessageCodec.encode(message) + pixels
+                + [[UInt8]](repeating: target ?? [], count: target == nil ? 0 : 2)
+        }
     }
 
     private static func checkpoint(_ job: CalibrationJob) throws -> [[UInt8]] {

@@ -12,7 +12,7 @@ import Storage
 /// Input is a list of frames: the frames of a message, or files that belong together.
 package enum FuzzTarget: String, CaseIterable, Sendable {
     case message, network, quantized, rescaling, target, biases, safetensors, checkpoint, resume
-    case results
+    case results, task
 
     /// What decoded once has to survive encoding and decoding again.
     package struct Broken: Error, CustomStringConvertible {
@@ -46,6 +46,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .checkpoint: try Self.checkpoint(frames) != nil
         case .resume: try Self.resume(frames)
         case .results: try Self.results(frames)
+        case .task: try Self.task(frames)
         }
     }
 
@@ -152,6 +153,29 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         try? job.complete(Array(frames.dropFirst()))
         _ = job.nextRound
         _ = job.result
+        return true
+    }
+
+    /// A task with biases, in two frames, its images, and its targets, for the samples' networks: a
+    /// worker computes what fits them, and a result has its round's form.
+    private static func task(_ frames: [[UInt8]]) throws -> Bool {
+        guard case .task(let task)? = try? MessageCodec.decode(Array(frames.prefix(2))) else {
+            return false
+        }
+        let (samples, blobs) = (FuzzSamples.shared, frames.dropFirst(2))
+        var host = ComputerHost(threads: 1)
+        let outcome = host.compute(
+            ComputeRequest(
+                task: task, network: samples.networkBlob,
+                quantized: task.quantized.map { _ in samples.quantizedBlob },
+                rescaling: task.rescaling.map { _ in samples.rescalingBlob },
+                images: Array(blobs.prefix(task.images.count)),
+                targets: Array(blobs.dropFirst(task.images.count))))
+        guard case .computed(_, _, let payload) = outcome else { return false }
+        let shape = ResultShape(of: task.kind, in: samples.quantized.graph)
+        guard shape.fits(payload, images: task.images.count) else {
+            throw Broken(description: "a result has not the form of its round")
+        }
         return true
     }
 }

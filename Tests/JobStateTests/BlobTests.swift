@@ -152,6 +152,51 @@ import Testing
         }
     }
 
+    /// Bounds that leave nothing between them have no 8-bit form, and infinite ones no JSON.
+    @Test func clampsThatLeaveNothingAreRefused() throws {
+        let original = try Self.quantized()
+        for clamp in [Clamp(lower: 2, upper: 1), Clamp(lower: 0, upper: -0.5)] {
+            var network = original
+            network.graph.nodes[0].clamp = clamp
+            let bytes = try QuantizedNetworkBlob.encode(network)
+            #expect(throws: BlobError.self) { try QuantizedNetworkBlob.decode(bytes) }
+        }
+        for value in ["1e39", "-1e39", "1e999", "\"nan\""] {
+            var file = try SafetensorsFile(decoding: QuantizedNetworkBlob.encode(original))
+            let graph = try #require(file.metadata["graph"])
+            file.metadata["graph"] = graph.replacing(#""upper":6"#, with: #""upper":\#(value)"#)
+            #expect(file.metadata["graph"] != graph)
+            #expect(throws: BlobError.self) { try QuantizedNetworkBlob.decode(file.encoded()) }
+        }
+    }
+
+    /// What no int32 sum holds cannot be packed.
+    @Test func reductionsThatAreTooLongAreRefused() throws {
+        for (length, fits) in [
+            (QuantizedNetwork.longestReduction, true),
+            (QuantizedNetwork.longestReduction + 1, false),
+        ] {
+            var small = SmallNetwork(
+                input: TensorShape(height: 1, width: 1, channels: length), seed: 1)
+            small.convolve(0, channels: 1)
+            let graph = small.network().graph
+            let scale = TensorQuantization(scale: 1, zeroPoint: 0, type: .uint8)
+            let network = QuantizedNetwork(
+                graph: graph,
+                parameters: [
+                    QuantizedParameters(
+                        weights: [Int16](repeating: 1, count: length), type: .int8, scales: [1],
+                        zeroPoints: [0], bias: [0])
+                ], activations: [scale, scale])
+            let bytes = try QuantizedNetworkBlob.encode(network)
+            if fits {
+                #expect(try QuantizedNetworkBlob.decode(bytes) == network)
+            } else {
+                #expect(throws: QuantizationError.self) { try QuantizedNetworkBlob.decode(bytes) }
+            }
+        }
+    }
+
     @Test func damagedBytesNeverCrash() throws {
         var generator = SeededGenerator(seed: TestSeed.value)
         let originals = [

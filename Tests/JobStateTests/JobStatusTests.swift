@@ -12,9 +12,11 @@ import Testing
     private let holder = LockHolder(processID: 42, host: "host")
 
     private func status(
-        _ place: Place, tuning: TuningProgress? = nil,
+        _ place: Place, tuning: TuningProgress? = nil, guardImages: Int? = nil,
         lock: DirectoryLock.State = .free, hasResults: Bool = false
     ) -> JobStatus {
+        var options = options
+        options.guardImages = guardImages
         let progress = CalibrationJob.Progress(
             at: place, rounds: 5, biases: BiasState(layers: [[1], [2], [3]]), tuning: tuning)
         let checkpoint = JobCheckpoint(
@@ -74,6 +76,15 @@ import Testing
         let start = status(.tuning, tuning: tuning(.validating(epoch: 0), steps: []))
         #expect(start.stage.epoch == 0 && start.stage.step == nil && start.stage.loss == 0.5)
         #expect(step.roundsDone == 5 && step.roundsAtMost == 9 && step.incarnation == 3)
+    }
+
+    /// Images that judge corrections take part in no step; a folder without any others has no
+    /// steps to show.
+    @Test(arguments: [(0, 3), (4, 2), (8, 1), (12, nil), (13, nil)] as [(Int, Int?)])
+    func heldOutImagesAreNotStepped(guardImages: Int, steps: Int?) {
+        let tuning = tuning(.stepping(epoch: 1, batch: 0), steps: [])
+        let stage = status(.tuning, tuning: tuning, guardImages: guardImages).stage
+        #expect(stage.step == 1 && stage.steps == steps)
     }
 
     @Test func checkpointsOfAnotherFormatAreRefused() throws {

@@ -91,6 +91,32 @@ struct OperatorFormTests {
         let square = Window(kernelHeight: 1 << 13, kernelWidth: 1 << 13)
         #expect(fault(.maxPool(square), [large])?.contains("a kernel of 67108864") == true)
     }
+
+    /// Runtimes add the 8-bit values of a mean in int32.
+    @Test func meansStayWithinInt32() {
+        let most = 8_421_504
+        #expect(255 * most <= Int(Int32.max) && 255 * (most + 1) > Int(Int32.max))
+        let largest = TensorShape(height: 128, width: 65_793, channels: 1)
+        #expect(largest.pixels == most)
+        var larger = largest
+        larger.width += 1
+        func pool(_ shape: TensorShape) -> Operation {
+            .averagePool(
+                Window(kernelHeight: shape.height, kernelWidth: shape.width),
+                countIncludePad: false)
+        }
+        for (mean, tooMuch) in [
+            (Operation.globalAveragePool, Operation.globalAveragePool),
+            (pool(largest), pool(larger)),
+        ] {
+            #expect(fault(mean, [largest]) == nil)
+            #expect(
+                fault(tooMuch, [larger])
+                    == "averages 8421632 pixels, and int32 sums of 8-bit values hold at most 8421504"
+            )
+        }
+        #expect(fault(.maxPool(Window(kernelHeight: 128, kernelWidth: 65_794)), [larger]) == nil)
+    }
 }
 
 /// Pixels as ONNX's own examples of Resize choose them.

@@ -30,6 +30,21 @@ import Testing
         #expect(gated.outputs.map(\.value) == [3, 2])
     }
 
+    /// A Clip whose bounds are in the wrong order gives the upper one, alone as in a producer.
+    @Test func reversedClips() throws {
+        for isAlone in [false, true] {
+            var model = TestModel.convolution
+            model.proto.graph.node[0].output = ["a"]
+            model.weights("five", [], [5])
+            model.weights("two", [], [2])
+            model.add("Clip", ["a", "five", "two"], "y", name: "clip")
+            if isAlone { model.proto.graph.output.append(TestModel.info("a", nil)) }
+            let graph = try model.load().graph
+            #expect(graph.nodes.map(\.name) == (isAlone ? ["conv", "clip"] : ["conv"]))
+            #expect(graph.nodes.last?.clamp == Clamp(lower: 2, upper: 2))
+        }
+    }
+
     @Test func scalesAreMultipliedInDoubleAndRoundedOnce() throws {
         var model = TestModel.convolution
         model.proto.graph.node[0].output = ["a"]

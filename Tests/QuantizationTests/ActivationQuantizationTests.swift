@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NetworkGraph
 import Quantization
 import TestSupport
 import Testing
@@ -61,6 +62,25 @@ import Testing
         #expect(positive.zeroPoint == 0)
     }
 
+    /// As the kernels do: NaN is stored as 0, infinities and what a tiny scale makes of values
+    /// saturate.
+    @Test func whatIsNoNumberIsStored() {
+        for scale in [Float.leastNonzeroMagnitude, 1, .greatestFiniteMagnitude] {
+            for zeroPoint in [0, 3, 255] {
+                let quantization = TensorQuantization(
+                    scale: scale, zeroPoint: zeroPoint, type: .uint8)
+                for clamp in [Clamp.none, Clamp(lower: 0, upper: 6)] {
+                    #expect(quantization.stored(.nan, clamp: clamp) == 0)
+                }
+                #expect(quantization.stored(.infinity) == 255)
+                #expect(quantization.stored(-.infinity) == 0)
+                #expect(quantization.stored(0) == UInt8(zeroPoint))
+                let bounds = quantization.unsignedBounds(lower: -.infinity, upper: .infinity)
+                #expect(bounds == (0, 255))
+            }
+        }
+    }
+
     private static func squaredError(_ range: ActivationRange, _ values: [Float]) -> Double {
         let quantization = TensorQuantization(covering: range, type: .uint8)
         return values.reduce(0) { sum, value in
@@ -76,6 +96,15 @@ import Testing
         let range = ActivationRange(representing: pixels)
         #expect(range.lower <= -1 && range.upper >= 1 && range.upper - range.lower < 2.02)
         #expect(Self.squaredError(range, pixels) < 0.36 * Self.squaredError(own, pixels))
+    }
+
+    /// As a standard deviation of 1e-36 makes them: wider ranges would not be numbers.
+    @Test(arguments: [Float(1), 1e20, 1e36, 2.6e36])
+    func hugePixelsHaveARange(unit: Float) {
+        let pixels = (0..<256).map { (Float($0) - 127.5) * unit }
+        let range = ActivationRange(representing: pixels)
+        #expect(range.lower.isFinite && range.upper.isFinite)
+        #expect(range.lower <= pixels[0] && range.upper >= pixels[255])
     }
 
     @Test func pixelsOnStepsKeepTheirRange() {

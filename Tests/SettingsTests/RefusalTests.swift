@@ -191,8 +191,8 @@ import Testing
 
     @Test(arguments: [
         ("tcp://127.0.0.1:5555", true), ("tcp://[::1]:1", true), ("tcp://*:65535", true),
-        ("tcp://a:*", true),
-        ("ipc:///tmp/x", true), ("tcp://:5555", false), ("tcp://a:0", false),
+        ("tcp://a:*", true), ("tcp://a:0", true), ("tcp://a:00", true),
+        ("ipc:///tmp/x", true), ("tcp://:5555", false), ("tcp://a:-0", false),
         ("tcp://a:65536", false), ("tcp://a:x", false), ("tcp://a:", false), ("ipc://", false),
         ("tcp://a b:1", false), ("inproc://x", false), ("", false),
         ("ipc://" + String(repeating: "x", count: 108), false),

@@ -37,7 +37,7 @@ struct Ranging: Stage {
 
     mutating func prepare(_ context: inout JobContext) throws {
         if needsRound(context) {
-            try context.checkRanges()
+            try context.checkStatistics()
         } else if context.quantized == nil {
             try context.quantize(ranges)
         }

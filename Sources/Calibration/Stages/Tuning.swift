@@ -38,12 +38,9 @@ struct Tuning: Stage {
     var changes: [HeldOutCheck.Step] { progress?.phase == .finished ? [.tuning] : [] }
 
     func roundLimit(_ context: JobContext) -> Int {
-        guard let options = context.options.tuning else { return 0 }
-        let order = DataOrder(
-            images: min(options.images, context.correctableImages), seed: options.seed,
-            validationShare: options.validationShare,
-            groupImages: context.options.tuningShardImages, batch: options.batch,
-            mirrors: options.mirrors)
+        guard let options = context.options.tuning,
+            let order = context.options.tuningOrder(pool: context.imageCount)
+        else { return 0 }
         return 2 + options.epochs * (order.stepsPerEpoch + 1)
     }
 
@@ -167,6 +164,7 @@ extension NetworkStatistics {
     fileprivate func unit(of channels: Range<Int>) -> Double {
         let low = min(lower[channels].min() ?? 0, 0)
         let high = max(upper[channels].max() ?? 0, 0)
-        return high > low ? Double(high - low) / 255 : 1
+        // The difference of two finite numbers need not be one.
+        return high > low ? Double(min(high - low, .greatestFiniteMagnitude)) / 255 : 1
     }
 }

@@ -16,6 +16,19 @@ package struct ComputeRequest: Hashable, Sendable {
     package var images: [[UInt8]]
     /// One per image, or none.
     package var targets: [[UInt8]]
+
+    /// Memberwise, unchecked: whoever computes it looks at what it holds.
+    package init(
+        task: TaskMessage, network: [UInt8], quantized: [UInt8]?, rescaling: [UInt8]?,
+        images: [[UInt8]], targets: [[UInt8]]
+    ) {
+        self.task = task
+        self.network = network
+        self.quantized = quantized
+        self.rescaling = rescaling
+        self.images = images
+        self.targets = targets
+    }
 }
 
 /// Limits of the protocol on a worker's side.

@@ -18,7 +18,9 @@ package struct AveragePool: OperatorForm {
     package func outputShape(
         of operands: [TensorShape], outputChannels: Int
     ) throws(OperatorFault) -> TensorShape {
-        try window.pool(operands.single())
+        let shape = try window.pool(operands.single())
+        try checkAveraged(window.kernelHeight * window.kernelWidth)
+        return shape
     }
 
     package var channelScaling: ChannelScaling { .passesOn }

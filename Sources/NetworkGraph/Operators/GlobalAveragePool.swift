@@ -12,7 +12,9 @@ package struct GlobalAveragePool: OperatorForm {
     package func outputShape(
         of operands: [TensorShape], outputChannels: Int
     ) throws(OperatorFault) -> TensorShape {
-        TensorShape(height: 1, width: 1, channels: try operands.single().channels)
+        let input = try operands.single()
+        try checkAveraged(input.pixels)
+        return TensorShape(height: 1, width: 1, channels: input.channels)
     }
 
     package var channelScaling: ChannelScaling { .passesOn }

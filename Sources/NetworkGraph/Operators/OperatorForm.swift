@@ -105,6 +105,9 @@ package enum SizeLimits {
     package static let step = 1 << 12
     /// Positions in a window: counts up to here are exact in Float.
     package static let taps = 1 << 24
+    /// Pixels of a mean: runtimes add 8-bit values in int32, and 255 times as many are the last
+    /// that fit.
+    package static let averaged = Int(Int32.max) / 255
 }
 
 extension TensorShape {
@@ -152,6 +155,15 @@ extension Operation {
     /// - Parameter input: extents of the first operand.
     /// - Returns: as ``OperatorForm/kind(input:)``.
     package func kind(input: TensorShape) -> String { form.kind(input: input) }
+}
+
+/// - Throws: ``OperatorFault`` where a mean is over more pixels than ``SizeLimits/averaged``.
+func checkAveraged(_ pixels: Int) throws(OperatorFault) {
+    guard pixels <= SizeLimits.averaged else {
+        throw OperatorFault(
+            "averages \(pixels) pixels, and int32 sums of 8-bit values hold at most "
+                + "\(SizeLimits.averaged)")
+    }
 }
 
 extension [TensorShape] {

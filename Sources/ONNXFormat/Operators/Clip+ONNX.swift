@@ -71,9 +71,11 @@ extension GraphTranslation {
         guard !low.isNaN, !high.isNaN, low < .infinity, high > -.infinity else {
             throw call.malformed("has an undefined or infinite bound.")
         }
-        return Clamp(
-            lower: low <= -.greatestFiniteMagnitude ? nil : low,
-            upper: high >= .greatestFiniteMagnitude ? nil : high)
+        // Where the bounds are in the wrong order, every value is the upper one.
+        return Clamp.none.followed(
+            by: Clamp(
+                lower: low <= -.greatestFiniteMagnitude ? nil : low,
+                upper: high >= .greatestFiniteMagnitude ? nil : high))
     }
 }
 
@@ -86,6 +88,7 @@ extension QDQReader {
         if node.opType == "Clip" {
             clamp.lower = try bound(node, 1)
             clamp.upper = try bound(node, 2)
+            clamp = Clamp.none.followed(by: clamp)
         }
         let name = try Self.operand(node, 0)
         if case .result(let index, let view) = try meaning(name), node.opType != "Identity",
