@@ -160,7 +160,7 @@ let package = Package(
         // Test support and tests, one target per module.
         .target(
             name: "TestSupport",
-            dependencies: ["Calibration", "NetworkGraph", "Quantization", "Storage"],
+            dependencies: ["Calibration", "Kernels", "NetworkGraph", "Quantization", "Storage"],
             path: "Tests/TestSupport", swiftSettings: swift),
         // Inputs for decoders, shared by ClusterTests and scripts/fuzz.
         .target(

@@ -20,20 +20,15 @@ import Testing
             switch node.operation {
             case .maxPool:
                 let indices = AlignedBuffer(byteCount: 2 * passes.count)
-                for (element, tap) in trace.indices[index].enumerated() {
+                for (element, tap) in trace.maxima[index].enumerated() {
                     indices.uint16s[element] = UInt16(tap ?? 0xFFFF)
                 }
                 record.entries[index] = .init(indices: indices)
             case .concat(let axis):
                 let shapes = node.inputs.map { network.graph.shape(of: $0) }
-                let parts = joined(
-                    shapes.enumerated().map { [Int](repeating: $0, count: $1.count) }, shapes,
-                    axis: axis)
-                record.entries[index].masks = shapes.enumerated().map { operand, shape in
-                    Self.buffer(
-                        zip(passes, parts).filter { $0.1 == operand }.map(\.0),
-                        channels: shape.channels)
-                }
+                record.entries[index].masks = zip(
+                    shapes, Concat(axis: axis).split(passes, shapes)
+                ).map { Self.buffer($1, channels: $0.channels) }
             default:
                 record.entries[index].masks = [Self.buffer(passes, channels: node.shape.channels)]
             }
@@ -77,7 +72,8 @@ import Testing
             }
         }
         switch node.operation {
-        case .activation(let function): return (operands, oracle.slopes(of: function, index))
+        case .activation(let function):
+            return (operands, function.slopes(network.twinCall(index, oracle.trace.values)))
         case .multiply, .localResponseNormalization: return (operands, [])
         default: return ([], [])
         }

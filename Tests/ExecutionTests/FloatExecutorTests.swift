@@ -13,36 +13,20 @@ import Testing
         var values = [input]
         for (index, node) in graph.nodes.enumerated() {
             let inputs = node.inputs.map { values[$0] }
-            let shape = graph.shape(of: node.inputs[0])
             let result: [Float]
-            switch node.operation {
-            case .convolution(let convolution):
-                guard let parameters = network.parameters[index] else { return [] }
+            if let twin = node.operation.twin {
+                result = twin.floats(
+                    TwinCall(
+                        inputs: inputs, shapes: node.inputs.map(graph.shape(of:)),
+                        shape: node.shape))
+            } else {
+                guard let convolution = node.convolution,
+                    let parameters = network.parameters[index]
+                else { return [] }
                 result = ScalarReference.convolution(
-                    inputs[0], input: shape, output: node.shape, convolution: convolution,
-                    weights: parameters.weights, bias: parameters.bias, clamp: .none)
-            case .add: result = ScalarReference.add(inputs[0], inputs[1], clamp: .none)
-            case .concat(let axis):
-                result = joined(inputs, node.inputs.map { graph.shape(of: $0) }, axis: axis)
-            case .maxPool(let window):
-                result = ScalarReference.maxPool(inputs[0], shape: shape, window: window)
-            case .averagePool(let window, let countIncludePad):
-                result = ScalarReference.averagePool(
-                    inputs[0], shape: shape, window: window, countIncludePad: countIncludePad)
-            case .globalAveragePool:
-                result = ScalarReference.globalAveragePool(inputs[0], shape: shape)
-            case .clamp: result = inputs[0]
-            case .resize, .rearrange, .take:
-                result = moved(inputs[0], by: node.operation, shape, filler: 0) ?? []
-            case .pad(let pad):
-                result = moved(inputs[0], by: node.operation, shape, filler: pad.value) ?? []
-            case .multiply:
-                result = ScalarReference.multiply(inputs[0], inputs[1], clamp: .none)
-            case .activation(let function):
-                result = ScalarReference.activation(function, inputs[0])
-            case .localResponseNormalization(let lrn):
-                result = ScalarReference.localResponseNormalization(
-                    lrn, inputs[0], channels: shape.channels)
+                    inputs[0], input: graph.shape(of: node.inputs[0]), output: node.shape,
+                    convolution: convolution, weights: parameters.weights, bias: parameters.bias,
+                    clamp: .none)
             }
             values.append(ScalarReference.clamp(result, clamp: node.clamp))
         }

@@ -50,7 +50,7 @@ struct IntegerOracle {
             layer += 1
             let scales = bias.indices.map { from.scale * parameters.scale(channel: $0) }
             if let to = network.activation(ofNode: index) {
-                let result = byteQuantization(to, node.clamp)
+                let result = ByteQuantization(twin: to, clamp: node.clamp)
                 trace.values.append(
                     ScalarReference.requantize(
                         sums, bias: bias,
@@ -77,77 +77,8 @@ struct IntegerOracle {
     }
 
     private func compute(_ node: Node, _ index: Int, _ values: [[UInt8]]) -> [UInt8] {
-        let inputs = node.inputs.map { values[$0] }
-        let from = node.inputs.compactMap { network.activations[$0] }.map {
-            byteQuantization($0, .none)
-        }
-        guard let target = network.activation(ofNode: index) else {
-            preconditionFailure("8-bit output")
-        }
-        let to = byteQuantization(target, node.clamp)
-        let shape = network.graph.shape(of: node.inputs[0])
-        switch node.operation {
-        case .convolution: preconditionFailure("has weights")
-        case .add: return ScalarReference.add(inputs[0], from[0], inputs[1], from[1], result: to)
-        case .multiply:
-            return ScalarReference.multiply(inputs[0], from[0], inputs[1], from[1], result: to)
-        case .activation(let function):
-            return quantized(
-                ScalarReference.activation(function, real(inputs[0], from[0])), node.clamp, target)
-        case .localResponseNormalization(let lrn):
-            return quantized(
-                ScalarReference.localResponseNormalization(
-                    lrn, real(inputs[0], from[0]), channels: shape.channels), node.clamp, target)
-        case .concat(let axis):
-            let parts = zip(inputs, from).map { rescaled($0, $1, to: target, clamp: node.clamp) }
-            return joined(parts, node.inputs.map { network.graph.shape(of: $0) }, axis: axis)
-        case .resize, .rearrange, .take, .pad:
-            var filler: Float = 0
-            if case .pad(let pad) = node.operation { filler = pad.value }
-            let stored = quantized([filler], .none, target)[0]
-            return moved(inputs[0], by: node.operation, shape, filler: stored) ?? []
-        case .clamp: return rescaled(inputs[0], from[0], to: target, clamp: node.clamp)
-        case .maxPool(let window):
-            return ScalarReference.maxPool(inputs[0], shape: shape, window: window)
-        case .averagePool(let window, let countIncludePad):
-            return ScalarReference.averagePool(
-                inputs[0], from[0], shape: shape, window: window, countIncludePad: countIncludePad,
-                result: to)
-        case .globalAveragePool:
-            return ScalarReference.globalAveragePool(inputs[0], from[0], shape: shape, result: to)
-        }
-    }
-
-    /// DequantizeLinear, Clip, QuantizeLinear as the exported nodes say it.
-    private func rescaled(
-        _ values: [UInt8], _ from: ByteQuantization, to: TensorQuantization, clamp: Clamp
-    ) -> [UInt8] {
-        quantized(real(values, from), clamp, to)
-    }
-
-    private func real(_ values: [UInt8], _ from: ByteQuantization) -> [Float] {
-        ScalarReference.dequantize(values, scale: from.scale, zeroPoint: from.zeroPoint)
-    }
-
-    private func quantized(_ real: [Float], _ clamp: Clamp, _ to: TensorQuantization) -> [UInt8] {
-        ScalarReference.quantize(
-            ScalarReference.clamp(real, clamp: clamp), scale: to.scale,
-            zeroPoint: UInt8(to.zeroPoint + to.type.offset))
-    }
-
-    /// Clamps as quantized bounds: the smallest and the largest stored value inside them.
-    private func byteQuantization(_ quantization: TensorQuantization, _ clamp: Clamp)
-        -> ByteQuantization
-    {
-        let zero = Double(quantization.zeroPoint + quantization.type.offset)
-        func bound(_ value: Float?, _ otherwise: UInt8) -> UInt8 {
-            guard let value else { return otherwise }
-            let steps = (Double(value) / Double(quantization.scale)).rounded(.toNearestOrEven)
-            return UInt8(min(max(steps + zero, 0), 255))
-        }
-        return ByteQuantization(
-            scale: quantization.scale, zeroPoint: UInt8(zero), lower: bound(clamp.lower, 0),
-            upper: bound(clamp.upper, 255))
+        guard let twin = node.operation.twin else { preconditionFailure("has weights") }
+        return twin.bytes(network.twinCall(index, values))
     }
 
     private func centred(_ parameters: QuantizedParameters) -> [Int16] {
@@ -155,5 +86,18 @@ struct IntegerOracle {
         return parameters.weights.enumerated().map { index, weight in
             weight - Int16(parameters.zeroPoint(channel: index / taps))
         }
+    }
+}
+
+extension QuantizedNetwork {
+    /// What a node without weights reads and gives.
+    func twinCall(_ index: Int, _ values: [[UInt8]]) -> ByteTwinCall {
+        let node = graph.nodes[index]
+        guard let target = activation(ofNode: index) else { preconditionFailure("8-bit output") }
+        return ByteTwinCall(
+            inputs: node.inputs.map { values[$0] },
+            from: node.inputs.compactMap { activations[$0].map(GradientOracle.bytes) },
+            shapes: node.inputs.map(graph.shape(of:)), shape: node.shape, target: target,
+            clamp: node.clamp)
     }
 }

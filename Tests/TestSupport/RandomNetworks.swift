@@ -408,44 +408,10 @@ package struct RandomNetworks {
     private static func shape(
         of operation: Operation, _ inputs: [TensorShape], outputs: Int
     ) -> TensorShape {
-        func slide(_ window: Window, _ channels: Int) -> TensorShape {
-            func steps(_ size: Int, _ dilation: Int, _ kernel: Int, _ stride: Int) -> Int {
-                (0..<size).filter { $0 % stride == 0 && $0 + dilation * (kernel - 1) < size }.count
-            }
-            return TensorShape(
-                height: steps(
-                    inputs[0].height + window.padTop + window.padBottom, window.dilationHeight,
-                    window.kernelHeight, window.strideHeight),
-                width: steps(
-                    inputs[0].width + window.padLeft + window.padRight, window.dilationWidth,
-                    window.kernelWidth, window.strideWidth), channels: channels)
+        if case .convolution(let convolution) = operation {
+            return convolution.window.slid(over: inputs[0], channels: outputs)
         }
-        switch operation {
-        case .convolution(let convolution): return slide(convolution.window, outputs)
-        case .maxPool(let window), .averagePool(let window, _):
-            return slide(window, inputs[0].channels)
-        case .globalAveragePool:
-            return TensorShape(height: 1, width: 1, channels: inputs[0].channels)
-        case .add, .multiply, .clamp, .activation, .localResponseNormalization: return inputs[0]
-        case .resize(let resize):
-            return TensorShape(
-                height: resize.height, width: resize.width, channels: inputs[0].channels)
-        case .concat(let axis):
-            var joined = inputs[0]
-            joined.axes[axis] = inputs.map { $0.axes[axis] }.reduce(0, +)
-            return joined
-        case .rearrange(let rearrange): return rearrange.shape
-        case .take(let take):
-            var taken = inputs[0]
-            taken.axes[take.axis] = take.positions.list.count
-            return taken
-        case .pad(let pad):
-            var padded = inputs[0]
-            for axis in padded.axes.indices {
-                padded.axes[axis] += pad.before[axis] + pad.after[axis]
-            }
-            return padded
-        }
+        return operation.twin?.extents(inputs) ?? inputs[0]
     }
 
     // MARK: Random pieces
