@@ -61,11 +61,19 @@ let package = Package(
 
         // The outside world, one thing each.
         .target(
-            name: "ONNXFormat",
-            dependencies: [
-                "NetworkGraph", "PrintableText", "Quantization", "Release", "Storage", protobuf,
-            ],
+            name: "ONNXModel", dependencies: ["PrintableText", "Storage", protobuf],
             exclude: ["onnx.proto"], swiftSettings: swift),
+        .target(
+            name: "ONNXImport",
+            dependencies: ["NetworkGraph", "ONNXModel", "PrintableText", "Quantization"],
+            swiftSettings: swift),
+        .target(
+            name: "QDQ",
+            dependencies: [
+                "NetworkGraph", "ONNXImport", "ONNXModel", "PrintableText", "Quantization",
+                "Release", "Storage", protobuf,
+            ],
+            swiftSettings: swift),
         .target(
             name: "Imaging", dependencies: ["CImageCodecs", "PrintableText"], swiftSettings: swift),
         .target(
@@ -91,8 +99,8 @@ let package = Package(
         .target(
             name: "Evaluating",
             dependencies: [
-                "Calibration", "Execution", "Imaging", "JobInputs", "NetworkGraph", "ONNXFormat",
-                "PrintableText", "Quantization", "Settings", "Storage", logging,
+                "Calibration", "Execution", "Imaging", "JobInputs", "NetworkGraph",
+                "PrintableText", "QDQ", "Quantization", "Settings", "Storage", logging,
             ],
             swiftSettings: swift),
         .target(
@@ -107,8 +115,8 @@ let package = Package(
         .target(
             name: "CounterbiasKit",
             dependencies: [
-                "Calibration", "Evaluating", "Imaging", "JobInputs", "NetworkGraph", "ONNXFormat",
-                "Quantization", "Settings", "Storage", logging,
+                "Calibration", "Evaluating", "Imaging", "JobInputs", "NetworkGraph", "ONNXImport",
+                "QDQ", "Quantization", "Settings", "Storage", logging,
             ],
             swiftSettings: swift),
 
@@ -134,17 +142,17 @@ let package = Package(
             name: "Calibrating",
             dependencies: [
                 "Calibration", "Cluster", "Imaging", "JobInputs", "JobState", "NetworkGraph",
-                "ONNXFormat", "PrintableText", "Quantization", "Release", "Report", "Settings",
-                "Storage", logging,
+                "ONNXImport", "PrintableText", "QDQ", "Quantization", "Release", "Report",
+                "Settings", "Storage", logging,
             ],
             swiftSettings: swift),
         .executableTarget(
             name: "counterbias",
             dependencies: [
                 "Benchmarking", "CMemory", "Calibrating", "Calibration", "Cluster", "Evaluating",
-                "Imaging", "JobInputs", "JobState", "Kernels", "NetworkGraph", "ONNXFormat",
-                "PrintableText", "Quantization", "Release", "Settings", "Storage", "Report",
-                "ZeroMQ", argumentParser, logging,
+                "Imaging", "JobInputs", "JobState", "Kernels", "NetworkGraph", "ONNXImport",
+                "ONNXModel", "PrintableText", "QDQ", "Quantization", "Release", "Settings",
+                "Storage", "Report", "ZeroMQ", argumentParser, logging,
             ] + flyingFox,
             swiftSettings: swift),
 
@@ -200,8 +208,8 @@ let package = Package(
         .testTarget(
             name: "ExecutionTests",
             dependencies: [
-                "Calibration", "Execution", "Kernels", "NetworkGraph", "ONNXFormat", "Quantization",
-                "TestSupport",
+                "Calibration", "Execution", "Kernels", "NetworkGraph", "ONNXImport", "QDQ",
+                "Quantization", "TestSupport",
             ],
             swiftSettings: swift),
         .testTarget(
@@ -209,14 +217,19 @@ let package = Package(
             dependencies: ["Calibration", "NetworkGraph", "Quantization", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
-            name: "ONNXFormatTests",
-            dependencies: ["Execution", "NetworkGraph", "ONNXFormat", "TestSupport", protobuf],
+            name: "ONNXModelTests", dependencies: ["ONNXModel", "TestSupport", protobuf],
             swiftSettings: swift),
         .testTarget(
-            name: "ONNXFormatQDQTests",
+            name: "ONNXImportTests",
             dependencies: [
-                "Execution", "NetworkGraph", "ONNXFormat", "Quantization", "Storage", "TestSupport",
-                protobuf,
+                "Execution", "NetworkGraph", "ONNXImport", "ONNXModel", "TestSupport", protobuf,
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "QDQTests",
+            dependencies: [
+                "Execution", "NetworkGraph", "ONNXImport", "ONNXModel", "QDQ", "Quantization",
+                "Storage", "TestSupport", protobuf,
             ],
             swiftSettings: swift),
         .testTarget(
@@ -280,7 +293,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Cluster", "CounterbiasKit", "JobState", "NetworkGraph", "ONNXFormat",
+                "Cluster", "CounterbiasKit", "JobState", "NetworkGraph", "ONNXImport", "QDQ",
                 "Quantization", "Release", "Storage", "TestSupport", "ZeroMQ", "counterbias",
             ],
             exclude: ["Shim"], swiftSettings: swift),

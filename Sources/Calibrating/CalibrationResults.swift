@@ -6,8 +6,8 @@ import Foundation
 import JobInputs
 import JobState
 import NetworkGraph
-import ONNXFormat
 import PrintableText
+import QDQ
 import Quantization
 import Release
 import Report

@@ -9,7 +9,8 @@ import JobInputs
 import JobState
 package import Logging
 import NetworkGraph
-import ONNXFormat
+import ONNXImport
+import QDQ
 import Quantization
 import Release
 package import Settings

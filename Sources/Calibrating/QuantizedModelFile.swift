@@ -4,7 +4,8 @@ import Foundation
 import JobInputs
 import Logging
 import NetworkGraph
-import ONNXFormat
+import ONNXImport
+import QDQ
 import Quantization
 import Settings
 import Storage

@@ -6,7 +6,7 @@ import Imaging
 import JobInputs
 import Logging
 import NetworkGraph
-import ONNXFormat
+import QDQ
 import Quantization
 import Settings
 

@@ -2,7 +2,6 @@
 
 import Evaluating
 import Logging
-import ONNXFormat
 import Settings
 
 /// What an 8-bit model's outputs are beside the float model's, over some images.

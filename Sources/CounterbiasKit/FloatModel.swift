@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NetworkGraph
-import ONNXFormat
+import ONNXImport
 
 /// A float network, folded as calibration takes it: constants are computed, batch normalization and
 /// clamps are part of the layers in front of them.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ONNXFormat
+import QDQ
 import Storage
 
 /// An 8-bit model as an ONNX file in QDQ format.

@@ -6,7 +6,7 @@ import Imaging
 import JobInputs
 package import Logging
 package import NetworkGraph
-package import ONNXFormat
+package import QDQ
 import Quantization
 package import Settings
 

@@ -3,7 +3,6 @@
 import Calibration
 import Execution
 import NetworkGraph
-import ONNXFormat
 import Quantization
 import Storage
 

@@ -5,9 +5,12 @@ import Foundation
 /// Heap memory aligned to 64 bytes, uninitialized, freed with its last reference.
 package final class AlignedBuffer: @unchecked Sendable {
     // Sendable: the memory has one writer at a time, the run that took the buffer from its pool.
+    /// Aligned to 64 bytes; valid as long as the buffer lives.
     package let pointer: UnsafeMutableRawPointer
+    /// At least 64.
     package let byteCount: Int
 
+    /// `byteCount` bytes, at least 64, whose contents are undefined.
     package init(byteCount: Int) {
         self.byteCount = max(byteCount, 64)
         pointer = .allocate(byteCount: self.byteCount, alignment: 64)
@@ -15,11 +18,15 @@ package final class AlignedBuffer: @unchecked Sendable {
 
     deinit { pointer.deallocate() }
 
+    /// `byteCount / 4` elements.
     package var floats: UnsafeMutablePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
+    /// `byteCount` elements.
     package var bytes: UnsafeMutablePointer<UInt8> { pointer.assumingMemoryBound(to: UInt8.self) }
+    /// `byteCount / 2` elements.
     package var uint16s: UnsafeMutablePointer<UInt16> {
         pointer.assumingMemoryBound(to: UInt16.self)
     }
+    /// `byteCount / 4` elements.
     package var int32s: UnsafeMutablePointer<Int32> { pointer.assumingMemoryBound(to: Int32.self) }
 }
 
@@ -31,6 +38,7 @@ package final class Workspace {
     private var free: [AlignedBuffer] = []
     private var scratch = AlignedBuffer(byteCount: 64)
 
+    /// Holds no buffers yet.
     package init() {}
 
     /// A buffer of at least `byteCount` bytes and at most twice that, contents undefined.
@@ -48,6 +56,7 @@ package final class Workspace {
     /// Bytes of the buffers that nobody holds, scratch not among them.
     package var freeBytes: Int { free.reduce(0) { $0 + $1.byteCount } }
 
+    /// Takes back a buffer that nobody uses any more, for ``take(byteCount:)``.
     package func give(_ buffer: AlignedBuffer) { free.append(buffer) }
 
     /// Kernel scratch of at least `byteCount` bytes, valid until the next call.

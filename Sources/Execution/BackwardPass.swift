@@ -11,6 +11,7 @@ package import NetworkGraph
 /// given for the output first, then readers from the last node to the first, operands of one node
 /// in order.
 package final class BackwardPass: Sendable {
+    /// Of the network whose biases get gradients.
     package let graph: Graph
     /// By value: an output depends on it, and it depends on some bias.
     package let isActive: [Bool]

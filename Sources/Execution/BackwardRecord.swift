@@ -17,6 +17,7 @@ package struct BackwardRecord: Sendable {
         /// Of an activation: 256 slopes, as `GradientMask.slopes` makes them.
         package var slopes: [Float] = []
 
+        /// What is given; by default nothing, as of a node that lets everything pass.
         package init(
             masks: [AlignedBuffer?] = [], indices: AlignedBuffer? = nil,
             operands: [Operand?] = [], slopes: [Float] = []
@@ -35,9 +36,12 @@ package struct BackwardRecord: Sendable {
 
     /// Copy of an 8-bit operand.
     package struct Operand: Sendable {
+        /// One byte per element of the operand, in order of memory.
         package var values: AlignedBuffer
+        /// Scale and zero point of the bytes.
         package var quantization: ByteQuantization
 
+        /// Holds the buffer for the record, which gives it back.
         package init(values: AlignedBuffer, quantization: ByteQuantization) {
             self.values = values
             self.quantization = quantization
@@ -47,6 +51,7 @@ package struct BackwardRecord: Sendable {
     /// One per node; empty where the backward pass needs none.
     package var entries: [Entry]
 
+    /// Empty entries for a graph of so many nodes.
     package init(nodes: Int) {
         entries = [Entry](repeating: Entry(), count: nodes)
     }

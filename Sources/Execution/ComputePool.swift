@@ -9,6 +9,7 @@ import Synchronization
 package final class ComputePool: @unchecked Sendable {
     // Sendable: workspace k is touched by thread k of the one call in progress, which `busy`
     // checks.
+    /// At least 1.
     package let threads: Int
     private let workspaces: [Workspace]
     private let busy = Mutex(false)

@@ -8,6 +8,7 @@ package import NetworkGraph
 /// Weights are packed once; `run` values hold the state of one image. An executor may be used by
 /// many threads.
 package final class FloatExecutor: Sendable {
+    /// Of the network that it runs.
     package let graph: Graph
     let lastUses: [Int]
     private let convolutions: [FloatConvolution?]
@@ -17,6 +18,7 @@ package final class FloatExecutor: Sendable {
     /// By the first of two nodes that one call computes, the second being the only reader.
     fileprivate let pairs: [Int: FloatConvolutionPair]
 
+    /// Packs the weights of all convolutions.
     package init(_ network: FloatNetwork) {
         graph = network.graph
         lastUses = network.graph.lastUses

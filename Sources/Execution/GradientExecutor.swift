@@ -13,6 +13,7 @@ package import Quantization
 /// contract; their sums over pixels are Double. Weights are packed once; any number of threads may
 /// use one executor.
 package final class GradientExecutor: Sendable {
+    /// Of the forward pass.
     package let executor: IntegerExecutor
     /// Bytes one recorded image keeps: masks, indices of max-pools, and operands of products,
     /// activations and normalizations.
@@ -29,6 +30,7 @@ package final class GradientExecutor: Sendable {
     /// By node: as `ExecutableOperator.slopes(from:to:clamp:)`.
     let slopes: [[Float]]
 
+    /// The same with the kernels of `InstructionSet.current`.
     package convenience init(_ executor: IntegerExecutor) {
         self.init(executor, isa: .current)
     }

@@ -20,7 +20,9 @@ package final class IntegerExecutor: Sendable {
         var scales: [Float]
     }
 
+    /// As it was given; runs take their biases from a ``BiasState``.
     package let network: QuantizedNetwork
+    /// Of the network that it runs.
     package var graph: Graph { network.graph }
     let lastUses: [Int]
     let layers: [Layer?]

@@ -3,11 +3,15 @@
 /// Bounds applied to a node's result; nil means unbounded. Relu is `lower: 0`, ReLU6 `lower: 0,
 /// upper: 6`.
 package struct Clamp: Hashable, Sendable, Codable {
+    /// Least result; nil where there is no such bound.
     package var lower: Float?
+    /// Largest result; nil where there is no such bound.
     package var upper: Float?
 
+    /// No bounds.
     package static let none = Clamp()
 
+    /// Bounds as given.
     package init(lower: Float? = nil, upper: Float? = nil) {
         self.lower = lower
         self.upper = upper

@@ -13,10 +13,15 @@ package protocol DataMovement: OperatorForm {
 }
 
 extension DataMovement {
+    /// 0, where movements take every element from the operand.
     package var filler: Float { 0 }
+    /// The operand's, since elements keep their bits.
     package var resultQuantization: ResultQuantization { .operand }
+    /// Every element is one of the operand; what adds others says so.
     package var selectsValues: Bool { true }
+    /// In float among float values, since elements are only moved.
     package var floatPrecision: FloatPrecision { .amongFloats }
+    /// Where neither the operand nor the filler can be negative.
     package func isNonNegative(_ operands: [Bool]) -> Bool {
         filler >= 0 && operands.allSatisfy(\.self)
     }

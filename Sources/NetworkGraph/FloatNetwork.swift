@@ -8,6 +8,7 @@ package struct FloatParameters: Hashable, Sendable {
     /// never shows in the bits of a result.
     package var bias: [Float]
 
+    /// Parameters as given, but for a negative zero of the bias, which becomes zero.
     package init(weights: [Float], bias: [Float]) {
         self.weights = weights
         self.bias = bias.map { $0 + 0 }
@@ -16,10 +17,12 @@ package struct FloatParameters: Hashable, Sendable {
 
 /// The float network: a folded graph and its parameters.
 package struct FloatNetwork: Hashable, Sendable {
+    /// Structure, without weights.
     package var graph: Graph
     /// One entry per node; nil where the node is not a convolution.
     package var parameters: [FloatParameters?]
 
+    /// A network of a graph; `parameters` has one entry per node.
     package init(graph: Graph, parameters: [FloatParameters?]) {
         precondition(parameters.count == graph.nodes.count)
         self.graph = graph

@@ -8,6 +8,7 @@ package typealias ValueID = Int
 package struct Node: Hashable, Sendable, Codable {
     /// Name in the ONNX file, or the name of its output tensor where the file gives none. Unique.
     package var name: String
+    /// What is computed, with its parameters but without weights.
     package var operation: Operation
     /// Values read, in operand order; all precede this node.
     package var inputs: [ValueID]
@@ -16,6 +17,7 @@ package struct Node: Hashable, Sendable, Codable {
     /// Output, per image.
     package var shape: TensorShape
 
+    /// A node as given; nothing is checked.
     package init(
         name: String, operation: Operation, inputs: [ValueID], clamp: Clamp = .none,
         shape: TensorShape
@@ -27,6 +29,7 @@ package struct Node: Hashable, Sendable, Codable {
         self.shape = shape
     }
 
+    /// Parameters of the convolution; nil where the node is another operation.
     package var convolution: Convolution? {
         if case .convolution(let convolution) = operation { convolution } else { nil }
     }
@@ -40,12 +43,16 @@ package struct Graph: Hashable, Sendable, Codable {
 
     /// An input, as the ONNX file declares it.
     package struct Input: Hashable, Sendable, Codable {
+        /// Of the tensor in the file.
         package var name: String
+        /// Extents of one image, in the order of memory.
         package var shape: TensorShape
+        /// Order of the file's axes; in memory it is always rows, columns, channels.
         package var layout: Layout
         /// Fixed batch size of the file; nil when it is symbolic.
         package var batch: Int?
 
+        /// An input as given; nothing is checked.
         package init(name: String, shape: TensorShape, layout: Layout, batch: Int? = nil) {
             self.name = name
             self.shape = shape
@@ -64,12 +71,14 @@ package struct Graph: Hashable, Sendable, Codable {
 
     /// An output; other nodes may read its value as well.
     package struct Output: Hashable, Sendable, Codable {
+        /// Of the tensor in the file.
         package var name: String
         /// The logits.
         package var value: ValueID
         /// Axes of the tensor in the ONNX file, batch included: 2 for `[N, classes]`, 4 for feature
         /// maps.
         package var rank: Int
+        /// Order of the file's axes where ``rank`` is 4 and ``extents`` nil.
         package var layout: Layout
         /// Extents of the tensor in the ONNX file for a batch of one image, where it is neither
         /// `[N, classes]` nor a feature map: those of the value in order of memory, a first axis
@@ -78,6 +87,7 @@ package struct Graph: Hashable, Sendable, Codable {
         /// Between the value and the tensor in the file; nil where they are the same.
         package var function: OutputFunction?
 
+        /// An output as given; nothing is checked.
         package init(
             name: String, value: ValueID, rank: Int, layout: Layout = .nchw,
             extents: [Int]? = nil, function: OutputFunction? = nil
@@ -97,13 +107,16 @@ package struct Graph: Hashable, Sendable, Codable {
         }
     }
 
+    /// In the file; may be empty.
     package var name: String
     /// At least one.
     package var inputs: [Input]
+    /// In topological order.
     package var nodes: [Node]
     /// At least one, of distinct names.
     package var outputs: [Output]
 
+    /// A graph as given; nothing is checked.
     package init(name: String, inputs: [Input], nodes: [Node], outputs: [Output]) {
         self.name = name
         self.inputs = inputs
@@ -129,6 +142,7 @@ package struct Graph: Hashable, Sendable, Codable {
         value < inputs.count ? nil : value - inputs.count
     }
 
+    /// Extents of a value, per image.
     package func shape(of value: ValueID) -> TensorShape {
         node(of: value).map { nodes[$0].shape } ?? inputs[value].shape
     }

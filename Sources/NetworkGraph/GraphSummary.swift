@@ -6,6 +6,7 @@ package struct GraphSummary: Hashable, Sendable, Codable {
     package struct Row: Hashable, Sendable, Codable {
         /// Value id of the node's result.
         package var index: Int
+        /// Of the node.
         package var name: String
         /// Operation in short, as ``Operation/kind(input:)`` gives it.
         package var kind: String
@@ -13,7 +14,9 @@ package struct GraphSummary: Hashable, Sendable, Codable {
         package var inputs: [Int]
         /// Extents of the first operand.
         package var inputShape: TensorShape
+        /// Extents of the result.
         package var outputShape: TensorShape
+        /// Applied to the result.
         package var clamp: Clamp
         /// Weights and biases.
         package var parameters: Int
@@ -23,16 +26,20 @@ package struct GraphSummary: Hashable, Sendable, Codable {
 
     /// Name of the graph in the file; may be empty.
     package var name: String
+    /// In order of the graph.
     package var inputs: [Graph.Input]
+    /// In order of the graph.
     package var outputs: [Graph.Output]
     /// By output.
     package var outputShapes: [TensorShape]
+    /// One per node, in order of the graph.
     package var rows: [Row]
     /// Sum over the rows.
     package var parameters: Int
     /// Sum over the rows; saturates.
     package var macs: Int
 
+    /// Rows and sums of a graph.
     package init(_ graph: Graph) {
         name = graph.name
         inputs = graph.inputs

@@ -14,17 +14,25 @@ package enum Operation: Hashable, Sendable, Codable {
     case multiply
     /// Inputs joined along an axis in memory, in order.
     case concat(axis: Int)
+    /// Largest value of each window.
     case maxPool(Window)
+    /// Mean of each window; `countIncludePad`: positions in padding count.
     case averagePool(Window, countIncludePad: Bool)
     /// Mean over all pixels; output is 1×1×C.
     case globalAveragePool
     /// Only the node's clamp: a Relu or Clip that no producer could take in.
     case clamp
+    /// Elementwise function that is no clamp.
     case activation(ActivationFunction)
+    /// Each channel divided by a power of the sum of squares around it.
     case localResponseNormalization(LocalResponseNormalization)
+    /// Rows and columns repeated or left out.
     case resize(NearestResize)
+    /// Axes taken apart, put in another order and joined.
     case rearrange(Rearrange)
+    /// Positions of one axis.
     case take(Take)
+    /// A constant around the operand.
     case pad(ConstantPad)
 }
 

@@ -14,6 +14,7 @@ package struct TensorShape: Hashable, Sendable {
     /// Extents, at least 1 each, outermost first as the elements lie in memory: three of a feature
     /// map, 1 to ``SizeLimits/axes`` of any other tensor.
     package var axes: [Int]
+    /// What the axes are.
     package var layout: Layout
 
     /// Position of a feature map's channels among its axes.
@@ -76,6 +77,8 @@ extension TensorShape: CustomStringConvertible {
 extension TensorShape: Codable {
     private enum CodingKeys: String, CodingKey { case height, width, channels, axes }
 
+    /// `height`, `width` and `channels` of a feature map, `axes` of any other tensor.
+    /// - Throws: `DecodingError` where they are missing.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         if let axes = try container.decodeIfPresent([Int].self, forKey: .axes) {

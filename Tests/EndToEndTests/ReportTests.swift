@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import ONNXFormat
+import QDQ
 import Quantization
 import Testing
 

@@ -2,7 +2,7 @@
 
 import Foundation
 import NetworkGraph
-import ONNXFormat
+import QDQ
 import Quantization
 import Testing
 

@@ -4,7 +4,7 @@ import Calibration
 import Execution
 import Foundation
 import NetworkGraph
-import ONNXFormat
+import ONNXImport
 import Quantization
 import TestSupport
 import Testing

@@ -3,7 +3,7 @@
 import Calibration
 import Execution
 import NetworkGraph
-import ONNXFormat
+import QDQ
 import Quantization
 import TestSupport
 import Testing

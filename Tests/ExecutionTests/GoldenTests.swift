@@ -2,7 +2,7 @@
 
 import Execution
 import NetworkGraph
-import ONNXFormat
+import ONNXImport
 import TestSupport
 import Testing
 

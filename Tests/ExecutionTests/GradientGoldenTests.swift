@@ -3,7 +3,7 @@
 import Execution
 import Foundation
 import NetworkGraph
-import ONNXFormat
+import QDQ
 import Quantization
 import TestSupport
 import Testing

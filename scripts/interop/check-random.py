@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares ONNX Runtime with a NumPy evaluator on exported random networks.
 
-    COUNTERBIAS_QDQ_DUMP=FOLDER swift test --filter ONNXFormatQDQTests
+    COUNTERBIAS_QDQ_DUMP=FOLDER swift test --filter QDQTests
     check-random.py FOLDER [options of compare-layers.py]
 
 Checks each file with onnx.checker, runs random images, and judges as compare-layers.py does. This

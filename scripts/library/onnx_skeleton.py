@@ -3,7 +3,7 @@
 
 A skeleton is an exported graph whose Conv, Gemm, MatMul and BatchNormalization parameters have lost
 their data but kept name, type and extents. Filling gives every one of them reproducible values,
-sanely scaled, so that activations neither vanish nor explode. Tests/ONNXFormatTests/Skeleton.swift
+sanely scaled, so that activations neither vanish nor explode. Tests/ONNXImportTests/Skeleton.swift
 fills the same way, bit for bit.
 """
 

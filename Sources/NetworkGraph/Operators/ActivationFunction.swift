@@ -71,6 +71,7 @@ extension ActivationFunction {
 }
 
 extension ActivationFunction: OperatorForm {
+    /// The name in words: `hard sigmoid`.
     package func kind(input: TensorShape) -> String {
         switch self {
         case .hardSigmoid: "hard sigmoid"
@@ -82,6 +83,8 @@ extension ActivationFunction: OperatorForm {
         }
     }
 
+    /// The operand's extents.
+    /// - Throws: ``OperatorFault`` where a number is not finite, or there is not one operand.
     package func outputShape(
         of operands: [TensorShape], outputChannels: Int
     ) throws(OperatorFault) -> TensorShape {
@@ -89,6 +92,7 @@ extension ActivationFunction: OperatorForm {
         return try operands.single()
     }
 
+    /// Always of functions whose values begin at 0; else where the operand is not negative.
     package func isNonNegative(_ operands: [Bool]) -> Bool {
         switch self {
         case .hardSigmoid, .sigmoid: true

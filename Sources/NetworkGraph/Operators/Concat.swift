@@ -5,14 +5,19 @@ package struct Concat: OperatorForm {
     /// Position among the axes in memory: 2 for the channels of feature maps.
     package var axis: Int
 
+    /// A join as given; ``outputShape(of:outputChannels:)`` checks it.
     package init(axis: Int) {
         self.axis = axis
     }
 
+    /// `concat`, with the axis where it is not the last.
     package func kind(input: TensorShape) -> String {
         axis == input.axes.count - 1 ? "concat" : "concat, axis \(axis)"
     }
 
+    /// The operands' extents, those along the axis added up.
+    /// - Throws: ``OperatorFault`` where there are no operands, no such axis, or other extents
+    ///   differ.
     package func outputShape(
         of operands: [TensorShape], outputChannels: Int
     ) throws(OperatorFault) -> TensorShape {
@@ -31,10 +36,13 @@ package struct Concat: OperatorForm {
         return shape
     }
 
+    /// Every element is one of an operand.
     package var selectsValues: Bool { true }
+    /// Channels follow each other, or are the same in all operands along another axis.
     package var channelScaling: ChannelScaling {
         axis == TensorShape.channelAxis ? .concatenates : .passesOn
     }
 
+    /// Where no operand can be negative.
     package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
 }

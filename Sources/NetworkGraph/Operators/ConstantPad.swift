@@ -10,6 +10,7 @@ package struct ConstantPad: Hashable, Sendable, Codable {
     /// Finite; quantized as the operand is.
     package var value: Float
 
+    /// A pad as given; ``outputShape(of:outputChannels:)`` checks it.
     package init(before: [Int], after: [Int], value: Float) {
         self.before = before
         self.after = after
@@ -18,8 +19,12 @@ package struct ConstantPad: Hashable, Sendable, Codable {
 }
 
 extension ConstantPad: DataMovement {
+    /// `pad`, with the constant.
     package func kind(input: TensorShape) -> String { "pad \(value)" }
 
+    /// The operand's extents and what is added in front and behind.
+    /// - Throws: ``OperatorFault`` where widths are not one per axis and in
+    ///   `0...SizeLimits.extent`, or the constant is not finite.
     package func outputShape(
         of operands: [TensorShape], outputChannels: Int
     ) throws(OperatorFault) -> TensorShape {
@@ -31,12 +36,16 @@ extension ConstantPad: DataMovement {
         return shape
     }
 
+    /// The constant.
     package var filler: Float { value }
+    /// Never, since the constant is none of its elements.
     package var selectsValues: Bool { false }
+    /// Zeros around pixels go with any scale; another constant, or added channels, do not.
     package var channelScaling: ChannelScaling {
         value == 0 && before.last == 0 && after.last == 0 ? .passesOn : .fixes
     }
 
+    /// The operand in the middle, the filler around it.
     package func movement(of operand: TensorShape) -> Movement {
         let strides = operand.strides
         return Movement(

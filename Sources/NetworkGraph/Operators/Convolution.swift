@@ -3,6 +3,7 @@
 /// Convolution of any kind (ONNX Conv, Gemm, MatMul, and BatchNormalization that cannot be folded);
 /// its weights are `[outputChannels, kernelHeight, kernelWidth, inputChannels / groups]`.
 package struct Convolution: Hashable, Sendable, Codable {
+    /// Kernel, stride, dilation and pads.
     package var window: Window
     /// Divides input and output channels; equal to both in a depthwise convolution.
     package var groups: Int
@@ -11,6 +12,7 @@ package struct Convolution: Hashable, Sendable, Codable {
     /// False where the float model had no bias and was given one of zeros.
     package var hadBias: Bool
 
+    /// Parameters as given; ``outputShape(of:outputChannels:)`` checks them.
     package init(
         window: Window, groups: Int = 1, isFullyConnected: Bool = false, hadBias: Bool = true
     ) {
@@ -22,6 +24,7 @@ package struct Convolution: Hashable, Sendable, Codable {
 }
 
 extension Convolution: OperatorForm {
+    /// `fully connected`, `pointwise`, `conv 3×3 s2`, `depthwise 3×3` or `grouped conv 3×3 g2`.
     package func kind(input: TensorShape) -> String {
         let isPoint = window.kernelHeight == 1 && window.kernelWidth == 1
         if isFullyConnected { return "fully connected" }
@@ -32,8 +35,12 @@ extension Convolution: OperatorForm {
         return "grouped conv \(window.kind) g\(groups)"
     }
 
+    /// Feature maps only.
     package var readsFeatures: Bool { true }
 
+    /// Rows and columns as the window gives them, `outputChannels` channels.
+    /// - Throws: ``OperatorFault`` where the groups do not divide input and output channels, or the
+    ///   window leaves its limits or does not fit.
     package func outputShape(
         of operands: [TensorShape], outputChannels: Int
     ) throws(OperatorFault) -> TensorShape {
@@ -49,5 +56,6 @@ extension Convolution: OperatorForm {
         return TensorShape(height: extent.height, width: extent.width, channels: outputChannels)
     }
 
+    /// Weights take in scales on either side.
     package var channelScaling: ChannelScaling { .absorbs }
 }

@@ -12,6 +12,7 @@ package struct LocalResponseNormalization: Hashable, Sendable, Codable {
     /// Positive and normal.
     package var bias: Float
 
+    /// Numbers as given; ``isValid`` says whether they can be used.
     package init(size: Int, alpha: Float, beta: Float, bias: Float) {
         self.size = size
         self.alpha = alpha
@@ -19,8 +20,9 @@ package struct LocalResponseNormalization: Hashable, Sendable, Codable {
         self.bias = bias
     }
 
-    /// Most channels of a sum, and the largest magnitude of an exponent; far above real networks.
+    /// Most channels of a sum; far above real networks.
     package static let largestSize = 1 << 12
+    /// Largest magnitude of ``beta``; far above real networks.
     package static let largestExponent: Float = 8
 
     /// Whether all numbers are in range, so that every base is positive.
@@ -31,10 +33,14 @@ package struct LocalResponseNormalization: Hashable, Sendable, Codable {
 }
 
 extension LocalResponseNormalization: OperatorForm {
+    /// `local response norm 5`.
     package func kind(input: TensorShape) -> String { "local response norm \(size)" }
 
+    /// Feature maps only.
     package var readsFeatures: Bool { true }
 
+    /// The operand's extents.
+    /// - Throws: ``OperatorFault`` where a number is out of range.
     package func outputShape(
         of operands: [TensorShape], outputChannels: Int
     ) throws(OperatorFault) -> TensorShape {
@@ -50,5 +56,6 @@ extension LocalResponseNormalization: OperatorForm {
     /// No runtime computes it in integers.
     package var floatPrecision: FloatPrecision { .always }
 
+    /// Where the operand cannot be negative, since factors are positive.
     package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
 }

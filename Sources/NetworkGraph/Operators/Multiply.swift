@@ -3,10 +3,15 @@
 /// Elementwise product of two values (ONNX Mul, opset 7): of equal extents, or the second 1×1×C and
 /// the same for every pixel.
 package struct Multiply: OperatorForm {
+    /// It has no parameters.
     package init() {}
 
+    /// `multiply`.
     package func kind(input: TensorShape) -> String { "multiply" }
 
+    /// The first operand's extents.
+    /// - Throws: ``OperatorFault`` where the second has other ones, and is not one pixel of as many
+    ///   channels.
     package func outputShape(
         of operands: [TensorShape], outputChannels: Int
     ) throws(OperatorFault) -> TensorShape {
@@ -18,5 +23,6 @@ package struct Multiply: OperatorForm {
         return left
     }
 
+    /// Where no operand can be negative.
     package func isNonNegative(_ operands: [Bool]) -> Bool { operands.allSatisfy(\.self) }
 }

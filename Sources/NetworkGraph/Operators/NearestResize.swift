@@ -19,16 +19,21 @@ package struct NearestResize: Hashable, Sendable, Codable {
         case roundPreferCeil = "round_prefer_ceil"
     }
 
-    /// Extents of the result, at least 1.
+    /// Rows of the result, at least 1.
     package var height: Int
+    /// Columns of the result, at least 1.
     package var width: Int
     /// Result over operand, positive and finite; times the operand's extents, rounded down, they
     /// give the result's. `alignCorners` does not look at them.
     package var scaleHeight: Float
+    /// The same of columns.
     package var scaleWidth: Float
+    /// How positions in the operand are found.
     package var coordinates: Coordinates
+    /// How pixels are found at them.
     package var rounding: Rounding
 
+    /// Parameters as given; ``outputShape(of:outputChannels:)`` checks them.
     package init(
         height: Int, width: Int, scaleHeight: Float, scaleWidth: Float,
         coordinates: Coordinates, rounding: Rounding
@@ -77,10 +82,15 @@ package struct NearestResize: Hashable, Sendable, Codable {
 }
 
 extension NearestResize: DataMovement {
+    /// `resize 14×14 nearest`.
     package func kind(input: TensorShape) -> String { "resize \(height)×\(width) nearest" }
 
+    /// Feature maps only.
     package var readsFeatures: Bool { true }
 
+    /// ``height``, ``width`` and the operand's channels.
+    /// - Throws: ``OperatorFault`` where a factor is not positive, normal and below 1e6, or the
+    ///   extents are not those that factors and operand give.
     package func outputShape(
         of operands: [TensorShape], outputChannels: Int
     ) throws(OperatorFault) -> TensorShape {
@@ -95,8 +105,10 @@ extension NearestResize: DataMovement {
         return TensorShape(height: height, width: width, channels: input.channels)
     }
 
+    /// All channels are moved alike.
     package var channelScaling: ChannelScaling { .passesOn }
 
+    /// Pixels at ``rows(of:)`` and ``columns(of:)``.
     package func movement(of operand: TensorShape) -> Movement {
         let step = operand.strides
         return Movement([

@@ -43,11 +43,17 @@ package protocol OperatorForm: Hashable, Sendable {
 }
 
 extension OperatorForm {
+    /// From the range of the results.
     package var resultQuantization: ResultQuantization { .ownRange }
+    /// Scales do not go through.
     package var channelScaling: ChannelScaling { .fixes }
+    /// Results are new values.
     package var selectsValues: Bool { false }
+    /// Not known.
     package func isNonNegative(_ operands: [Bool]) -> Bool { false }
+    /// Tensors of any axes are read as well.
     package var readsFeatures: Bool { false }
+    /// Always in integers.
     package var floatPrecision: FloatPrecision { .never }
 }
 
@@ -87,6 +93,7 @@ package struct OperatorFault: Error, Hashable, CustomStringConvertible {
     /// A clause whose subject is the node: "reads 2 values instead of 1".
     package var description: String
 
+    /// A fault with a clause whose subject is the node.
     package init(_ description: String) {
         self.description = description
     }

@@ -46,10 +46,14 @@ package struct Rearrange: Hashable, Sendable, Codable {
 }
 
 extension Rearrange: DataMovement {
+    /// `reshape` where nothing moves in memory, else `rearrange`.
     package func kind(input: TensorShape) -> String {
         isReshape ? "reshape" : "rearrange"
     }
 
+    /// ``shape``.
+    /// - Throws: ``OperatorFault`` where the axes do not hold as many elements as the operand, are
+    ///   too many, or the permutation is none.
     package func outputShape(
         of operands: [TensorShape], outputChannels: Int
     ) throws(OperatorFault) -> TensorShape {
@@ -69,6 +73,7 @@ extension Rearrange: DataMovement {
         return shape
     }
 
+    /// The axes' elements in the order of the permutation.
     package func movement(of operand: TensorShape) -> Movement {
         let strides = TensorShape(rowMajor: extents).strides
         return Movement(permutation.map { .even(count: extents[$0], step: strides[$0]) })

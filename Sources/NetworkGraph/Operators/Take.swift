@@ -8,6 +8,7 @@ package struct Take: Hashable, Sendable, Codable {
     package enum Positions: Hashable, Sendable, Codable {
         /// `first`, `first + step` and so on.
         case spaced(first: Int, step: Int, count: Int)
+        /// Any, in this order.
         case listed([Int])
 
         /// The shortest form of a list.
@@ -23,6 +24,7 @@ package struct Take: Hashable, Sendable, Codable {
             }
         }
 
+        /// How many there are, that is the extent of the result.
         package var count: Int {
             switch self {
             case .spaced(_, _, let count): count
@@ -44,6 +46,7 @@ package struct Take: Hashable, Sendable, Codable {
     /// Each below the operand's extent.
     package var positions: Positions
 
+    /// Positions as given; ``outputShape(of:outputChannels:)`` checks them.
     package init(axis: Int, positions: Positions) {
         self.axis = axis
         self.positions = positions
@@ -51,6 +54,7 @@ package struct Take: Hashable, Sendable, Codable {
 }
 
 extension Take: DataMovement {
+    /// `slice 2..<5`, or `take` and how many.
     package func kind(input: TensorShape) -> String {
         switch positions {
         case .spaced(let first, 1, let count): "slice \(first)..<\(first + count)"
@@ -58,6 +62,8 @@ extension Take: DataMovement {
         }
     }
 
+    /// The operand's extents, along the axis as many as there are positions.
+    /// - Throws: ``OperatorFault`` where the operand has no such axis or positions.
     package func outputShape(
         of operands: [TensorShape], outputChannels: Int
     ) throws(OperatorFault) -> TensorShape {
@@ -82,10 +88,12 @@ extension Take: DataMovement {
         return shape
     }
 
+    /// Channels that are taken come to stand in other places; along other axes each stays its own.
     package var channelScaling: ChannelScaling {
         axis == TensorShape.channelAxis ? .fixes : .passesOn
     }
 
+    /// The positions along the axis, all others whole.
     package func movement(of operand: TensorShape) -> Movement {
         let strides = operand.strides
         var axes = zip(operand.axes, strides).map { Movement.Axis.even(count: $0, step: $1) }

@@ -6,17 +6,28 @@
 /// stride + 1`, rounded down. `ceil_mode` and `auto_pad` are resolved on import by enlarging the
 /// pads.
 package struct Window: Hashable, Sendable, Codable {
+    /// Rows of the kernel, in `1...SizeLimits.extent`.
     package var kernelHeight: Int
+    /// Columns of the kernel, in the same range.
     package var kernelWidth: Int
+    /// Rows from one position of the window to the next, in `1...SizeLimits.step`.
     package var strideHeight: Int
+    /// Columns from one to the next, in the same range.
     package var strideWidth: Int
+    /// Rows of the input from one row of the kernel to the next, in `1...SizeLimits.step`.
     package var dilationHeight: Int
+    /// Columns from one to the next, in the same range.
     package var dilationWidth: Int
+    /// Rows of padding above the input, in `0...SizeLimits.step`.
     package var padTop: Int
+    /// Columns in front of it, in the same range.
     package var padLeft: Int
+    /// Rows below it, in the same range.
     package var padBottom: Int
+    /// Columns behind it, in the same range.
     package var padRight: Int
 
+    /// A window as given; ``limitFault`` says whether it keeps its limits.
     package init(
         kernelHeight: Int, kernelWidth: Int, strideHeight: Int = 1, strideWidth: Int = 1,
         dilationHeight: Int = 1, dilationWidth: Int = 1,

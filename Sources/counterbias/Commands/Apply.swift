@@ -2,7 +2,8 @@
 
 import ArgumentParser
 import Foundation
-import ONNXFormat
+import ONNXModel
+import QDQ
 import Storage
 
 struct Apply: ParsableCommand {

@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import Benchmarking
-import ONNXFormat
+import ONNXImport
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,7 +3,8 @@
 import ArgumentParser
 import Evaluating
 import Foundation
-import ONNXFormat
+import ONNXImport
+import QDQ
 import Settings
 
 struct Evaluate: ParsableCommand {

@@ -2,7 +2,9 @@
 
 import ArgumentParser
 import NetworkGraph
-import ONNXFormat
+import ONNXImport
+import ONNXModel
+import QDQ
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -9,8 +9,10 @@ import JobInputs
 import JobState
 import Kernels
 import Logging
-import ONNXFormat
+import ONNXImport
+import ONNXModel
 import PrintableText
+import QDQ
 import Quantization
 import Settings
 import Storage

@@ -2,7 +2,7 @@
 
 import Foundation
 import NetworkGraph
-import ONNXFormat
+import ONNXImport
 import Testing
 
 extension EndToEnd {
