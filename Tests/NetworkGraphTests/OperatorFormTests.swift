@@ -123,7 +123,7 @@ struct OperatorFormTests {
 struct NearestResizeTests {
     private func columns(
         _ extent: Int, to count: Int, by scale: Float? = nil,
-        _ coordinates: NearestResize.Coordinates, _ rounding: NearestResize.Rounding
+        _ coordinates: ResizeCoordinates, _ rounding: NearestResize.Rounding
     ) -> [Int] {
         NearestResize(
             height: 1, width: count, scaleHeight: 1,

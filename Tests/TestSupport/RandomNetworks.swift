@@ -271,7 +271,7 @@ package struct RandomNetworks {
     private mutating func appendResize(_ source: ValueID) {
         let extent = shape(source)
         let (height, width) = (min(2 * extent.height, 24), int(1...min(2 * extent.width, 24)))
-        let coordinates: [NearestResize.Coordinates] = [
+        let coordinates: [ResizeCoordinates] = [
             .asymmetric, .halfPixel, .pytorchHalfPixel, .alignCorners,
         ]
         let roundings: [NearestResize.Rounding] = [

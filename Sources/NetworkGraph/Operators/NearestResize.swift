@@ -3,15 +3,6 @@
 /// Rows and columns repeated or left out (ONNX Resize, opset 11 to 19, mode nearest, and Upsample):
 /// each pixel of the result is one of the operand.
 package struct NearestResize: Hashable, Sendable, Codable {
-    /// From a position in the result to one in the operand
-    /// (`coordinate_transformation_mode`).
-    package enum Coordinates: String, Hashable, Sendable, Codable {
-        case asymmetric
-        case halfPixel = "half_pixel"
-        case pytorchHalfPixel = "pytorch_half_pixel"
-        case alignCorners = "align_corners"
-    }
-
     /// From there to a pixel (`nearest_mode`).
     package enum Rounding: String, Hashable, Sendable, Codable {
         case floor, ceil
@@ -29,14 +20,14 @@ package struct NearestResize: Hashable, Sendable, Codable {
     /// The same of columns.
     package var scaleWidth: Float
     /// How positions in the operand are found.
-    package var coordinates: Coordinates
+    package var coordinates: ResizeCoordinates
     /// How pixels are found at them.
     package var rounding: Rounding
 
     /// Parameters as given; ``outputShape(of:outputChannels:)`` checks them.
     package init(
         height: Int, width: Int, scaleHeight: Float, scaleWidth: Float,
-        coordinates: Coordinates, rounding: Rounding
+        coordinates: ResizeCoordinates, rounding: Rounding
     ) {
         self.height = height
         self.width = width
@@ -62,14 +53,7 @@ package struct NearestResize: Hashable, Sendable, Codable {
 
     /// In Float, as runtimes compute it.
     private func source(_ index: Int, of count: Int, scale: Float, extent: Int) -> Int {
-        let x = Float(index)
-        let position: Float =
-            switch coordinates {
-            case .asymmetric: x / scale
-            case .halfPixel: (x + 0.5) / scale - 0.5
-            case .pytorchHalfPixel: count > 1 ? (x + 0.5) / scale - 0.5 : 0
-            case .alignCorners: count > 1 ? x * Float(extent - 1) / Float(count - 1) : 0
-            }
+        let position = coordinates.position(index, of: count, scale: scale, extent: extent)
         let nearest: Float =
             switch rounding {
             case .floor: position.rounded(.down)
@@ -81,7 +65,7 @@ package struct NearestResize: Hashable, Sendable, Codable {
     }
 }
 
-extension NearestResize: DataMovement {
+extension NearestResize: DataMovement, SpatialResize {
     /// `resize 14×14 nearest`.
     package func kind(input: TensorShape) -> String { "resize \(height)×\(width) nearest" }
 
@@ -94,15 +78,7 @@ extension NearestResize: DataMovement {
     package func outputShape(
         of operands: [TensorShape], outputChannels: Int
     ) throws(OperatorFault) -> TensorShape {
-        let input = try operands.single()
-        guard [scaleHeight, scaleWidth].allSatisfy({ $0.isNormal && $0 > 0 && $0 < 1e6 }),
-            height >= 1, width >= 1, Int(Float(input.height) * scaleHeight) == height,
-            Int(Float(input.width) * scaleWidth) == width
-        else {
-            throw OperatorFault(
-                "resizes to \(height)×\(width) by factors \(scaleHeight) and \(scaleWidth)")
-        }
-        return TensorShape(height: height, width: width, channels: input.channels)
+        try resized(operands.single())
     }
 
     /// All channels are moved alike.
