@@ -37,6 +37,7 @@ package protocol SpatialResize: OperatorForm {
     var scaleHeight: Float { get }
     /// The same of columns.
     var scaleWidth: Float { get }
+    /// How positions in the operand are found.
     var coordinates: ResizeCoordinates { get }
 }
 
