@@ -28,6 +28,8 @@ package enum Operation: Hashable, Sendable, Codable {
     case localResponseNormalization(LocalResponseNormalization)
     /// Rows and columns repeated or left out.
     case resize(NearestResize)
+    /// Rows and columns interpolated.
+    case linearResize(LinearResize)
     /// Axes taken apart, put in another order and joined.
     case rearrange(Rearrange)
     /// Positions of one axis.
@@ -52,6 +54,7 @@ extension Operation {
         case .activation(let form): form
         case .localResponseNormalization(let form): form
         case .resize(let form): form
+        case .linearResize(let form): form
         case .rearrange(let form): form
         case .take(let form): form
         case .pad(let form): form

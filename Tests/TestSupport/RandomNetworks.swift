@@ -281,12 +281,19 @@ package struct RandomNetworks {
         let factors = [(height, extent.height), (width, extent.width)].map {
             (Float($0.0) + 0.25) / Float($0.1)
         }
+        let chosen = coordinates[int(0...3)]
+        let nearest = NearestResize(
+            height: height, width: width, scaleHeight: factors[0], scaleWidth: factors[1],
+            coordinates: chosen, rounding: roundings[int(0...3)])
+        guard options.hasMovements, flip() else {
+            return append(.resize(nearest), [source], clamp: .none, scale: 0)
+        }
         append(
-            .resize(
-                NearestResize(
+            .linearResize(
+                LinearResize(
                     height: height, width: width, scaleHeight: factors[0], scaleWidth: factors[1],
-                    coordinates: coordinates[int(0...3)], rounding: roundings[int(0...3)])),
-            [source], clamp: .none, scale: 0)
+                    coordinates: chosen)),
+            [source], clamp: randomClamp(), scale: scale(source) * 0.9)
     }
 
     /// By a value of equal shape, or by one pixel.

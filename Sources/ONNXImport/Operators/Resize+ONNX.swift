@@ -4,7 +4,7 @@ import NetworkGraph
 import ONNXModel
 import PrintableText
 
-/// Resize (opset 10 to 19) and Upsample (opset 9) of height and width, mode nearest.
+/// Resize (opset 10 to 19) and Upsample (opset 9) of height and width, modes nearest and linear.
 extension ONNXOperator {
     static let resize = ONNXOperator(
         ["Resize", "Upsample"],
@@ -73,6 +73,11 @@ private struct ResizeAttributes {
                 NearestResize(
                     height: height, width: width, scaleHeight: scaleHeight, scaleWidth: scaleWidth,
                     coordinates: coordinates, rounding: rounding))
+        case "linear":
+            return .linearResize(
+                LinearResize(
+                    height: height, width: width, scaleHeight: scaleHeight, scaleWidth: scaleWidth,
+                    coordinates: coordinates))
         default: throw call.unsupported("resizes in mode \(mode.printable()).")
         }
     }
@@ -115,6 +120,12 @@ extension NearestResize: WrittenOperator {
     func write(_ call: inout WriteCall, _ writer: inout some QDQWriting) {
         write(
             call, &writer, mode: "nearest", [QDQProto.attribute("nearest_mode", rounding.rawValue)])
+    }
+}
+
+extension LinearResize: WrittenOperator {
+    func write(_ call: inout WriteCall, _ writer: inout some QDQWriting) {
+        write(call, &writer, mode: "linear")
     }
 }
 
