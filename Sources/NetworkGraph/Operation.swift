@@ -30,6 +30,8 @@ package enum Operation: Hashable, Sendable, Codable {
     case resize(NearestResize)
     /// Rows and columns interpolated.
     case linearResize(LinearResize)
+    /// A slope of its own below 0, for each channel.
+    case prelu(PRelu)
     /// Axes taken apart, put in another order and joined.
     case rearrange(Rearrange)
     /// Positions of one axis.
@@ -55,6 +57,7 @@ extension Operation {
         case .localResponseNormalization(let form): form
         case .resize(let form): form
         case .linearResize(let form): form
+        case .prelu(let form): form
         case .rearrange(let form): form
         case .take(let form): form
         case .pad(let form): form

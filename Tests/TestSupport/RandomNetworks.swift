@@ -183,6 +183,13 @@ package struct RandomNetworks {
                 .concat(axis: axis), [source, partner], clamp: .none,
                 scale: max(scale(source), scale(partner)))
         case 5 where shape.layout == .rowMajor: appendAdd(source)
+        case 6 where flip():
+            let slopes = (0..<(flip() ? 1 : shape.channels)).map { _ in
+                Float.random(in: -0.2...0.6, using: &random)
+            }
+            append(
+                .prelu(PRelu(slopes: slopes)), [source], clamp: randomClamp(),
+                scale: scale(source))
         case 5, 6:
             // Axes taken apart, moved and joined to some others.
             let extents = apart(shape)

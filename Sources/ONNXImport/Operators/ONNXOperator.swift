@@ -61,6 +61,7 @@ struct ONNXOperator: Sendable {
         .localResponseNormalization, .concat, .maxPool, .averagePool, .globalAveragePool,
         .reduceMean, .pad, .reshape, .flatten, .squeeze, .unsqueeze, .transpose, .outputFunction,
         .shape, .resize, .slice, .split, .gather, .tile, .expand, .depthToSpace, .spaceToDepth,
+        .prelu,
     ]
 
     /// By name in the standard operator set.
