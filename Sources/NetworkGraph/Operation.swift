@@ -32,6 +32,8 @@ package enum Operation: Hashable, Sendable, Codable {
     case linearResize(LinearResize)
     /// A slope of its own below 0, for each channel.
     case prelu(PRelu)
+    /// Exponentials of the channels, divided by their sum.
+    case softmax
     /// Axes taken apart, put in another order and joined.
     case rearrange(Rearrange)
     /// Positions of one axis.
@@ -58,6 +60,7 @@ extension Operation {
         case .resize(let form): form
         case .linearResize(let form): form
         case .prelu(let form): form
+        case .softmax: Softmax()
         case .rearrange(let form): form
         case .take(let form): form
         case .pad(let form): form

@@ -268,17 +268,20 @@ import Testing
             #expect(graph.outputs[0].function == type && graph.nodes.map(\.name) == ["conv"])
             #expect(try model(type.rawValue, axis: -3).load().graph.outputs[0].name == "y")
         }
-        let last = model("Softmax", axis: -1).error()
-        #expect(last?.node == "probabilities")
-        #expect(last?.detail.contains("along axis 3, which is not the channels alone") == true)
+        // Over anything else, and where something reads it, it is a node.
+        let last = try model("Softmax", axis: -1).load().graph
+        #expect(last.outputs[0].function == nil && last.nodes.contains { $0.operation == .softmax })
+        let inside = try model("Softmax", axis: 1, behind: ["Relu"]).load().graph
+        #expect(inside.nodes.map(\.name) == ["conv", "probabilities", "behind"])
         // Before operator set 13, axis 1 means all axes from there on.
         var old = model("Softmax", axis: 1)
         old.proto.opsetImport[0].version = 12
-        #expect(old.error()?.detail.contains("not the channels alone") == true)
-        let inside = model("Softmax", axis: 1, behind: ["Relu"]).error()
-        #expect(inside?.code == .unsupported)
-        #expect(inside?.node == "probabilities")
-        #expect(inside?.detail.contains("is read by Relu 'behind'; it can only be") == true)
+        #expect(old.error()?.detail.contains("normalizes several axes") == true)
+        let refused = model("LogSoftmax", axis: 1, behind: ["Relu"]).error()
+        #expect(refused?.code == .unsupported)
+        #expect(refused?.node == "probabilities")
+        #expect(refused?.detail.contains("is read by Relu 'behind'; it can only be") == true)
+        #expect(model("LogSoftmax", axis: -1).error()?.node == "probabilities")
     }
 
     @Test func refusesRatiosThatCannotBeExpressed() {

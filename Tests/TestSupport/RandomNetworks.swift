@@ -184,6 +184,11 @@ package struct RandomNetworks {
                 scale: max(scale(source), scale(partner)))
         case 5 where shape.layout == .rowMajor: appendAdd(source)
         case 6 where flip():
+            if flip() {
+                // At an output it would be none of the network's nodes.
+                append(.softmax, [source], clamp: .none, scale: 1 / 256)
+                return append(.clamp, [last], clamp: Clamp(upper: 0.5), scale: 1 / 400)
+            }
             let slopes = (0..<(flip() ? 1 : shape.channels)).map { _ in
                 Float.random(in: -0.2...0.6, using: &random)
             }

@@ -88,16 +88,13 @@ extension GraphTranslation {
         return extents[3] <= 4 && extents[1] > 4 ? .nhwc : .nchw
     }
 
-    /// Refuses to compute with the result of an output function: it is not in the graph.
-    func checkOperandsAreFinished(_ call: OperatorCall) throws(ONNXError) {
+    /// Makes functions of outputs nodes where a node computes with their results.
+    mutating func computeEndings(readBy call: OperatorCall) throws(ONNXError) {
         guard !Self.rearranging.contains(call.type) else { return }
         for name in call.node.input {
             guard case .activation(let activation) = values[name], let ending = activation.ending
             else { continue }
-            throw ONNXError(
-                .unsupported, node: ending.node, operatorType: ending.function.rawValue,
-                "is read by \(call.type) \(printable(call.name)); it can only be the network's end."
-            )
+            replace(name, by: try compute(ending, of: activation, for: call))
         }
     }
 

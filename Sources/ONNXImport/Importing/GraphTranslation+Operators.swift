@@ -65,7 +65,7 @@ extension GraphTranslation {
     private mutating func translateActivation(
         _ call: OperatorCall
     ) throws(ONNXError) -> [Value] {
-        try checkOperandsAreFinished(call)
+        try computeEndings(readBy: call)
         guard let values = try ONNXOperator.byType[call.type]?.translate(call, &self) else {
             throw unsupported(call)
         }

@@ -147,6 +147,11 @@ struct GraphTranslation {
 
     // MARK: Values
 
+    /// Gives a tensor another meaning.
+    mutating func replace(_ name: String, by activation: Activation) {
+        values[name] = .activation(activation)
+    }
+
     /// The tensor called `name`; initializers are decoded when first read.
     mutating func value(_ name: String, of call: OperatorCall) throws(ONNXError) -> Value {
         if let value = values[name] { return value }

@@ -96,6 +96,20 @@ extension TensorView {
         if case .memory(let index) = axis { index } else { -1 }
     }
 
+    /// Brings an ONNX axis to where channels lie, last in memory.
+    /// - Returns: the steps, and the same tensor as a view of what they give; nil where images of a
+    ///   batch are mixed.
+    func withInnermost(_ axis: Int) -> (steps: [Step], view: TensorView)? {
+        guard axis > 0 || !hasBatchAxis else { return nil }
+        if axes[axis] == innermost { return ([], self) }
+        let order = dims.indices.filter { $0 != axis } + [axis]
+        let turned = transposed(order)
+        guard let steps = turned.toRows() else { return nil }
+        var inverse = order
+        for (place, old) in order.enumerated() { inverse[old] = place }
+        return (steps, (steps.last?.view ?? turned).transposed(inverse))
+    }
+
     /// All of an image in one axis, from which any can be cut: the view, and what brings it into
     /// that order.
     func flattened() -> (view: TensorView, steps: [Step])? {

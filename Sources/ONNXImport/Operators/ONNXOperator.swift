@@ -59,7 +59,7 @@ struct ONNXOperator: Sendable {
         .convolution, .gemm, .matMul, .batchNormalization, .add, .subtract, .multiply, .divide,
         .relu, .clip, .extremum, .identity, .dropout, .cast, .activationFunction,
         .localResponseNormalization, .concat, .maxPool, .averagePool, .globalAveragePool,
-        .reduceMean, .pad, .reshape, .flatten, .squeeze, .unsqueeze, .transpose, .outputFunction,
+        .reduceMean, .pad, .reshape, .flatten, .squeeze, .unsqueeze, .transpose, .softmax,
         .shape, .resize, .slice, .split, .gather, .tile, .expand, .depthToSpace, .spaceToDepth,
         .prelu,
     ]
