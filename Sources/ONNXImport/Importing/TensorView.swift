@@ -71,6 +71,16 @@ package struct TensorView: Hashable, Sendable {
     /// The axis of biases and of scales per channel, whole: the last in memory.
     var innermost: [AxisPart] { whole(.memory(shape.axes.count - 1)) }
 
+    /// Position along an ONNX axis of each position of the last axis in memory; nil where the ONNX
+    /// axis has a part of any other.
+    func positions(along axis: Int) -> [Int]? {
+        let last = Axis.memory(shape.axes.count - 1)
+        guard axes[axis].allSatisfy({ $0.axis == last }) else { return nil }
+        return (0..<shape.channels).map { channel in
+            axes[axis].reduce(0) { $0 * $1.extent + channel / $1.step % $1.extent }
+        }
+    }
+
     /// Several whole axes, one after the other.
     func whole(_ axes: [Axis]) -> [AxisPart] { axes.flatMap { whole($0) } }
 

@@ -105,9 +105,10 @@ extension GraphTranslation {
             if values.allSatisfy({ $0 == first }) {
                 return [Double](repeating: Double(first), count: channels)
             }
-            if varying.count == 1, activation.axes[varying[0] + added] == activation.view.innermost
+            if varying.count == 1,
+                let positions = activation.view.positions(along: varying[0] + added)
             {
-                return values.map { Double($0) }
+                return positions.map { Double(values[$0]) }
             }
         }
         throw call.error(

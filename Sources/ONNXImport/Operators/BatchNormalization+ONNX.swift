@@ -29,16 +29,15 @@ extension GraphTranslation {
                     + "training=TrainingMode.EVAL).")
         }
         var activation = try activation(0, of: call)
-        if activation.dims.count == 4, activation.axes[1] != activation.view.innermost,
-            let steps = activation.view.toNCHW()
-        {
+        guard activation.dims.count > 1 else { throw call.malformed("its input has no axis 1.") }
+        let channels = activation.dims[1]
+        if activation.view.positions(along: 1) == nil, let steps = activation.view.toNCHW() {
             activation = try apply(steps, to: activation, at: call)
         }
         if activation.shape.layout != .features {
             activation = try pixels(of: activation, at: call)
         }
-        let channels = activation.shape.channels
-        guard activation.dims.count > 1, activation.axes[1] == activation.view.innermost else {
+        guard let positions = activation.view.positions(along: 1) else {
             throw call.unsupported("its axis 1 is not the channels.")
         }
         var values: [[Double]] = []
@@ -60,7 +59,9 @@ extension GraphTranslation {
                 .invalidTensor, tensor: call.input(4), "has a variance that is not positive.")
         }
         return append(
-            .affine(scale: scale, shift: shift, hasShift: true), [activation.value],
+            .affine(
+                scale: positions.map { scale[$0] }, shift: positions.map { shift[$0] },
+                hasShift: true), [activation.value],
             like: activation, at: call)
     }
 }

@@ -61,7 +61,7 @@ struct ONNXOperator: Sendable {
         .localResponseNormalization, .concat, .maxPool, .averagePool, .globalAveragePool,
         .reduceMean, .pad, .reshape, .flatten, .squeeze, .unsqueeze, .transpose, .softmax,
         .shape, .resize, .slice, .split, .gather, .tile, .expand, .depthToSpace, .spaceToDepth,
-        .prelu,
+        .prelu, .convTranspose,
     ]
 
     /// By name in the standard operator set.
