@@ -115,6 +115,22 @@ import Testing
         ("standardized_weights", ["conv 3×3", "pointwise"]),
         ("split_weights", ["pointwise", "pointwise", "multiply"]),
         ("pad_same_computed", ["conv 3×3 s2"]),
+        ("channel_shuffle", ["conv 3×3", "rearrange", "grouped conv 3×3 g2"]),
+        ("channel_shuffle_split", ["conv 3×3", "take 3", "take 3", "pointwise", "concat"]),
+        ("depth_to_space_crd", ["conv 3×3", "rearrange"]),
+        ("space_to_depth", ["rearrange", "pointwise"]),
+        ("shortcut_a", ["clamp", "take 3", "take 3", "pad 0.0", "conv 3×3 s2", "add"]),
+        (
+            "detector_boxes",
+            ["conv 3×3", "conv 3×3 s2", "reshape", "reshape", "concat, axis 0"]
+        ),
+        ("detector_anchors", ["conv 3×3", "sigmoid", "rearrange"]),
+        ("tokens", ["conv 3×3", "pointwise", "pointwise", "pointwise"]),
+        ("conv_transpose_norm", ["pointwise", "rearrange", "conv 2×2"]),
+        (
+            "conv_transpose_4x4",
+            ["conv 2×2", "rearrange", "slice 1..<9", "slice 1..<7", "conv 2×2"]
+        ),
     ])
     func foldsTo(_ name: String, _ expected: [String]) throws {
         let graph = try FixtureTests.load(name).graph
