@@ -82,6 +82,10 @@ extension TensorShape: Codable {
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         if let axes = try container.decodeIfPresent([Int].self, forKey: .axes) {
+            guard 1...SizeLimits.axes ~= axes.count else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .axes, in: container, debugDescription: "\(axes.count) axes")
+            }
             self.init(rowMajor: axes)
             return
         }

@@ -224,7 +224,8 @@ private let quantizedDigest = "19e4e0a0b1d3e48380c40182b83c7419caced635f78ee4514
 
 /// Faults a graph from another build could have.
 enum BrokenGraph: CaseIterable {
-    case outputValue, negativeOutput, futureInput, noInputs, emptyShape, negativeInputShape
+    case outputValue, negativeOutput, futureInput, noInputs, emptyShape, noAxes, manyAxes
+    case negativeInputShape
     case hugeKernel, zeroStride, unevenGroups, noGroups, otherExtent, oneAddend, concatChannels
     case poolChannels, meanExtent, hugeShape
 
@@ -236,6 +237,8 @@ enum BrokenGraph: CaseIterable {
         case .futureInput: graph.nodes[1].inputs = [2]
         case .noInputs: graph.nodes[0].inputs = []
         case .emptyShape: graph.nodes[0].shape.height = 0
+        case .noAxes: graph.nodes[0].shape = TensorShape(rowMajor: [])
+        case .manyAxes: graph.inputs[0].shape = TensorShape(rowMajor: [1, 1, 1, 1, 1, 1])
         case .negativeInputShape: graph.inputs[0].shape.channels = -3
         case .hugeKernel: change(&graph) { $0.window.kernelHeight = .max / 2 }
         case .zeroStride: change(&graph) { $0.window.strideWidth = 0 }
