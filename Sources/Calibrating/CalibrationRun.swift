@@ -170,8 +170,9 @@ package struct CalibrationRun {
     /// The float network, and its file's digest.
     private func loadModel() throws -> (network: FloatNetwork, digest: Digest) {
         let path = configuration.model
+        let shapes = configuration.inputShape?.extents ?? [:]
         return try concurrentPair(
-            { try ONNXImporter.loadFloatNetwork(path: path) },
+            { try ONNXImporter.loadFloatNetwork(path: path, inputShapes: shapes) },
             {
                 // Takes a few milliseconds, and workers are going to be asked for theirs.
                 _ = GoldenShard.digest

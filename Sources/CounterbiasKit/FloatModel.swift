@@ -11,11 +11,18 @@ public struct FloatModel: Sendable {
     let network: FloatNetwork
 
     /// Reads an ONNX file.
-    /// - Parameter path: of the model; data in files beside it are read too.
+    /// - Parameters:
+    ///   - path: of the model; data in files beside it are read too.
+    ///   - inputShapes: all extents of inputs that the file leaves open, the batch's first, by
+    ///     name.
     /// - Throws: ``CounterbiasError`` that lists what stands in the way, with names of nodes.
-    public init(contentsOf path: String) throws(CounterbiasError) {
+    public init(
+        contentsOf path: String, inputShapes: [String: [Int]] = [:]
+    ) throws(CounterbiasError) {
         self.path = path
-        network = try mappingErrors { try ONNXImporter.loadFloatNetwork(path: path) }
+        network = try mappingErrors {
+            try ONNXImporter.loadFloatNetwork(path: path, inputShapes: inputShapes)
+        }
     }
 
     /// Inputs and outputs for one image.

@@ -13,6 +13,8 @@ package struct Configuration: Codable, Equatable, Sendable {
     package var model: String
     /// Path of an 8-bit model of it whose biases are corrected; nil quantizes `model`.
     package var quantized: String?
+    /// Extents of the model's inputs where its file leaves them open; nil where it does not.
+    package var inputShape: InputShapes?
     /// Directory of the images.
     package var images: String
     /// Directory of the results; nil for commands that write none.
@@ -56,7 +58,9 @@ package struct Configuration: Codable, Equatable, Sendable {
     package var skipBadImages: Bool
 
     enum CodingKeys: String, CodingKey {
-        case model, quantized, images, out, method, limit
+        case model, quantized
+        case inputShape = "input_shape"
+        case images, out, method, limit
         case rangeImages = "range_images"
         case ibcImages = "ibc_images"
         case shardImages = "shard_images"

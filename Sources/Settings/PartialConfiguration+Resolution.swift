@@ -27,6 +27,7 @@ extension PartialConfiguration {
     init(_ configuration: Configuration) {
         model = configuration.model
         quantized = configuration.quantized
+        inputShape = configuration.inputShape
         images = configuration.images
         out = configuration.out
         method = configuration.method
@@ -90,6 +91,7 @@ extension Configuration {
     init(_ all: PartialConfiguration) throws(SettingsError) {
         try self.init(
             model: required(all.model, "model"), quantized: all.quantized,
+            inputShape: all.inputShape,
             images: required(all.images, "images"),
             out: all.out, method: required(all.method, "method"), limit: all.limit,
             rangeImages: required(all.rangeImages, "range_images"),

@@ -12,6 +12,8 @@ package struct PartialConfiguration: Equatable, Sendable {
     package var model: String?
     /// `quantized`: ``Configuration/quantized``.
     package var quantized: String?
+    /// `input_shape`: ``Configuration/inputShape``.
+    package var inputShape: InputShapes?
     /// `images`: ``Configuration/images``.
     package var images: String?
     /// `out`: ``Configuration/out``.

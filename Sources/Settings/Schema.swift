@@ -10,6 +10,7 @@ enum Schema {
     static let fields: [Field] = [
         Field("model", \.model, .path),
         Field("quantized", \.quantized, .path, absent: "none"),
+        Field("input_shape", \.inputShape, .inputShapes, absent: "none"),
         Field("images", \.images, .path),
         Field("out", \.out, .path, absent: "none"),
         Field("method", \.method, .methods),

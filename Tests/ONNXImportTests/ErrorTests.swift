@@ -205,7 +205,7 @@ import Testing
             $0.add("Relu", ["x2"], "y2")
             $0.proto.graph.output.append(TestModel.info("y2", nil))
         }
-        expect(.unsupported, tensor: "x", "only N may be symbolic") {
+        expect(.unsupported, tensor: "x", "only N may be open") {
             $0.proto.graph.input = [TestModel.info("x", [1, 3, -1, 6])]
         }
         expect(.unsupported, tensor: "x", "has 3 axes") {
@@ -247,6 +247,26 @@ import Testing
         #expect(
             after("Pad", ["z", "p"]) { $0.integers("p", [1, 0, 0, 0, 0, 0, 0, 0]) }
                 .contains("along the batch"))
+    }
+
+    /// Extents that a file leaves open, given by hand.
+    @Test func openExtentsCanBeGiven() throws {
+        var model = TestModel.convolution
+        model.proto.graph.input = [TestModel.info("x", [-1, 3, -1, 6])]
+        func load(_ shapes: [String: [Int]]) throws -> Graph {
+            try model.load(inputShapes: shapes).graph
+        }
+        let graph = try load(["x": [1, 3, 8, 6]])
+        #expect(graph.inputs[0].shape == TensorShape(height: 8, width: 6, channels: 3))
+        #expect(graph.inputs[0].batch == nil)
+        #expect(try load(["x": [4, 3, 8, 6]]).inputs[0].batch == 4)
+        func fault(_ shapes: [String: [Int]]) -> String {
+            do { return "\(try load(shapes).inputs)" } catch { return "\(error)" }
+        }
+        #expect(fault([:]).contains("--input-shape x=1x3x224x224"))
+        #expect(fault(["x": [1, 3, 8, 7]]).contains("the file says [any, 3, any, 6]"))
+        #expect(fault(["x": [1, 3, 8]]).contains("the file says"))
+        #expect(fault(["z": [1, 3, 8, 6]]).contains("is no input; there is 'x'"))
     }
 
     @Test func keepsOnlyAFinalSoftmaxOverTheChannels() throws {

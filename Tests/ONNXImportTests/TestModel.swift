@@ -103,9 +103,12 @@ struct TestModel {
         return model
     }
 
-    func load(directory: URL = Resources.fixtures) throws -> FloatNetwork {
-        let document = try ONNXDocument(
+    func load(
+        directory: URL = Resources.fixtures, inputShapes: [String: [Int]] = [:]
+    ) throws -> FloatNetwork {
+        var document = try ONNXDocument(
             data: proto.serializedData(), path: "test.onnx", directory: directory)
+        try document.fixInputs(inputShapes)
         return try ONNXImporter.floatNetwork(of: document)
     }
 

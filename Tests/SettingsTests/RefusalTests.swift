@@ -31,6 +31,16 @@ import Testing
         ("model: ''", "model: '' is not valid; expected a path"),
         ("model:", "model: '' is not valid; expected a path"),
         ("model: [a, b]", "model: '[a, b]' is not valid; expected a path"),
+        (
+            "input_shape: 1x3x8x8",
+            "input_shape: '1x3x8x8' is not valid; expected NAME=1x3x480x640, or several separated "
+                + "by commas, or nothing"
+        ),
+        (
+            "input_shape: x=1x0x8x8",
+            "input_shape: 'x=1x0x8x8' is not valid; expected NAME=1x3x480x640, or several "
+                + "separated by commas, or nothing"
+        ),
         ("method: bias", "method: 'bias' is not valid; expected none, ibc, bft or ibc,bft"),
         ("method: 'ibc,ibc'", "method: 'ibc,ibc' is not valid; expected none, ibc, bft or ibc,bft"),
         ("method: 'bft,ibc'", "method: 'bft,ibc' is not valid; expected none, ibc, bft or ibc,bft"),

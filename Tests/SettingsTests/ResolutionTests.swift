@@ -36,6 +36,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
             try resolve(minimal).describe() == """
                 model: m.onnx
                 quantized: none
+                input_shape: none
                 images: photos
                 out: results
                 method: ibc
@@ -99,6 +100,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
     static let everything = """
         model: a.onnx
         quantized: d.onnx
+        input_shape: y=1x1x28x28,x=2x3x8x9
         images: b
         out: c
         method: bft
@@ -146,6 +148,7 @@ func problem(_ yaml: String, _ set: (inout PartialConfiguration) -> Void = { _ i
                 "step_epochs":2,"step_factor":0.5,"temperature":2,"validation":0.2,"warmup":0},\
                 "cluster":{"audit":0.25,"lease_seconds":0.5,"listen":"tcp://127.0.0.1:5555",\
                 "shard_lease_seconds":5,"threads":2,"workers":3},"dead_channels":{"remove":false},"equalization":"one-step","guard_images":6,"ibc_images":16,"images":"b",\
+                "input_shape":"x=2x3x8x9,y=1x1x28x28",\
                 "labels":{"file":"labels.csv","offset":1},"limit":100,"match":"pre",\
                 "match_iterations":7,"method":"bft","model":"a.onnx",\
                 "out":"c","output":{"quantized":false},"preprocessing":{"channel_order":"bgr",\

@@ -2,6 +2,7 @@
 
 import NetworkGraph
 import ONNXModel
+import PrintableText
 
 /// The network's inputs and outputs.
 extension GraphTranslation {
@@ -41,8 +42,9 @@ extension GraphTranslation {
         let extents = dims.map { $0.dimValue > 0 ? Int(clamping: $0.dimValue) : nil }
         guard let first = extents[1], let second = extents[2], let third = extents[3] else {
             throw unsupported(
-                "only N may be symbolic in the input; export the model for a fixed image size, or fix it with "
-                    + "onnxruntime.tools.make_dynamic_shape_fixed.")
+                "only N may be open in the input; say its extents, for example --input-shape "
+                    + "\(info.name.printable())=1x3x224x224 (input_shape in a "
+                    + "configuration).")
         }
         let batch = extents[0] ?? 1
         let layout = try inputLayout(of: info.name, extents: [batch, first, second, third], calls)

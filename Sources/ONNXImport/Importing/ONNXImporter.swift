@@ -11,15 +11,21 @@ package enum ONNXImporter {
     /// Relu, Clip, and operators that only rearrange axes are folded away; nodes that the output
     /// does not depend on are dropped.
     ///
-    /// - Parameter path: an ONNX file of operator set 7 or later with one image input, `[N, C, H,
-    ///   W]` or `[N, H, W, C]`, extents other than N fixed, and one output.
+    /// - Parameters:
+    ///   - path: an ONNX file of operator set 7 or later, inputs `[N, C, H, W]` or `[N, H, W, C]`.
+    ///   - inputShapes: extents other than N that the file leaves open, as
+    ///     ``ONNXDocument/fixInputs(_:)`` takes them.
     /// - Returns: the folded network with weights in OHWI order.
     /// - Throws: ``ONNXError`` that names the file, and the node or tensor concerned.
-    package static func loadFloatNetwork(path: String) throws(ONNXError) -> FloatNetwork {
-        try floatNetwork(of: ONNXDocument(path: path))
+    package static func loadFloatNetwork(
+        path: String, inputShapes: [String: [Int]] = [:]
+    ) throws(ONNXError) -> FloatNetwork {
+        var document = try ONNXDocument(path: path)
+        try document.fixInputs(inputShapes)
+        return try floatNetwork(of: document)
     }
 
-    /// As ``loadFloatNetwork(path:)``, of a document already read.
+    /// As ``loadFloatNetwork(path:inputShapes:)``, of a document already read.
     package static func floatNetwork(of document: ONNXDocument) throws(ONNXError) -> FloatNetwork {
         do throws(ONNXError) {
             var translation = try GraphTranslation(document)

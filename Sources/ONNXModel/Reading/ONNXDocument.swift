@@ -11,8 +11,8 @@ package struct ONNXDocument: Sendable {
     package let path: String
     /// Where external data is looked for.
     let directory: URL
-    /// As it stands in the file.
-    package let model: Onnx_ModelProto
+    /// As it stands in the file, but for extents that ``fixInputs(_:)`` gave.
+    package private(set) var model: Onnx_ModelProto
     /// Version of the standard operator set, at least 7.
     package let opset: Int
     /// Initializers by name.
@@ -103,6 +103,39 @@ package struct ONNXDocument: Sendable {
     /// Inputs that the caller has to feed: those without an initializer.
     package var inputs: [Onnx_ValueInfoProto] {
         model.graph.input.filter { initializers[$0.name] == nil }
+    }
+
+    /// Gives inputs the extents that the file leaves open.
+    /// - Parameter shapes: all extents of an input, the batch's first, by name. A batch of 1 leaves
+    ///   the number of images open where the file does.
+    /// - Throws: ``ONNXError`` with code `unsupported` where there is no such input, or the file
+    ///   says otherwise.
+    package mutating func fixInputs(_ shapes: [String: [Int]]) throws(ONNXError) {
+        for (name, extents) in shapes.sorted(by: { $0.key < $1.key }) {
+            guard let index = model.graph.input.firstIndex(where: { $0.name == name }),
+                initializers[name] == nil
+            else {
+                throw ONNXError(
+                    .unsupported, file: path, tensor: name,
+                    "is given a shape, and is no input; there is "
+                        + inputs.map { printable($0.name) }.joined(separator: ", ") + ".")
+            }
+            var dims = model.graph.input[index].type.tensorType.shape.dim
+            let hasShape = model.graph.input[index].type.tensorType.hasShape
+            if !hasShape { dims = extents.map { _ in Onnx_TensorShapeProto.Dimension() } }
+            let fits = zip(dims, extents).allSatisfy { $0.dimValue <= 0 || $0.dimValue == $1 }
+            guard dims.count == extents.count, fits else {
+                let declared = dims.map { $0.dimValue > 0 ? "\($0.dimValue)" : "any" }
+                throw ONNXError(
+                    .unsupported, file: path, tensor: name,
+                    "is given the extents \(extents), and the file says "
+                        + "[\(declared.joined(separator: ", "))].")
+            }
+            for axis in dims.indices where axis > 0 || extents[axis] > 1 {
+                dims[axis].dimValue = Int64(extents[axis])
+            }
+            model.graph.input[index].type.tensorType.shape.dim = dims
+        }
     }
 
     /// Why no node or initializer before its reader defines `name`.

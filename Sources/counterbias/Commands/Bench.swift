@@ -3,6 +3,7 @@
 import ArgumentParser
 import Benchmarking
 import ONNXImport
+import Settings
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,6 +30,9 @@ struct Bench: ParsableCommand {
     @Flag(help: "Time every layer too.")
     var layers = false
 
+    @Option(help: InputShapes.help)
+    var inputShape: InputShapes?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -43,7 +47,8 @@ struct Bench: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
-            let network = try ONNXImporter.loadFloatNetwork(path: model)
+            let network = try ONNXImporter.loadFloatNetwork(
+                path: model, inputShapes: inputShape?.extents ?? [:])
             let run = try ThroughputRun(network, threads: threads)
             let report = run.report(repetitions: repetitions, timesLayers: layers)
             if json { try Console.print(json: report) } else { Console.print(report.text) }

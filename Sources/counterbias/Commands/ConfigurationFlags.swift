@@ -18,6 +18,9 @@ struct ConfigurationFlags: ParsableArguments {
             "Correct this 8-bit QDQ model of it, instead of quantizing.", valueName: "THEIRS.onnx"))
     var quantized: String?
 
+    @Option(help: InputShapes.help)
+    var inputShape: InputShapes?
+
     @Option(help: ArgumentHelp("Folder of unlabeled images (.jpg, .png, .npy).", valueName: "DIR"))
     var images: String?
 
@@ -188,6 +191,7 @@ struct ConfigurationFlags: ParsableArguments {
         flags.quantized = quantized
         flags.images = images
         flags.out = out
+        flags.inputShape = inputShape
         if let method {
             guard let methods = CorrectionMethods(method) else {
                 throw ValidationError(
@@ -254,6 +258,15 @@ extension ConfigurationFlags {
                         : ""))
         }
     }
+}
+
+extension InputShapes: ExpressibleByArgument {
+    init?(argument: String) { self.init(argument) }
+
+    /// Of the option, wherever a float model is read.
+    static let help = ArgumentHelp(
+        "Extents of an input that the model leaves open; several separated by commas.",
+        valueName: "NAME=1x3x480x640")
 }
 
 extension Granularity: ExpressibleByArgument {}

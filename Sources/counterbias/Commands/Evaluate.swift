@@ -17,6 +17,9 @@ struct Evaluate: ParsableCommand {
     @Option(help: ArgumentHelp("8-bit QDQ model.", valueName: "M.int8.onnx"))
     var quantized: String
 
+    @Option(help: InputShapes.help)
+    var inputShape: InputShapes?
+
     @Option(help: ArgumentHelp("Folder of images.", valueName: "DIR"))
     var images: String
 
@@ -57,6 +60,7 @@ struct Evaluate: ParsableCommand {
             var flags = PartialConfiguration()
             flags.model = model
             flags.images = images
+            flags.inputShape = inputShape
             flags.labelsFile = labels
             if skipBadImages { flags.skipBadImages = true }
             let file = try config.map { try PartialConfiguration(contentsOf: $0) }
@@ -67,7 +71,8 @@ struct Evaluate: ParsableCommand {
             let run = EvaluationRun(
                 configuration: configuration,
                 origin: PreprocessingOrigin(file: file, path: config),
-                network: try ONNXImporter.loadFloatNetwork(path: model),
+                network: try ONNXImporter.loadFloatNetwork(
+                    path: model, inputShapes: configuration.inputShape?.extents ?? [:]),
                 contents: try QDQModel.read(path: quantized), quantizedPath: quantized,
                 limit: limit, threads: max(threads ?? cores, 1), logger: logger)
             let display = EvaluationDisplay(quiet: logging.quiet, logger: logger)

@@ -5,6 +5,7 @@ import NetworkGraph
 import ONNXImport
 import ONNXModel
 import QDQ
+import Settings
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,6 +18,9 @@ struct Inspect: ParsableCommand {
     @Argument(help: ArgumentHelp("Float model.", valueName: "M.onnx"))
     var model: String
 
+    @Option(help: InputShapes.help)
+    var inputShape: InputShapes?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -24,7 +28,8 @@ struct Inspect: ParsableCommand {
         try reportingFailures {
             let network: FloatNetwork
             do {
-                network = try ONNXImporter.loadFloatNetwork(path: model)
+                network = try ONNXImporter.loadFloatNetwork(
+                    path: model, inputShapes: inputShape?.extents ?? [:])
             } catch let error as ONNXError {
                 if json { try Console.print(json: Refusal(error)) }
                 throw error
