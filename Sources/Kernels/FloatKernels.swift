@@ -47,6 +47,8 @@ package enum FloatKernels {
         case .silu: ck_float_silu(isa.table, count, input, output)
         case .tanh: ck_float_tanh(isa.table, count, input, output)
         case .leakyRelu(let alpha): ck_float_leaky_relu(isa.table, count, input, alpha, output)
+        case .smooth:
+            for index in 0..<count { output[index] = function.value(at: input[index]) }
         }
     }
 

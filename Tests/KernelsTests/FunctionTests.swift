@@ -95,7 +95,8 @@ import Testing
     @Test(arguments: [
         ActivationFunction.hardSwish, .hardSigmoid(alpha: 1 / 6, beta: 0.5),
         .hardSigmoid(alpha: 0.2, beta: 0.5), .hardSigmoid(alpha: -0.7, beta: 0.1), .sigmoid, .silu,
-        .tanh, .leakyRelu(alpha: 0.01), .leakyRelu(alpha: -2),
+        .tanh, .leakyRelu(alpha: 0.01), .leakyRelu(alpha: -2), .smooth(.elu(alpha: 1)),
+        .smooth(.softplus), .smooth(.erf), .smooth(.exp),
     ])
     func activationsEqualScalarReference(function: ActivationFunction) {
         var random = Random(seed: 1)
@@ -128,11 +129,29 @@ import Testing
         }
     }
 
+    /// In Double, beside the library.
+    @Test func smoothFunctionsAreClose() {
+        let functions: [SmoothFunction] = [
+            .elu(alpha: 0.7), .celu(alpha: -1.5), .selu(alpha: 1.6, gamma: 1.1), .softplus,
+            .softsign, .exp, .abs, .erf, .thresholdedRelu(alpha: 0.2),
+        ]
+        for function in functions {
+            for step in -1_000...1_000 {
+                let x = Double(step) / 47
+                let (ours, exact) = (function.value(at: x), function.byDefinition(x))
+                #expect(abs(ours - exact) <= 1e-14 * max(1, abs(exact)), "\(function) at \(x)")
+            }
+        }
+    }
+
     /// Slopes are differences of values away from the kinks, and 0 where the output saturates.
     @Test func slopesAreDerivatives() {
         let functions = [
             ActivationFunction.hardSwish, .hardSigmoid(alpha: 0.2, beta: 0.5),
             .hardSigmoid(alpha: -0.7, beta: 0.1), .sigmoid, .silu, .tanh, .leakyRelu(alpha: 0.1),
+            .smooth(.elu(alpha: 0.7)), .smooth(.celu(alpha: 1.5)),
+            .smooth(.selu(alpha: 1.6, gamma: 1.1)), .smooth(.softplus), .smooth(.softsign),
+            .smooth(.abs), .smooth(.erf), .smooth(.thresholdedRelu(alpha: 0.2)),
         ]
         for function in functions {
             for x in stride(from: Float(-4.03), to: 4, by: 0.125) {

@@ -137,10 +137,10 @@ import Testing
 
     @Test func unnamedNodesGoByTheirOutput() {
         expect(
-            .unsupported, node: "y", "node 'y' (Elu): operator Elu is supported on constants only"
+            .unsupported, node: "y", "node 'y' (Sin): operator Sin is supported on constants only"
         ) {
             $0.proto.graph.node[0].name = ""
-            $0.proto.graph.node[0].opType = "Elu"
+            $0.proto.graph.node[0].opType = "Sin"
         }
     }
 
@@ -350,7 +350,7 @@ import Testing
     @Test func controlCharactersInNamesAreNotPrinted() {
         expect(.unsupported, node: "a\u{1B}[31m\nb", "'a\\u{1B}[31m\\u{A}b'") {
             $0.proto.graph.node[0].name = "a\u{1B}[31m\nb"
-            $0.proto.graph.node[0].opType = "Elu"
+            $0.proto.graph.node[0].opType = "Sin"
         }
     }
 }

@@ -262,7 +262,17 @@ package struct RandomNetworks {
                 (.leakyRelu(alpha: Float.random(in: -0.3...0.3, using: &random)), scale(source)),
             ]
             let (function, scale) = functions[int(0...3)]
-            append(.activation(function), [source], clamp: randomClamp(), scale: scale)
+            guard options.hasMovements, flip() else {
+                return append(
+                    .activation(function), [source], clamp: randomClamp(), scale: scale)
+            }
+            let smooth: [SmoothFunction] = [
+                .elu(alpha: 0.7), .celu(alpha: 1.5), .selu(alpha: 1.6, gamma: 1.1), .softplus,
+                .softsign, .abs, .erf, .thresholdedRelu(alpha: 0.2),
+            ]
+            append(
+                .activation(.smooth(smooth[int(0...7)])), [source], clamp: randomClamp(),
+                scale: self.scale(source))
         case 2:
             append(.activation(.hardSwish), [source], clamp: randomClamp(), scale: scale(source))
         case 3:

@@ -16,6 +16,8 @@ package enum ActivationFunction: Hashable, Sendable, Codable {
     case tanh
     /// `x` from 0 on, `alpha * x` below (ONNX LeakyRelu, opset 16). Alpha is finite.
     case leakyRelu(alpha: Float)
+    /// Any other.
+    case smooth(SmoothFunction)
 
     /// The gate of ``hardSwish``.
     private static let gate = hardSigmoid(alpha: 1 / 6, beta: 0.5)
@@ -33,6 +35,7 @@ package enum ActivationFunction: Hashable, Sendable, Codable {
         case .silu: return x * FloatFunctions.logistic(x)
         case .tanh: return 2 * FloatFunctions.logistic(2 * x) - 1
         case .leakyRelu(let alpha): return x > 0 ? x : alpha * x
+        case .smooth(let function): return Float(function.value(at: Double(x)))
         }
     }
 
@@ -55,6 +58,7 @@ package enum ActivationFunction: Hashable, Sendable, Codable {
             let value = value(at: x)
             return 1 - value * value
         case .leakyRelu(let alpha): return x > 0 ? 1 : alpha
+        case .smooth(let function): return Float(function.slope(at: Double(x)))
         }
     }
 }
@@ -65,6 +69,7 @@ extension ActivationFunction {
         switch self {
         case .hardSigmoid(let alpha, let beta): alpha.isFinite && beta.isFinite
         case .leakyRelu(let alpha): alpha.isFinite
+        case .smooth(let function): function.isValid
         case .hardSwish, .sigmoid, .silu, .tanh: true
         }
     }
@@ -80,6 +85,7 @@ extension ActivationFunction: OperatorForm {
         case .silu: "silu"
         case .tanh: "tanh"
         case .leakyRelu: "leaky relu"
+        case .smooth(let function): function.name
         }
     }
 
@@ -97,6 +103,7 @@ extension ActivationFunction: OperatorForm {
         switch self {
         case .hardSigmoid, .sigmoid: true
         case .hardSwish, .silu, .tanh, .leakyRelu: operands.allSatisfy(\.self)
+        case .smooth(let function): function.isNonNegative
         }
     }
 
@@ -105,7 +112,7 @@ extension ActivationFunction: OperatorForm {
         switch self {
         case .sigmoid: .fixed(scale: 1 / 256, zeroPoint: 0)
         case .tanh: .fixed(scale: 1 / 128, zeroPoint: 128)
-        case .hardSigmoid, .hardSwish, .silu, .leakyRelu: .ownRange
+        case .hardSigmoid, .hardSwish, .silu, .leakyRelu, .smooth: .ownRange
         }
     }
 }

@@ -4,10 +4,14 @@ import NetworkGraph
 import ONNXModel
 
 /// Functions of one value: HardSigmoid and LeakyRelu (opset 6 to 22), HardSwish (opset 14), Sigmoid
-/// and Tanh (opset 6, 13), and x·Sigmoid(x), which has no operator of its own before opset 24.
+/// and Tanh (opset 6, 13), x·Sigmoid(x), which has no operator of its own before opset 24, and
+/// those of `SmoothFunction`.
 extension ONNXOperator {
     static let activationFunction = ONNXOperator(
-        ["HardSigmoid", "HardSwish", "LeakyRelu", "Sigmoid", "Tanh"],
+        [
+            "Abs", "Celu", "Elu", "Erf", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Selu",
+            "Sigmoid", "Softplus", "Softsign", "Tanh", "ThresholdedRelu",
+        ],
         translate: { call, network throws(ONNXError) in try network.activationFunction(call) },
         read: { node, reader in try reader.readActivation(node) })
 }
@@ -22,7 +26,8 @@ extension ActivationFunction {
         case "LeakyRelu": self = .leakyRelu(alpha: try call.float("alpha") ?? 0.01)
         case "HardSwish": self = .hardSwish
         case "Sigmoid": self = .sigmoid
-        default: self = .tanh
+        case "Tanh": self = .tanh
+        default: self = .smooth(try SmoothFunction(call))
         }
         guard isValid else { throw call.malformed("alpha or beta is not finite.") }
     }
@@ -31,8 +36,48 @@ extension ActivationFunction {
     fileprivate static func attributes(of type: String) -> Set<String> {
         switch type {
         case "HardSigmoid": ["alpha", "beta", "consumed_inputs"]
-        case "LeakyRelu": ["alpha", "consumed_inputs"]
+        case "LeakyRelu", "Elu": ["alpha", "consumed_inputs"]
+        case "Celu", "ThresholdedRelu": ["alpha"]
+        case "Selu": ["alpha", "gamma", "consumed_inputs"]
         default: []
+        }
+    }
+}
+
+extension SmoothFunction {
+    fileprivate init(_ call: OperatorCall) throws(ONNXError) {
+        switch call.type {
+        case "Elu": self = .elu(alpha: try call.float("alpha") ?? 1)
+        case "Celu": self = .celu(alpha: try call.float("alpha") ?? 1)
+        case "Selu":
+            self = .selu(
+                alpha: try call.float("alpha") ?? 1.673_263_2,
+                gamma: try call.float("gamma") ?? 1.050_701)
+        case "ThresholdedRelu": self = .thresholdedRelu(alpha: try call.float("alpha") ?? 1)
+        case "Softplus": self = .softplus
+        case "Softsign": self = .softsign
+        case "Exp": self = .exp
+        case "Abs": self = .abs
+        default: self = .erf
+        }
+    }
+
+    /// Operator and attributes in the file.
+    fileprivate var written: (type: String, attributes: [Onnx_AttributeProto]) {
+        func alpha(_ alpha: Float) -> [Onnx_AttributeProto] {
+            [QDQProto.attribute("alpha", alpha)]
+        }
+        return switch self {
+        case .elu(let value): ("Elu", alpha(value))
+        case .celu(let value): ("Celu", alpha(value))
+        case .selu(let value, let gamma):
+            ("Selu", alpha(value) + [QDQProto.attribute("gamma", gamma)])
+        case .thresholdedRelu(let value): ("ThresholdedRelu", alpha(value))
+        case .softplus: ("Softplus", [])
+        case .softsign: ("Softsign", [])
+        case .exp: ("Exp", [])
+        case .abs: ("Abs", [])
+        case .erf: ("Erf", [])
         }
     }
 }
@@ -99,6 +144,9 @@ extension ActivationFunction: WrittenOperator {
                 [QDQProto.attribute("alpha", alpha)])
         case .sigmoid: writer.append("Sigmoid", name: name, operands, call.target)
         case .tanh: writer.append("Tanh", name: name, operands, call.target)
+        case .smooth(let function):
+            let (type, attributes) = function.written
+            writer.append(type, name: name, operands, call.target, attributes)
         case .silu:
             let gate = writer.names.tensors.claim(name + "_sigmoid")
             writer.append("Sigmoid", named: name + "_sigmoid", operands, gate)

@@ -31,9 +31,11 @@ extension GraphTranslation {
             }
             return append(.add, [left.value, right.value], like: left, at: call)
         case (.activation(let activation), .constant):
+            let activation = try operand(activation, besideConstant: 1, of: call)
             let constant = try channelConstant(1, of: call, against: activation)
             return try affine(activation, constant, constantFirst: false, at: call)
         case (.constant, .activation(let activation)):
+            let activation = try operand(activation, besideConstant: 0, of: call)
             let constant = try channelConstant(0, of: call, against: activation)
             return try affine(activation, constant, constantFirst: true, at: call)
         default: throw call.malformed("has no feature map.")
@@ -87,6 +89,23 @@ extension GraphTranslation {
     }
 
     /// Operand `index` as one number per channel of `activation`, against which it is broadcast.
+    /// An operand in a form in which a constant has one number for each channel, if it has one for
+    /// each position of any axis.
+    mutating func operand(
+        _ activation: Activation, besideConstant index: Int, of call: OperatorCall
+    ) throws(ONNXError) -> Activation {
+        guard let tensor = try constant(index, of: call) else { return activation }
+        let added = activation.dims.count - tensor.dims.count
+        let varying = tensor.dims.indices.filter { tensor.dims[$0] != 1 }
+        guard added >= 0, varying.count == 1, case let axis = varying[0] + added,
+            activation.view.positions(along: axis) == nil,
+            let (steps, view) = activation.view.withInnermost(axis)
+        else { return activation }
+        var result = try apply(steps, to: activation, at: call)
+        result.view = view
+        return result
+    }
+
     mutating func channelConstant(
         _ index: Int, of call: OperatorCall, against activation: Activation
     ) throws(ONNXError) -> [Double] {

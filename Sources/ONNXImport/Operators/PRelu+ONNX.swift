@@ -9,7 +9,8 @@ extension ONNXOperator {
         ["PRelu"],
         translate: { call, network throws(ONNXError) in
             try call.expect(inputs: 2...2)
-            let activation = try network.activation(0, of: call)
+            let activation = try network.operand(
+                network.activation(0, of: call), besideConstant: 1, of: call)
             let constant = try network.channelConstant(1, of: call, against: activation)
             let isOne = constant.allSatisfy { $0 == constant[0] }
             let slopes = isOne ? [Float(constant[0])] : constant.map { Float($0) }
@@ -22,24 +23,33 @@ extension ONNXOperator {
 extension QDQReading {
     func readPRelu(_ node: Onnx_NodeProto) throws {
         _ = try QDQAttributes(node, known: [])
-        let operand = try value(Self.operand(node, 0))
-        let slopes = try constant(Self.operand(node, 1))
-        let view = operand.view.tensor
-        // Of a shape that spreads over the channels alone, or of one element.
-        let added = view.dims.count - slopes.axes.count
-        let varying = slopes.axes.indices.filter { slopes.axes[$0] != 1 }
-        let isOfChannels =
-            added >= 0
-            && varying.allSatisfy {
-                slopes.axes[$0] == view.shape.channels && view.axes[$0 + added] == view.innermost
-            }
-        guard isOfChannels, varying.count <= 1 else {
+        var operand = try value(Self.operand(node, 0))
+        let constant = try constant(Self.operand(node, 1))
+        var slopes = try constant.floats()
+        let dims = operand.view.tensor.dims
+        // Of a shape that spreads over one axis alone, or of one element.
+        let added = dims.count - constant.axes.count
+        let varying = constant.axes.indices.filter { constant.axes[$0] != 1 }
+        guard added >= 0, varying.count <= 1,
+            varying.allSatisfy({ constant.axes[$0] == dims[$0 + added] })
+        else {
             throw QDQError(
-                .unsupported, tensor: slopes.name, "the slopes of a PRelu must be one per channel")
+                .unsupported, tensor: constant.name,
+                "the slopes of a PRelu must be one for each position of an axis")
+        }
+        if let axis = varying.first.map({ $0 + added }) {
+            if operand.view.tensor.positions(along: axis) == nil {
+                guard let (steps, view) = operand.view.tensor.withInnermost(axis) else {
+                    throw QDQError(.unsupported, "PRelu along axis \(axis) mixes images of a batch")
+                }
+                let viewer = operand.view.viewer
+                operand = try apply(steps, to: operand, for: node)
+                operand.view = QDQView(tensor: view, viewer: viewer)
+            }
+            slopes = (operand.view.tensor.positions(along: axis) ?? []).map { slopes[$0] }
         }
         try append(
-            node, .prelu(PRelu(slopes: slopes.floats())), inputs: [operand.id],
-            form: .view(operand.view))
+            node, .prelu(PRelu(slopes: slopes)), inputs: [operand.id], form: .view(operand.view))
     }
 }
 

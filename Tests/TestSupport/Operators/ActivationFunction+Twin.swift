@@ -15,6 +15,7 @@ extension ActivationFunction: OperatorTwin {
         case .silu: x / (1 + exp(-x))
         case .tanh: Foundation.tanh(x)
         case .leakyRelu(let alpha): x > 0 ? x : Double(alpha) * x
+        case .smooth(let function): function.byDefinition(x)
         }
     }
 
@@ -39,5 +40,23 @@ extension ActivationFunction: OperatorTwin {
         let passes = ScalarReference.quantizePasses(
             ScalarReference.activation(self, inputs), result: call.free, clamp: call.clamp)
         return zip(inputs, passes).map { $1 ? slope(at: $0) : 0 }
+    }
+}
+
+extension SmoothFunction {
+    /// With the functions of libm.
+    package func byDefinition(_ x: Double) -> Double {
+        switch self {
+        case .elu(let alpha): x > 0 ? x : Double(alpha) * expm1(x)
+        case .celu(let alpha): max(0, x) + min(0, Double(alpha) * expm1(x / Double(alpha)))
+        case .selu(let alpha, let gamma):
+            Double(gamma) * (x > 0 ? x : Double(alpha) * expm1(x))
+        case .softplus: max(x, 0) + log1p(Foundation.exp(-Swift.abs(x)))
+        case .softsign: x / (1 + Swift.abs(x))
+        case .exp: Foundation.exp(x)
+        case .abs: Swift.abs(x)
+        case .erf: Foundation.erf(x)
+        case .thresholdedRelu(let alpha): x > Double(alpha) ? x : 0
+        }
     }
 }
