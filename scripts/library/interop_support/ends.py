@@ -37,6 +37,11 @@ def function(model, name):
     return kinds[-1] if kinds and kinds[-1] in ("Softmax", "LogSoftmax") else None
 
 
+def logits(model, name):
+    """The tensor in front of the output's function, or its own."""
+    return list(way(model, name))[-1].input[0] if function(model, name) else name
+
+
 def softmaxes(model):
     """Per output, whether it gives out probabilities."""
     return [function(model, output.name) == "Softmax" for output in model.graph.output]
