@@ -189,7 +189,7 @@ def main():
     arguments = parser.parse_args()
     chosen = cases.example() + cases.skeletons() + cases.detectors()
     is_shared = (cases.SHARED / "models").is_dir()
-    chosen += cases.shared() if is_shared else []
+    chosen += cases.shared() + cases.zoo() if is_shared else []
     chosen = [c for c in chosen if arguments.only in c.name]
     rows, failed = [], []
     with tempfile.TemporaryDirectory(prefix="counterbias-interop-") as folder:

@@ -114,7 +114,6 @@ def shared():
     for name, divisor in (("mlperf_resnet8", 1), ("mlperf_vww96", 255)):
         text = f"preprocessing:\n  mean: [0, 0, 0]\n  std: {[divisor] * 3}\n"
         found.append(Case(name, SHARED / f"zoo/{name}.onnx", *images, text))
-    found += zoo(images)
     found.append(
         Case(
             "mobilenet_v1_0.25_224",
@@ -128,8 +127,10 @@ def shared():
     return found
 
 
-def zoo(images):
-    """Networks with operators that the others lack, on few images, for some are large."""
+def zoo():
+    """Networks with operators that the others lack, on few images, for some are large; of no use to
+    benchmarks of whole networks, which take those of `shared`."""
+    images = (SHARED / "images/calibration", SHARED / "images/evaluation")
     bgr = "  channel_order: bgr\n"
     chosen = {
         # Side, mean, std and order of channels.
