@@ -15,22 +15,28 @@ import sys
 import numpy as np
 import onnx
 
-from interop_support import layers, qdq, reference
+from interop_support import ends, layers, qdq, reference
 
 IMAGES = 16
+
+
+def in_memory_order(values):
+    """As `counterbias evaluate --trace` has them."""
+    return values.transpose(0, 2, 3, 1) if values.ndim == 4 else values
 
 
 def trace(model, seed):
     random = np.random.default_rng(seed)
     shape = [d.dim_value for d in model.input.type.tensor_type.shape.dim]
     image = random.standard_normal([IMAGES] + shape[1:]).astype(np.float32)
-    quantized, output = reference.Evaluator(model).run(image)
-    made = {"input": image, "output": output}
+    quantized, outputs = reference.Evaluator(model).run(image)
+    made, parts = {"input": image}, []
     for name, data in quantized.items():
-        if model.operator(name) in ("Flatten", "Unsqueeze"):
-            continue  # another shape of a layer's output, not an output of its own
-        shaped = data.reshape(data.shape + (1, 1)) if data.ndim == 2 else data
-        made[name] = shaped.transpose(0, 2, 3, 1)
+        made[name] = in_memory_order(data)
+    for name, values in zip(model.outputs, outputs):
+        is_map = ends.is_map(model.proto, name, values.shape, made)
+        parts.append((in_memory_order(values) if is_map else values).reshape(IMAGES, -1))
+    made["output"] = np.concatenate(parts, 1)
     return made
 
 

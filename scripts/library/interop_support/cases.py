@@ -3,6 +3,11 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
+
+import onnx
+
+from . import detector
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SHARED = ROOT.parent / "shared"
@@ -30,8 +35,8 @@ PER_CHANNEL_ASYMMETRIC = ("--granularity", "channel", "--weights", "asymmetric")
 @dataclasses.dataclass
 class Case:
     name: str
-    # Path of a float model, or of a skeleton that is filled first.
-    model: pathlib.Path
+    # Path of a float model, or of a skeleton that is filled first, or a function that makes one.
+    model: pathlib.Path | Callable[[], onnx.ModelProto]
     # Folder of images to calibrate with, and to compare on; None: generated ones.
     calibration: pathlib.Path | None
     evaluation: pathlib.Path | None
@@ -78,6 +83,16 @@ def skeletons():
     return found
 
 
+def detectors():
+    def model():
+        return detector.make(SKELETON_SIZE, SEED)
+
+    return [
+        Case("detector", model, None, None, GENERATED),
+        Case("detector", model, None, None, GENERATED, "auto, channel", PER_CHANNEL),
+    ]
+
+
 def shared():
     models, config = SHARED / "models", ROOT / "config"
     images = (SHARED / "images/calibration", SHARED / "images/evaluation")
@@ -110,3 +125,27 @@ def shared():
         )
     )
     return found
+
+
+def zoo():
+    """Networks with operators that the others lack, on few images, for some are large; of no use to
+    benchmarks of whole networks, which take those of `shared`."""
+    images = (SHARED / "images/calibration", SHARED / "images/evaluation")
+    bgr = "  channel_order: bgr\n"
+    chosen = {
+        # Side, mean, std and order of channels.
+        "cifar_resnet20": (32, [125.3, 123, 113.9], [63, 62.1, 66.7], ""),
+        "mediapipe_face_detection_short_range": (128, [127.5] * 3, [127.5] * 3, ""),
+        "mediapipe_hand_landmark_lite": (224, [0] * 3, [255] * 3, ""),
+        "mediapipe_palm_detection_lite": (192, [0] * 3, [255] * 3, ""),
+        "minifasnetv2": (80, [0] * 3, [1] * 3, bgr),
+        "yolox_nano": (416, [0] * 3, [1] * 3, bgr),
+        "yunet_n_320": (320, [0] * 3, [1] * 3, bgr),
+    }
+    return [
+        Case(name, SHARED / f"zoo/{name}.onnx", *images,
+             f"preprocessing:\n  mean: {mean}\n  std: {std}\n  resize_short_side: {side}\n{order}",
+             weights, flags, images=4)
+        for name, (side, mean, std, order) in chosen.items()
+        for weights, flags in (("uint8, tensor", PER_TENSOR), ("auto, channel", PER_CHANNEL))
+    ]

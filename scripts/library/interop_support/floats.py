@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Float logits against ONNX Runtime's."""
+"""Float outputs against ONNX Runtime's."""
 
 import numpy as np
 import onnx
@@ -9,20 +9,18 @@ from . import ends, runtime, tensors
 LIMIT = 1e-4
 
 
-def compare(path, trace_path):
-    """Relative difference of the logits: the largest one over the largest logit, all images."""
+def compare(path, exported, trace_path):
+    """Relative difference of the outputs: in each the largest one over the largest value, all
+    images; and the largest of these. `exported` tells in what order the trace has them."""
     trace = tensors.load(trace_path)
-    model = onnx.load(path)
-    made = runtime.session(model, "default")
+    made = runtime.session(onnx.load(path), "default")
     given = made.get_inputs()[0]
     batch = given.shape[0] if isinstance(given.shape[0], int) else None
     found = runtime.run(made, {given.name: trace["input"]}, batch)
-    theirs = found[made.get_outputs()[0].name].astype(np.float64)
-    ours = trace.get("output_float", trace.get("output"))
-    if ours is None or ours.size != theirs.size:
-        raise SystemExit(f"{trace_path} holds no logits of {path}")
-    ours = ends.applied(model, ours)
-    apart = np.abs(ours.reshape(theirs.shape) - theirs).max() / np.abs(theirs).max()
-    print(f"{path}: {len(theirs)} images, relative difference {apart:.2e}: "
+    theirs = [found[output.name].astype(np.float64) for output in made.get_outputs()]
+    key = "output_float" if "output_float" in trace else "output"
+    ours = ends.arranged(onnx.load(exported), trace, key, [values.shape for values in theirs])
+    apart = max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(ours, theirs))
+    print(f"{path}: {len(trace['input'])} images, relative difference {apart:.2e}: "
           + ("ok" if apart <= LIMIT else f"FAILED, above {LIMIT:.0e}"))
-    return float(apart)
+    return apart

@@ -6,7 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 # Operators behind which the value in front of them may be quantized again, or the input in another
 # layout: the trace has it once.
-VIEWS = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "input")
+VIEWS = ("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze", "input")
 
 
 class Model:
@@ -16,7 +16,7 @@ class Model:
         self.constants = {t.name: t for t in graph.initializer}
         self.producer = {name: node for node in graph.node for name in node.output}
         self.input = next(i for i in graph.input if i.name not in self.constants)
-        self.output = graph.output[0]
+        self.outputs = [output.name for output in graph.output]
         first = self.input.type.tensor_type.shape.dim[0]
         self.batch = first.dim_value or None
 
@@ -60,7 +60,8 @@ class Model:
         return copy
 
     def layer(self, target, known):
-        """Model of the one layer that computes `target` from tensors in `known`; and its inputs."""
+        """Model of the one layer that computes `target` from tensors in `known`, which has their
+        extents; and its inputs."""
         needed, inputs, pending, seen = set(), [], [target], set()
         while pending:
             name = pending.pop()
@@ -80,14 +81,11 @@ class Model:
             if name == self.input.name:
                 infos.append(self.input)
             else:
-                rank = 4 if known[name] is None else known[name]
+                extents = [None, *known[name][1:]]
                 infos.append(
-                    helper.make_tensor_value_info(name, self.element_type(name), [None] * rank)
+                    helper.make_tensor_value_info(name, self.element_type(name), extents)
                 )
-        if target == self.output.name:
-            out = self.output
-        else:
-            out = helper.make_tensor_value_info(target, self.element_type(target), None)
+        out = helper.make_tensor_value_info(target, self.element_type(target), None)
         graph = helper.make_graph(nodes, "layer", infos, [out],
                                   [t for t in self.proto.graph.initializer if t.name in used])
         model = helper.make_model(graph, opset_imports=self.proto.opset_import,

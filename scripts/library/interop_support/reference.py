@@ -2,10 +2,14 @@
 """A slow evaluator of QDQ models in NumPy: exact integer convolutions, ONNX semantics for the rest.
 
 An oracle that shares no code with Counterbias or ONNX Runtime; reads the file by its patterns.
+Operators that are not described here are those of the `onnx` package, in Float.
 """
 
 import numpy as np
 from onnx import helper
+from onnx.reference import ReferenceEvaluator
+
+from . import ends
 
 F = np.float32
 
@@ -91,16 +95,17 @@ class Evaluator:
         self.model = model
 
     def run(self, image):
-        """8-bit tensors by name (NCHW or `[N, C]`), and the float output."""
+        """8-bit tensors by name, and the float outputs in order, in front of their functions; all as
+        they lie in the file."""
         self.known = {self.model.input.name: image}
         quantized = {}
         for node in self.model.proto.graph.node:
             made = self.node(node)
-            self.known[node.output[0]] = made
+            self.known[node.output[0]] = made  # no operator in exported files gives several
             if node.op_type == "QuantizeLinear":
                 quantized[node.output[0]] = made.data
-        output = self.known[self.model.output.name]
-        return quantized, self.real(output)
+        names = [ends.logits(self.model.proto, name) for name in self.model.outputs]
+        return quantized, [self.real(self.known[name]) for name in names]
 
     @staticmethod
     def real(value):
@@ -113,7 +118,13 @@ class Evaluator:
 
     def node(self, node):
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        return getattr(self, node.op_type)(node, attributes)
+        described = getattr(self, node.op_type, None)
+        return described(node, attributes) if described else self.by_definition(node)
+
+    def by_definition(self, node):
+        opsets = {entry.domain: entry.version for entry in self.model.proto.opset_import}
+        feeds = {name: self.real(self.get(name)) for name in node.input if name}
+        return Result(ReferenceEvaluator(node, opsets=opsets).run(None, feeds)[0])
 
     def QuantizeLinear(self, node, attributes):
         source, scale = self.get(node.input[0]), F(self.get(node.input[1]))
@@ -177,8 +188,10 @@ class Evaluator:
         return Result(self.real(self.get(node.input[0])) + self.real(self.get(node.input[1])))
 
     def Mul(self, node, a):
-        """The integer product is exact; scales meet in one Float."""
+        """Of 8-bit tensors the integer product is exact; scales meet in one Float."""
         a, b = (self.get(n) for n in node.input)
+        if not (isinstance(a, Value) and isinstance(b, Value)):
+            return Result((self.real(a) * self.real(b)).astype(F))
         products = (a.data.astype(np.int64) - a.zero) * (b.data.astype(np.int64) - b.zero)
         return Product(products, a.scale * b.scale)
 
@@ -199,7 +212,7 @@ class Evaluator:
         return Result((x * (a["bias"] + a["alpha"] / a["size"] * sums) ** -a["beta"]).astype(F))
 
     def Concat(self, node, a):
-        return Result(np.concatenate([self.real(self.get(n)) for n in node.input], axis=1))
+        return Result(np.concatenate([self.real(self.get(n)) for n in node.input], a["axis"]))
 
     def MaxPool(self, node, a):
         x = self.real(self.get(node.input[0]))

@@ -9,8 +9,8 @@ RUNTIME is onnxruntime, openvino, or exact: ONNX Runtime without that arithmetic
 as it is. Such processors add two products of int8 weights in 16 bits and saturate. Where this one
 has more, the runtime runs under `qemu-x86_64 -cpu Haswell`; OpenVINO's own switch,
 ONEDNN_MAX_CPU_ISA=AVX2, makes it crash on fully connected layers (2026.4.1). LIST.json names models
-with their inputs, the float networks' outputs, and whether these are probabilities; RESULT.json
-gets a list of SQNRs in dB, the outputs against the float ones.
+with their inputs, the float networks' outputs, and which of these are probabilities; RESULT.json
+gets for each a list of SQNRs in dB, each output against the float one, or why it does not run.
 """
 
 import json
@@ -44,8 +44,9 @@ def has_more_than_avx2():
 
 
 def measure(runtime, models, folder):
-    """SQNRs of `models`, each a dict with the paths `model` and `data` and the flag `softmax`; None
-    where an emulator is missing."""
+    """For each of `models`, dicts with the paths `model` and `data` and a flag `softmax` for each
+    output, the SQNRs of its outputs, or what the runtime says where it does not run; None where an
+    emulator is missing."""
     command = [sys.executable, __file__]
     if runtime != "exact" and has_more_than_avx2():
         emulator = shutil.which("qemu-x86_64")
@@ -61,13 +62,13 @@ def measure(runtime, models, folder):
 
 
 def runner(runtime, path):
-    """A function from a batch to the first output, on one thread."""
+    """A function from a batch to the outputs, on one thread."""
     if runtime == "openvino":
         import openvino
         core = openvino.Core()
         core.set_property("CPU", {"INFERENCE_NUM_THREADS": 1})
         made = core.compile_model(path, "CPU")
-        return lambda batch: made([batch])[0]
+        return lambda batch: list(made([batch]).values())
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -76,13 +77,28 @@ def runner(runtime, path):
         options.add_session_config_entry("session.x64quantprecision", "1")
     made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = made.get_inputs()[0].name
-    return lambda batch: made.run(None, {name: batch})[0]
+    return lambda batch: made.run(None, {name: batch})
 
 
 def outputs(runtime, path, images):
-    """The first output, one image at a time."""
+    """All outputs of all images, run one image at a time."""
     run = runner(runtime, path)
-    return np.concatenate([run(image[None]) for image in images])
+    made = zip(*(run(image[None]) for image in images))
+    return [np.concatenate(parts) for parts in made]
+
+
+def save(path, images, outputs):
+    """The file that `measure` compares with."""
+    np.savez(path, input=images, **{f"output{i}": values for i, values in enumerate(outputs)})
+
+
+def decibels(references, others, are_softmax):
+    """SQNR of each output."""
+    found = []
+    for reference, other, is_softmax in zip(references, others, are_softmax, strict=True):
+        reference = comparable(reference, is_softmax)
+        found.append(sqnr(reference, comparable(other, is_softmax).reshape(reference.shape)))
+    return found
 
 
 def main():
@@ -90,8 +106,13 @@ def main():
     found = []
     for entry in json.loads(pathlib.Path(given).read_text()):
         data = np.load(entry["data"])
-        made = comparable(outputs(runtime, entry["model"], data["input"]), entry["softmax"])
-        found.append(sqnr(comparable(data["float"], entry["softmax"]).reshape(made.shape), made))
+        try:
+            made = outputs(runtime, entry["model"], data["input"])
+        except Exception as error:
+            found.append(str(error).strip())
+            continue
+        references = [data[f"output{i}"] for i in range(len(made))]
+        found.append(decibels(references, made, entry["softmax"]))
     pathlib.Path(result).write_text(json.dumps(found))
 
 

@@ -10,6 +10,19 @@ TYPES = {"F32": np.float32, "F64": np.float64, "U8": np.uint8, "I8": np.int8, "I
          "I64": np.int64}
 
 
+def is_map(traced, extents):
+    """Whether what a trace has as [N, H, W, C] is a feature map, [N, C, H, W] in the file; where
+    all three are equal it is."""
+    return len(traced) == 4 and tuple(extents) == (traced[0], traced[3], *traced[1:3])
+
+
+def in_file_order(traced, extents):
+    """A traced tensor as it lies in the file, where it has these extents."""
+    if is_map(traced.shape, extents):
+        traced = np.ascontiguousarray(traced.transpose(0, 3, 1, 2))
+    return traced.reshape(extents)
+
+
 def load(path):
     with open(path, "rb") as file:
         data = file.read()
