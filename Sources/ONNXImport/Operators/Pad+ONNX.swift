@@ -2,6 +2,7 @@
 
 import NetworkGraph
 import ONNXModel
+package import Quantization
 
 /// Pad (opset 2 to 23) of any axes: with a constant, which windows take in that read it, or with
 /// elements of the operand; negative widths crop.
@@ -58,26 +59,62 @@ extension GraphTranslation {
 
 extension QDQReading {
     func readPad(_ node: Onnx_NodeProto) throws {
+        let stored = try storedPadValue(node)
         try move(node, known: TensorView.padAttributes) { view, operands throws(ONNXError) in
             let axes = try SelectionRules.pad(view.dims, operands)
             guard !axes.values.contains(where: { $0.allSatisfy { $0 == nil } }) else { return nil }
-            return try view.padded(axes, value: SelectionRules.padValue(operands))
-                .map { ($0, $0.last?.view ?? view) }
+            let value = if let stored { stored } else { try SelectionRules.padValue(operands) }
+            return view.padded(axes, value: value).map { ($0, $0.last?.view ?? view) }
         }
+    }
+
+    /// The constant of a Pad of 8-bit values as a real number; nil for any other.
+    private func storedPadValue(_ node: Onnx_NodeProto) throws -> Float? {
+        guard case .quantized(let value, _) = try meaning(Self.operand(node, 0)),
+            let quantization = activations[value]
+        else { return nil }
+        guard let name = Self.optionalOperand(node, 2) else {
+            return Float(-quantization.zeroPoint) * quantization.scale
+        }
+        guard case .bytes(let values, quantization.type) = try constant(name).elements,
+            values.count == 1
+        else {
+            throw QDQError(
+                .unsupportedType, tensor: name, "must be one element of the type that is padded")
+        }
+        return Float(values[0] - quantization.zeroPoint) * quantization.scale
     }
 }
 
 extension ConstantPad: WrittenOperator {
     func write(_ call: inout WriteCall, _ writer: inout some QDQWriting) {
-        let pads = writer.names.tensors.claim(call.node.name + "_pads")
         let filler = writer.names.tensors.claim(call.node.name + "_value")
+        writer.graph.initializer.append(QDQProto.tensor(filler, [value], axes: []))
+        append(call, writer.operands(call), filler, &writer)
+    }
+
+    /// Appends the Pad of an 8-bit tensor.
+    package func write(
+        _ call: WriteCall, of source: String, _ activation: TensorQuantization,
+        _ writer: inout some QDQWriting
+    ) {
+        let filler = writer.names.tensors.claim(call.node.name + "_value")
+        let stored = Int(activation.stored(value)) - activation.type.offset
+        writer.graph.initializer.append(
+            QDQProto.tensor(filler, [stored], type: activation.type, axes: []))
+        append(call, [source], filler, &writer)
+    }
+
+    private func append(
+        _ call: WriteCall, _ operands: [String], _ filler: String,
+        _ writer: inout some QDQWriting
+    ) {
+        let pads = writer.names.tensors.claim(call.node.name + "_pads")
         let widths = [0] + call.order.map { before[$0] } + [0] + call.order.map { after[$0] }
-        writer.graph.initializer += [
-            QDQProto.tensor(pads, widths.map(Int64.init), axes: [widths.count]),
-            QDQProto.tensor(filler, [value], axes: []),
-        ]
+        writer.graph.initializer.append(
+            QDQProto.tensor(pads, widths.map(Int64.init), axes: [widths.count]))
         writer.append(
-            "Pad", name: call.node.name, writer.operands(call) + [pads, filler], call.target,
+            "Pad", name: call.node.name, operands + [pads, filler], call.target,
             [QDQProto.attribute("mode", "constant")])
     }
 }

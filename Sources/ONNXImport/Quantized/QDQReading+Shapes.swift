@@ -124,7 +124,14 @@ extension QDQReading {
         let name = try Self.operand(node, 0)
         let attributes = try QDQAttributes(node, known: known)
         let constants = try constantOperands(of: node)
-        let operand = try value(name)
+        // 8-bit values may be moved as they are.
+        var isQuantized = false
+        let operand: QDQOperand
+        if case .quantized(let id, let view) = try meaning(name) {
+            (operand, isQuantized) = ((id, view), true)
+        } else {
+            operand = try value(name)
+        }
         let movements = try attributes.read { call throws(ONNXError) in
             try plan(
                 operand.view.tensor, ConstantFolding.Operands(call: call, values: constants))
@@ -140,10 +147,16 @@ extension QDQReading {
             viewer: view == steps.last?.view
                 ? nil : QDQView.Viewer(name: node.nameOrOutput, position: position))
         guard let last = steps.last else {
-            return try define(single, .float(operand.id, viewed))
+            return isQuantized
+                ? try define(single, .quantized(operand.id, viewed))
+                : try define(single, .float(operand.id, viewed))
         }
         let source = try apply(Array(steps.dropLast()), to: operand, for: node)
         try append(single, last.operation, inputs: [source.id], form: .view(viewed))
+        guard isQuantized else { return }
+        meanings[single.output[0]] = nil
+        let moved = try take(results.count - 1, activation: activations[operand.id])
+        try define(single, value: moved, viewed)
     }
 
     /// Two operands in the same order.

@@ -48,6 +48,10 @@ package protocol QDQReading: AnyObject {
         _ steps: [TensorView.Step], to operand: QDQOperand, for node: Onnx_NodeProto
     ) throws -> QDQOperand
 
+    /// Gives the node's one output, an 8-bit tensor, the meaning of a value.
+    /// - Throws: ``QDQError`` where there are more outputs, or the name has a meaning.
+    func define(_ node: Onnx_NodeProto, value: ValueID, _ view: QDQView) throws
+
     /// Takes an input that is quantized before it is transposed, by the name of a tensor that holds
     /// it, for NHWC; leaves all others as they are.
     func transposeQuantizedInput(_ name: String)

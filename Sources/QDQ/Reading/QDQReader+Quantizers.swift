@@ -43,7 +43,7 @@ extension QDQReader {
         }
     }
 
-    private func define(_ node: Onnx_NodeProto, value: ValueID, _ view: QDQView) throws {
+    func define(_ node: Onnx_NodeProto, value: ValueID, _ view: QDQView) throws {
         try define(node, .quantized(value, view))
         tensors[value] = tensors[value] ?? node.output.first
     }

@@ -14,6 +14,7 @@ extension QDQWriter {
         if node.convolution?.hadBias == false { annotation.hadBias = false }
 
         let form = resultForm(of: node)
+        if case .pad(let pad) = node.operation, appendPad(pad, of: node, value, form) { return }
         let isFlat = form == .flat
         let result = resultName(of: node, value: value, form: form)
         let hasClampNode = clamp != .none && node.operation != .clamp
@@ -37,6 +38,33 @@ extension QDQWriter {
         if let text = annotation.text {
             annotations.append(QDQProto.entry(QDQAnnotation.nodePrefix + node.name, text))
         }
+    }
+
+    /// Writes a Pad of the 8-bit tensor itself: OpenVINO 2026.4 gives wrong values, or none, for
+    /// one of channels between quantizers whose zero point is not 0.
+    /// - Returns: false where there is no 8-bit tensor in the form of the result.
+    private mutating func appendPad(
+        _ pad: ConstantPad, of node: Node, _ value: ValueID, _ form: Form
+    ) -> Bool {
+        let operand = values[node.inputs[0]]
+        guard let activation = network.activations[value], let source = operand.quantized,
+            let scale = operand.scale, let zeroPoint = operand.zeroPoint, operand.form == form,
+            node.clamp == .none
+        else { return false }
+        let quantized = names.quantized[value]
+        pad.write(
+            WriteCall(
+                node: node, isFlat: false, order: Self.order(of: node.shape), target: quantized),
+            of: source, activation, &self)
+        let float =
+            outputName(of: value, form: form) ?? names.tensors.claim(node.name + "_dequantized")
+        append(
+            "DequantizeLinear", named: node.name + "_dequantize", [quantized, scale, zeroPoint],
+            float)
+        values.append(
+            Value(
+                quantized: quantized, float: float, form: form, scale: scale, zeroPoint: zeroPoint))
+        return true
     }
 
     /// The clamp that the file must show: none where the output's quantizer saturates at its
