@@ -13,10 +13,11 @@ extension ONNXOperator {
 }
 
 extension TensorView {
-    /// The axis that a Softmax normalizes; nil where it is several.
+    /// The axis that a Softmax normalizes.
     /// - Parameters:
     ///   - given: its attribute.
     ///   - isCoerced: before opset 13 all axes from it on are one.
+    /// - Returns: its position; nil where it is several.
     fileprivate func normalized(_ given: Int?, isCoerced: Bool) -> Int? {
         let axis = given ?? (isCoerced ? 1 : -1)
         let first = axis < 0 ? axis + dims.count : axis
