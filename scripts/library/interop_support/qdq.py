@@ -24,10 +24,16 @@ class Model:
         return numpy_helper.to_array(self.constants[name])
 
     def quantized(self):
-        """Outputs of all QuantizeLinear nodes, in order."""
-        return [n.output[0] for n in self.proto.graph.node if n.op_type == "QuantizeLinear"]
+        """Outputs of all QuantizeLinear nodes, and of those that pad 8-bit tensors, in order."""
+        names = []
+        for node in self.proto.graph.node:
+            moves = node.op_type == "Pad" and node.input[0] in names
+            if node.op_type == "QuantizeLinear" or moves:
+                names.append(node.output[0])
+        return names
 
     def element_type(self, name):
+        # Of the zero point, or of what a Pad puts around.
         node = self.producer[name]
         return self.constants[node.input[2]].data_type if len(node.input) > 2 else TensorProto.UINT8
 
@@ -41,7 +47,10 @@ class Model:
 
     def operator(self, name):
         """Operator whose result the quantizer of `name` reads, clamps skipped."""
-        node = self.producer.get(self.producer[name].input[0])
+        made = self.producer[name]
+        if made.op_type != "QuantizeLinear":
+            return made.op_type
+        node = self.producer.get(made.input[0])
         while node is not None and node.op_type in ("Relu", "Clip"):
             before = self.producer.get(node.input[0])
             if before is None or before.op_type == "DequantizeLinear":
